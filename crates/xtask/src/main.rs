@@ -1,0 +1,2 @@
+//! Development tasks: `cargo xtask test|lint|bench|fixtures|fuzz|demo`.
+fn main() {}
