@@ -1,0 +1,431 @@
+//! The only way to make a [`Profile`]: readers, recorders and merge all fill a [`ProfileBuilder`].
+
+use hashbrown::HashTable;
+
+use crate::calls::{CallEdge, CallTables, FunctionCalls, LineCost};
+use crate::error::{BuildError, TableFull};
+use crate::frame::{Frame, Stack};
+use crate::function::{Function, Mapping};
+use crate::hash::Seed;
+use crate::id::{FrameId, FunctionId, Id, LabelSetId, MappingId, OriginId, StackId, StringId};
+use crate::meta::Meta;
+use crate::origin::{Label, LabelTable, Origin};
+use crate::profile::Profile;
+use crate::sample_type::SampleType;
+use crate::samples::{Sample, SampleTable};
+use crate::strings::StringInterner;
+use crate::table::Interner;
+use crate::track::{Interval, Track, TrackKind, TrackTable};
+
+/// Collects the parts of a profile, stores each distinct one once, and checks the result.
+///
+/// ```
+/// use profkit_profile::{Frame, Function, ProfileBuilder, Sample};
+///
+/// let mut builder = ProfileBuilder::new();
+/// builder.sample_type(b"cpu", b"nanoseconds")?;
+/// let name = builder.string(b"main")?;
+/// let main = builder.function(Function { name, ..Function::EMPTY })?;
+/// let frame = builder.frame(Frame { line: 12, ..Frame::of(main) })?;
+/// let stack = builder.stack(None, frame)?;
+/// builder.sample(Sample::of(Some(stack)), &[10_000_000])?;
+/// let profile = builder.finish()?;
+/// assert_eq!(profile.samples().values(0), [10_000_000]);
+/// # Ok::<(), profkit_profile::BuildError>(())
+/// ```
+#[derive(Debug)]
+pub struct ProfileBuilder {
+    /// What the profile says about itself.
+    pub meta: Meta,
+    sample_types: Vec<SampleType>,
+    strings: StringInterner,
+    functions: Interner<FunctionId, Function>,
+    mappings: Interner<MappingId, Mapping>,
+    frames: Interner<FrameId, Frame>,
+    stacks: Interner<StackId, Stack>,
+    origins: Interner<OriginId, Origin>,
+    labels: LabelTable,
+    label_index: HashTable<LabelSetId>,
+    samples: SampleTable,
+    sample_index: HashTable<usize>,
+    calls: CallTables,
+    tracks: TrackTable,
+    open: Option<OpenTrack>,
+    seed: Seed,
+}
+
+/// The track that `enter`, `leave` and `sample` add to.
+#[derive(Debug)]
+struct OpenTrack {
+    track: Track,
+    last: i64,
+    /// The open intervals, outermost first.
+    open: Vec<usize>,
+    /// Self values by stack, and the stacks in the order in which they first got one.
+    own: Vec<Option<i64>>,
+    order: Vec<StackId>,
+}
+
+impl Default for ProfileBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ProfileBuilder {
+    /// An empty profile.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::of(Profile::empty())
+    }
+
+    /// Goes on from a finished profile: every id of `profile` is also valid here.
+    #[must_use]
+    pub fn of(profile: Profile) -> Self {
+        let Profile { meta, sample_types, strings, functions, mappings, frames, stacks, origins, .. } =
+            profile;
+        let Profile { labels, samples, calls, tracks, .. } = profile;
+        let seed = Seed::default();
+        let mut label_index = HashTable::with_capacity(labels.len());
+        for (id, set) in labels.iter() {
+            label_index.insert_unique(seed.row(&set), id, |&other| seed.row(&labels.get(other)));
+        }
+        Self {
+            meta,
+            sample_types,
+            strings: StringInterner::new(strings),
+            functions: Interner::new("function", functions),
+            mappings: Interner::new("mapping", mappings),
+            frames: Interner::new("frame", frames),
+            stacks: Interner::new("stack", stacks),
+            origins: Interner::new("origin", origins),
+            labels,
+            label_index,
+            samples,
+            sample_index: HashTable::new(),
+            calls,
+            tracks,
+            open: None,
+            seed,
+        }
+    }
+
+    /// The id of a string.
+    ///
+    /// # Errors
+    /// This and the other methods that add a row fail where a table is full.
+    pub fn string(&mut self, string: &[u8]) -> Result<StringId, BuildError> {
+        Ok(self.strings.intern(string)?)
+    }
+
+    /// A string that was added before.
+    #[must_use]
+    pub fn bytes(&self, id: StringId) -> &[u8] {
+        self.strings.table().get(id)
+    }
+
+    /// The index of the sample type with this name and unit, added at the end if it is new.
+    pub fn sample_type(&mut self, name: &[u8], unit: &[u8]) -> Result<usize, BuildError> {
+        let (name, unit) = (self.string(name)?, self.string(unit)?);
+        Ok(self.add_sample_type(SampleType { name, unit, decimals: 0 }))
+    }
+
+    /// The same, for a sample type whose name or unit is known already or has decimals.
+    pub fn add_sample_type(&mut self, sample_type: SampleType) -> usize {
+        let found = self.sample_types.iter().position(|other| *other == sample_type);
+        found.unwrap_or_else(|| self.push_sample_type(sample_type))
+    }
+
+    /// Adds a sample type even if there is one just like it, as pprof files may have.
+    pub fn push_sample_type(&mut self, sample_type: SampleType) -> usize {
+        self.sample_types.push(sample_type);
+        self.samples.add_column();
+        self.calls.functions.add_column();
+        self.calls.edges.add_column();
+        self.calls.lines.add_column();
+        self.sample_types.len() - 1
+    }
+
+    /// The sample types added so far.
+    #[must_use]
+    pub fn sample_types(&self) -> &[SampleType] {
+        &self.sample_types
+    }
+
+    /// The id of a function.
+    pub fn function(&mut self, function: Function) -> Result<FunctionId, BuildError> {
+        Ok(self.functions.intern(function)?)
+    }
+
+    /// A function that was added before.
+    #[must_use]
+    pub fn function_row(&self, id: FunctionId) -> Function {
+        self.functions.table()[id]
+    }
+
+    /// The id of a mapping. The first one added is the main binary.
+    pub fn mapping(&mut self, mapping: Mapping) -> Result<MappingId, BuildError> {
+        Ok(self.mappings.intern(mapping)?)
+    }
+
+    /// The id of a frame.
+    pub fn frame(&mut self, frame: Frame) -> Result<FrameId, BuildError> {
+        Ok(self.frames.intern(frame)?)
+    }
+
+    /// A frame that was added before.
+    #[must_use]
+    pub fn frame_row(&self, id: FrameId) -> Frame {
+        self.frames.table()[id]
+    }
+
+    /// The id of `frame` called from the stack `parent`.
+    #[inline]
+    pub fn stack(&mut self, parent: Option<StackId>, frame: FrameId) -> Result<StackId, BuildError> {
+        Ok(self.stacks.intern(Stack { parent, frame })?)
+    }
+
+    /// The id of a whole stack, outermost frame first; `None` for one without frames.
+    pub fn stack_from_root(
+        &mut self,
+        frames: impl IntoIterator<Item = FrameId>,
+    ) -> Result<Option<StackId>, BuildError> {
+        frames.into_iter().try_fold(None, |parent, frame| self.stack(parent, frame).map(Some))
+    }
+
+    /// A stack that was added before.
+    #[must_use]
+    pub fn stack_row(&self, id: StackId) -> Stack {
+        self.stacks.table()[id]
+    }
+
+    /// The id of an origin.
+    pub fn origin(&mut self, origin: Origin) -> Result<OriginId, BuildError> {
+        Ok(self.origins.intern(origin)?)
+    }
+
+    /// An origin that was added before.
+    #[must_use]
+    pub fn origin_row(&self, id: OriginId) -> Origin {
+        self.origins.table()[id]
+    }
+
+    /// The id of a set of labels. The order is kept: two sets with the same labels in another order differ.
+    pub fn labels(&mut self, set: &[Label]) -> Result<LabelSetId, BuildError> {
+        let Self { labels, label_index, seed, .. } = self;
+        let hash = seed.row(&set);
+        if let Some(&id) = label_index.find(hash, |&id| labels.get(id) == set) {
+            return Ok(id);
+        }
+        let id = labels.push(set).ok_or(TableFull("label"))?;
+        label_index.insert_unique(hash, id, |&other| seed.row(&labels.get(other)));
+        Ok(id)
+    }
+
+    /// A label set that was added before.
+    #[must_use]
+    pub fn label_set(&self, id: LabelSetId) -> &[Label] {
+        self.labels.get(id)
+    }
+
+    /// Adds a sample as a row of its own, with one value a sample type.
+    #[inline]
+    pub fn sample(&mut self, sample: Sample, values: &[i64]) -> Result<(), BuildError> {
+        self.check_count(values.len())?;
+        self.samples.push(sample, values);
+        Ok(())
+    }
+
+    /// Adds a sample's values to the row of an equal sample that was added by this method before, or as a new
+    /// row.
+    pub fn accumulate(&mut self, sample: Sample, values: &[i64]) -> Result<(), BuildError> {
+        self.check_count(values.len())?;
+        let Self { samples, sample_index, seed, .. } = self;
+        let hash = seed.row(&sample);
+        if let Some(&row) = sample_index.find(hash, |&row| samples.get(row) == sample) {
+            for (index, &value) in values.iter().enumerate() {
+                let sum = &mut samples.column_mut(index)[row];
+                *sum = sum.checked_add(value).ok_or(BuildError::Overflow)?;
+            }
+        } else {
+            let row = samples.len();
+            samples.push(sample, values);
+            sample_index.insert_unique(hash, row, |&other| seed.row(&samples.get(other)));
+        }
+        Ok(())
+    }
+
+    /// How many samples there are.
+    #[must_use]
+    pub fn sample_count(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// Adds the calls of a function, with one self value and one total a sample type.
+    pub fn function_calls(
+        &mut self,
+        row: FunctionCalls,
+        own: &[i64],
+        total: &[i64],
+    ) -> Result<(), BuildError> {
+        self.check_count(own.len())?;
+        self.check_count(total.len())?;
+        self.calls.functions.push(row, own, total);
+        Ok(())
+    }
+
+    /// Adds a call edge, with one self value and one total a sample type; zero where unknown.
+    pub fn call_edge(&mut self, row: CallEdge, own: &[i64], total: &[i64]) -> Result<(), BuildError> {
+        self.check_count(own.len())?;
+        self.check_count(total.len())?;
+        self.calls.edges.push(row, own, total);
+        Ok(())
+    }
+
+    /// Adds a part of a function's self value at one line.
+    pub fn line_cost(&mut self, row: LineCost, own: &[i64]) -> Result<(), BuildError> {
+        self.check_count(own.len())?;
+        self.calls.lines.push(row, own, own);
+        Ok(())
+    }
+
+    /// Begins a track; its `end` and `rows` are set by [`end_track`](Self::end_track). Samples added until then belong to it.
+    pub fn begin_track(&mut self, mut track: Track) {
+        let rows = match track.kind {
+            TrackKind::Samples => self.samples.len(),
+            TrackKind::Intervals => self.tracks.intervals.len(),
+        };
+        let last = track.start;
+        track.rows = rows..rows;
+        self.open = Some(OpenTrack { track, last, open: Vec::new(), own: Vec::new(), order: Vec::new() });
+    }
+
+    /// A frame is entered at time `at` of the open track.
+    ///
+    /// # Errors
+    /// Where the time goes back, or no track of intervals is open.
+    pub fn enter(&mut self, frame: FrameId, at: i64) -> Result<(), BuildError> {
+        let intervals = &mut self.tracks.intervals;
+        let open = self.open.as_mut().ok_or(BuildError::NoneOpen)?;
+        open.advance(at, intervals)?;
+        let parent = open.open.last().map(|&row| intervals[row].stack);
+        let stack = self.stacks.intern(Stack { parent, frame })?;
+        open.open.push(intervals.len());
+        intervals.push(Interval { stack, start: at, end: at });
+        Ok(())
+    }
+
+    /// The innermost frame, which must be `frame`, is left at time `at` of the open track.
+    ///
+    /// # Errors
+    /// Where the time goes back, or another frame or none is innermost.
+    pub fn leave(&mut self, frame: FrameId, at: i64) -> Result<(), BuildError> {
+        let intervals = &mut self.tracks.intervals;
+        let open = self.open.as_mut().ok_or(BuildError::NoneOpen)?;
+        open.advance(at, intervals)?;
+        let row = open.open.pop().ok_or(BuildError::NoneOpen)?;
+        let stack = intervals[row].stack;
+        if self.stacks.table()[stack].frame != frame {
+            return Err(BuildError::NotInnermost);
+        }
+        intervals[row].end = at;
+        if row + 1 == intervals.len() {
+            // A call without callees is kept as a sample even if it took no time.
+            open.add(stack, 0)?;
+        }
+        Ok(())
+    }
+
+    /// The frames of the open track that are entered and not left, outermost first.
+    #[must_use]
+    pub fn open_frames(&self) -> Vec<FrameId> {
+        let rows = self.open.iter().flat_map(|open| &open.open);
+        rows.map(|&row| self.stacks.table()[self.tracks.intervals[row].stack].frame).collect()
+    }
+
+    /// Ends the open track at time `end`.
+    ///
+    /// # Errors
+    /// Where frames are still open, or none is open at all.
+    pub fn end_track(&mut self, end: i64) -> Result<(), BuildError> {
+        let open = self.open.take().ok_or(BuildError::NoneOpen)?;
+        if !open.open.is_empty() {
+            return Err(BuildError::StillOpen(open.open.len()));
+        }
+        let mut track = Track { end, ..open.track };
+        match track.kind {
+            TrackKind::Samples => track.rows.end = self.samples.len(),
+            TrackKind::Intervals => track.rows.end = self.tracks.intervals.len(),
+        }
+        let mut values = vec![0; self.sample_types.len()];
+        for stack in open.order {
+            let sample = Sample { stack: Some(stack), origin: track.origin, labels: LabelSetId::EMPTY };
+            if let Some(value) = values.get_mut(track.sample_type) {
+                *value = open.own[stack.index()].unwrap_or(0);
+            }
+            self.samples.push(sample, &values);
+        }
+        self.tracks.tracks.push(track);
+        Ok(())
+    }
+
+    /// The finished profile.
+    ///
+    /// # Errors
+    /// Where a track is still open or the parts do not hold together; see [`Profile::validate`].
+    pub fn finish(self) -> Result<Profile, BuildError> {
+        if let Some(open) = &self.open {
+            return Err(BuildError::StillOpen(open.open.len()));
+        }
+        let profile = Profile {
+            meta: self.meta,
+            sample_types: self.sample_types,
+            strings: self.strings.finish(),
+            functions: self.functions.finish(),
+            mappings: self.mappings.finish(),
+            frames: self.frames.finish(),
+            stacks: self.stacks.finish(),
+            origins: self.origins.finish(),
+            labels: self.labels,
+            samples: self.samples,
+            calls: self.calls,
+            tracks: self.tracks,
+        };
+        profile.validate().map_err(BuildError::Invalid)?;
+        Ok(profile)
+    }
+
+    fn check_count(&self, given: usize) -> Result<(), BuildError> {
+        let types = self.sample_types.len();
+        if given == types { Ok(()) } else { Err(BuildError::ValueCount { given, types }) }
+    }
+}
+
+impl OpenTrack {
+    /// Gives the time up to `at` to the innermost open frame.
+    fn advance(&mut self, at: i64, intervals: &[Interval]) -> Result<(), BuildError> {
+        let last = self.last;
+        if at < last {
+            return Err(BuildError::TimeGoesBack { last, at });
+        }
+        if let Some(&row) = self.open.last()
+            && at > last
+        {
+            self.add(intervals[row].stack, at.checked_sub(last).ok_or(BuildError::Overflow)?)?;
+        }
+        self.last = at;
+        Ok(())
+    }
+
+    fn add(&mut self, stack: StackId, value: i64) -> Result<(), BuildError> {
+        if self.own.len() <= stack.index() {
+            self.own.resize(stack.index() + 1, None);
+        }
+        let own = &mut self.own[stack.index()];
+        if own.is_none() {
+            self.order.push(stack);
+        }
+        *own = Some(own.unwrap_or(0).checked_add(value).ok_or(BuildError::Overflow)?);
+        Ok(())
+    }
+}
