@@ -97,8 +97,20 @@ impl<R> Measured<R> {
         &self.total[sample_type]
     }
 
+    /// The self values and the totals of one row, a value a sample type.
+    #[must_use]
+    pub fn values(&self, row: usize) -> (Vec<i64>, Vec<i64>) {
+        let of = |columns: &[Vec<i64>]| columns.iter().map(|column| column[row]).collect();
+        (of(&self.own), of(&self.total))
+    }
+
     pub(crate) fn columns(&self) -> (&[Vec<i64>], &[Vec<i64>]) {
         (&self.own, &self.total)
+    }
+
+    fn with_columns(columns: usize) -> Self {
+        let empty = vec![Vec::new(); columns];
+        Self { rows: Vec::new(), own: empty.clone(), total: empty }
     }
 
     pub(crate) fn add_column(&mut self) {
@@ -127,6 +139,14 @@ pub struct CallTables {
 }
 
 impl CallTables {
+    pub(crate) fn with_columns(columns: usize) -> Self {
+        Self {
+            functions: Measured::with_columns(columns),
+            edges: Measured::with_columns(columns),
+            lines: Measured::with_columns(columns),
+        }
+    }
+
     /// Per function.
     #[must_use]
     pub fn functions(&self) -> &Measured<FunctionCalls> {

@@ -64,6 +64,24 @@ impl Profile {
         }
     }
 
+    /// The same tables of strings, functions, frames, stacks, origins and labels, without anything measured.
+    pub(crate) fn without_values(&self) -> Self {
+        Self {
+            meta: Meta { active_track: None, ..self.meta.clone() },
+            sample_types: self.sample_types.clone(),
+            strings: self.strings.clone(),
+            functions: self.functions.clone(),
+            mappings: self.mappings.clone(),
+            frames: self.frames.clone(),
+            stacks: self.stacks.clone(),
+            origins: self.origins.clone(),
+            labels: self.labels.clone(),
+            samples: SampleTable::with_columns(self.sample_types.len()),
+            calls: CallTables::with_columns(self.sample_types.len()),
+            tracks: TrackTable::default(),
+        }
+    }
+
     /// What the profile says about itself.
     #[must_use]
     pub fn meta(&self) -> &Meta {

@@ -57,6 +57,10 @@ pub struct SampleTable {
 }
 
 impl SampleTable {
+    pub(crate) fn with_columns(columns: usize) -> Self {
+        Self { values: vec![Vec::new(); columns], ..Self::default() }
+    }
+
     /// How many samples.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -119,6 +123,12 @@ impl SampleTable {
         for (column, &value) in self.values.iter_mut().zip(values) {
             column.push(value);
         }
+    }
+
+    /// The values of one row, a value a sample type.
+    #[must_use]
+    pub fn row_values(&self, row: usize) -> Vec<i64> {
+        self.values.iter().map(|column| column[row]).collect()
     }
 
     pub(crate) fn column_mut(&mut self, sample_type: usize) -> &mut Vec<i64> {
