@@ -2,6 +2,7 @@
 
 pub mod call_edges;
 pub mod call_tree;
+pub mod estimate;
 pub mod events;
 pub mod folded;
 pub mod groups;

@@ -1,0 +1,171 @@
+//! Dividing whole numbers without losing any: shares of one amount, and transport between two sides.
+
+/// Divides `amount` in proportion to `weights`, in whole numbers that add up to it: what is left over by
+/// rounding goes to the largest remainders, earlier ones first. If the weights add up to `amount`, the shares are
+/// the weights. Negative weights count as zero; if all are zero, so are the shares.
+pub(super) fn apportion(amount: i64, weights: &[i64]) -> Vec<i64> {
+    let weight = |index: usize| u128::try_from(weights[index]).unwrap_or(0);
+    let sum: u128 = (0..weights.len()).map(weight).sum();
+    let total = u128::try_from(amount).unwrap_or(0);
+    if sum == 0 || total == 0 {
+        return vec![0; weights.len()];
+    }
+    if sum == total {
+        return weights.iter().map(|&weight| weight.max(0)).collect();
+    }
+    let product = |index: usize| total * weight(index);
+    let mut shares: Vec<i64> =
+        (0..weights.len()).map(|index| i64::try_from(product(index) / sum).unwrap_or(i64::MAX)).collect();
+    let placed: i64 = shares.iter().sum();
+    let mut by_remainder: Vec<usize> = (0..weights.len()).collect();
+    by_remainder.sort_by_key(|&index| std::cmp::Reverse(product(index) % sum));
+    let left = usize::try_from(amount - placed).unwrap_or(0);
+    for &index in &by_remainder[..left.min(weights.len())] {
+        shares[index] += 1;
+    }
+    shares
+}
+
+/// Divides an amount among places, but moves shares below `grain` to the largest one.
+pub(super) fn apportion_coarsely(amount: i64, weights: &[i64], grain: i64) -> Vec<i64> {
+    let mut shares = apportion(amount, weights);
+    let largest = (0..shares.len()).rev().max_by_key(|&index| shares[index]);
+    let Some(largest) = largest else { return shares };
+    for index in 0..shares.len() {
+        if index != largest && shares[index] < grain {
+            shares[largest] += std::mem::take(&mut shares[index]);
+        }
+    }
+    shares
+}
+
+/// One part of a transport.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Move {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) amount: i64,
+}
+
+/// Matches what is supplied with what is demanded, both non-negative and of equal sum. Parts of at least
+/// `grain` are in proportion (every demand draws on every supply alike); the rest is matched in order, which
+/// needs at most one part a supply and a demand. Sorted, without zero parts.
+pub(super) fn transport(supply: &[i64], demand: &[i64], grain: i64) -> Vec<Move> {
+    let mut left: Vec<i64> = supply.to_vec();
+    let mut wanted: Vec<i64> = demand.to_vec();
+    let mut moves = Vec::new();
+    let sum: i128 = supply.iter().map(|&value| i128::from(value)).sum();
+    if supply.len() > 1 && demand.len() > 1 && sum > 0 {
+        let heaviest = |values: &[i64]| {
+            let mut order: Vec<usize> = (0..values.len()).collect();
+            order.sort_by_key(|&index| std::cmp::Reverse(values[index]));
+            order
+        };
+        let (sources, targets) = (heaviest(supply), heaviest(demand));
+        for &from in &sources {
+            let mut any = false;
+            for &to in &targets {
+                let share = i128::from(supply[from]) * i128::from(demand[to]) / sum;
+                let amount = i64::try_from(share).unwrap_or(i64::MAX);
+                if amount < grain {
+                    break;
+                }
+                left[from] -= amount;
+                wanted[to] -= amount;
+                moves.push(Move { from, to, amount });
+                any = true;
+            }
+            if !any {
+                break;
+            }
+        }
+    }
+    let mut to = 0;
+    for (from, left) in left.iter_mut().enumerate() {
+        while *left > 0 && to < wanted.len() {
+            let amount = (*left).min(wanted[to]);
+            if amount > 0 {
+                moves.push(Move { from, to, amount });
+            }
+            *left -= amount;
+            wanted[to] -= amount;
+            if wanted[to] == 0 {
+                to += 1;
+            }
+        }
+    }
+    moves.sort_unstable();
+    moves.dedup_by(|next, kept| {
+        let same = (next.from, next.to) == (kept.from, kept.to);
+        if same {
+            kept.amount += next.amount;
+        }
+        same
+    });
+    moves
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn shares_add_up_and_are_within_one_of_the_proportion(
+            amount in 0i64..=i64::MAX,
+            weights in prop::collection::vec(0i64..=i64::MAX / 64, 1..40),
+        ) {
+            let shares = apportion(amount, &weights);
+            let sum: i128 = weights.iter().map(|&w| i128::from(w)).sum();
+            if sum == 0 {
+                prop_assert!(shares.iter().all(|&share| share == 0));
+            } else {
+                prop_assert_eq!(shares.iter().map(|&s| i128::from(s)).sum::<i128>(), i128::from(amount));
+                for (&share, &weight) in shares.iter().zip(&weights) {
+                    let floor = i128::from(amount) * i128::from(weight) / sum;
+                    prop_assert!((floor..=floor + 1).contains(&i128::from(share)));
+                }
+            }
+        }
+
+        #[test]
+        fn transport_keeps_both_sides(
+            supply in prop::collection::vec(0i64..1_000_000, 1..30),
+            cuts in prop::collection::vec(0.0f64..1.0, 0..30),
+            grain in 1i64..10_000,
+        ) {
+            let sum: i64 = supply.iter().sum();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a test's cut")]
+            let mut at: Vec<i64> = cuts.iter().map(|cut| (cut * sum as f64) as i64).collect();
+            at.push(0);
+            at.push(sum);
+            at.sort_unstable();
+            let demand: Vec<i64> = at.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            let moves = transport(&supply, &demand, grain);
+            let mut from = vec![0; supply.len()];
+            let mut to = vec![0; demand.len()];
+            for part in &moves {
+                prop_assert!(part.amount > 0);
+                from[part.from] += part.amount;
+                to[part.to] += part.amount;
+            }
+            prop_assert_eq!(from, supply);
+            prop_assert_eq!(to, demand);
+        }
+    }
+
+    #[test]
+    fn heavy_parts_are_in_proportion() {
+        let moves = transport(&[600, 400], &[500, 500], 10);
+        let amounts: Vec<i64> = moves.iter().map(|part| part.amount).collect();
+        assert_eq!(amounts, [300, 300, 200, 200]);
+    }
+
+    #[test]
+    fn small_shares_join_the_largest() {
+        assert_eq!(apportion_coarsely(100, &[90, 6, 4], 5), [94, 6, 0]);
+        assert_eq!(apportion_coarsely(3, &[1, 1, 1], 5), [3, 0, 0]);
+    }
+}

@@ -1,0 +1,207 @@
+//! Stacks → call edges → estimated stacks → call edges: what must survive does, on random profiles.
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use profkit_profile::views::call_edges::call_edges;
+use profkit_profile::views::estimate::{edge_stacks, estimate_stacks};
+use profkit_profile::{Frame, Function, FunctionId, Profile, ProfileBuilder, Sample, views};
+use proptest::prelude::*;
+
+/// Stacks as function numbers, root first, each with calls and time.
+type Stacks = Vec<(Vec<u8>, i64, i64)>;
+
+fn profile(stacks: &Stacks) -> Profile {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"calls", b"count").unwrap();
+    builder.sample_type(b"time", b"nanoseconds").unwrap();
+    for (stack, calls, time) in stacks {
+        let frames: Vec<_> = stack
+            .iter()
+            .map(|number| {
+                let name = builder.string(format!("f{number}").as_bytes()).unwrap();
+                let function = builder.function(Function { name, ..Function::EMPTY }).unwrap();
+                builder.frame(Frame::of(function)).unwrap()
+            })
+            .collect();
+        let stack = builder.stack_from_root(frames).unwrap();
+        builder.accumulate(Sample::of(stack), &[*calls, *time]).unwrap();
+    }
+    builder.finish().unwrap()
+}
+
+/// Calls, primitive calls, self and total.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Row(Option<i64>, Option<i64>, i64, i64);
+
+const EMPTY: Row = Row(Some(0), Some(0), 0, 0);
+
+#[derive(PartialEq, Eq, Debug)]
+struct Tables {
+    functions: BTreeMap<String, Row>,
+    edges: BTreeMap<(String, String), Row>,
+}
+
+/// All pairs of caller and callee that a profile has an edge for.
+fn pairs(profile: &Profile) -> BTreeSet<(String, String)> {
+    let name = |id: FunctionId| profile.text(profile.functions()[id].name).into_owned();
+    profile.calls().edges().rows().iter().map(|edge| (name(edge.caller), name(edge.callee))).collect()
+}
+
+/// The call tables by name, without edges and functions that hold nothing.
+fn tables(profile: &Profile) -> Tables {
+    let name = |id: FunctionId| profile.text(profile.functions()[id].name).into_owned();
+    let calls = profile.calls();
+    let functions = calls.functions().rows().iter().enumerate().map(|(row, of)| {
+        let (own, total) = calls.functions().values(row);
+        (name(of.function), Row(of.calls, of.primitive_calls, own[0], total[0]))
+    });
+    let edges = calls.edges().rows().iter().enumerate().map(|(row, of)| {
+        let (own, total) = calls.edges().values(row);
+        ((name(of.caller), name(of.callee)), Row(of.calls, of.primitive_calls, own[0], total[0]))
+    });
+    Tables {
+        functions: functions.filter(|(_, row)| *row != EMPTY).collect(),
+        edges: edges.filter(|(_, row)| *row != EMPTY).collect(),
+    }
+}
+
+fn reachable(profile: &Profile) -> BTreeSet<(String, String)> {
+    // Also edges without calls and time: a frame between two others has none of its own.
+    let mut reach: BTreeSet<(String, String)> = pairs(profile);
+    loop {
+        let mut next = reach.clone();
+        for (from, to) in &reach {
+            for (_, further) in reach.range((to.clone(), String::new())..).take_while(|(at, _)| at == to) {
+                next.insert((from.clone(), further.clone()));
+            }
+        }
+        if next.len() == reach.len() {
+            return reach;
+        }
+        reach = next;
+    }
+}
+
+fn any_stacks(functions: u8, depth: usize) -> impl Strategy<Value = Stacks> {
+    let stack = prop::collection::vec(0..functions, 1..depth);
+    // Some calls take no time, some time has no call of its own.
+    prop::collection::vec((stack, 0i64..20, prop_oneof![Just(0i64), 0i64..1_000_000]), 1..60)
+}
+
+/// Stacks without recursion: functions in ascending order.
+fn plain_stacks() -> impl Strategy<Value = Stacks> {
+    any_stacks(25, 10).prop_map(|mut stacks| {
+        for (stack, ..) in &mut stacks {
+            stack.sort_unstable();
+            stack.dedup();
+        }
+        stacks
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(if cfg!(debug_assertions) { 200 } else { 5_000 }) })]
+
+    #[test]
+    fn without_cycles_every_number_survives(stacks in plain_stacks()) {
+        let source = call_edges(&profile(&stacks)).unwrap().profile;
+        let estimate = estimate_stacks(&source).unwrap();
+        prop_assert_eq!(estimate.report.clashed, 0);
+        prop_assert_eq!(estimate.report.types[0].differing, 0);
+        let back = call_edges(&estimate.profile).unwrap().profile;
+        prop_assert_eq!(tables(&back), tables(&source));
+    }
+
+    #[test]
+    fn with_cycles_self_calls_and_everything_outside_of_them_survive(stacks in any_stacks(9, 8)) {
+        let source = call_edges(&profile(&stacks)).unwrap().profile;
+        let estimate = estimate_stacks(&source).unwrap();
+        let back = tables(&call_edges(&estimate.profile).unwrap().profile);
+        let reach = reachable(&source);
+        let source = tables(&source);
+        let is_cyclic = |name: &str| reach.contains(&(name.to_owned(), name.to_owned()));
+        for (name, expected) in &source.functions {
+            let found = back.functions.get(name).copied().unwrap_or(EMPTY);
+            prop_assert_eq!(found.2, expected.2, "self of {}", name);
+            prop_assert_eq!(found.0, expected.0, "calls of {}", name);
+            if !is_cyclic(name) {
+                prop_assert_eq!(found, *expected, "{}", name);
+            }
+        }
+        for (pair, expected) in &source.edges {
+            let found = back.edges.get(pair).copied().unwrap_or(EMPTY);
+            prop_assert_eq!(found.2, expected.2, "self of {:?}", pair);
+            let within_cycle = reach.contains(&(pair.1.clone(), pair.0.clone()));
+            if !within_cycle {
+                prop_assert_eq!(found.3, expected.3, "total of {:?}", pair);
+                prop_assert_eq!(found.0, expected.0, "calls of {:?}", pair);
+            }
+        }
+    }
+
+    #[test]
+    fn stacks_of_two_frames_keep_self_and_calls_of_every_edge(stacks in any_stacks(9, 8)) {
+        let source = call_edges(&profile(&stacks)).unwrap().profile;
+        let back = edge_stacks(&source).unwrap();
+        let longest = back.stacks().ids().map(|id| back.stacks().ancestors(Some(id)).count()).max();
+        prop_assert!(longest.unwrap_or(0) <= 2);
+        let back = tables(&call_edges(&back).unwrap().profile);
+        let source = tables(&source);
+        for (name, expected) in &source.functions {
+            let found = back.functions.get(name).copied().unwrap_or(EMPTY);
+            prop_assert_eq!((found.0, found.2), (expected.0, expected.2), "{}", name);
+        }
+        for (pair, expected) in &source.edges {
+            let found = back.edges.get(pair).copied().unwrap_or(EMPTY);
+            prop_assert_eq!((found.0, found.2), (expected.0, expected.2), "{:?}", pair);
+        }
+    }
+}
+
+/// A chain of functions that all call each other in the next layer: 8^12 contexts.
+#[test]
+fn a_graph_with_countless_contexts_gives_few_stacks() {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"time", b"nanoseconds").unwrap();
+    let (layers, width) = (12usize, 8usize);
+    let ids: Vec<FunctionId> = (0..layers * width)
+        .map(|number| {
+            let name = builder.string(format!("f{number}").as_bytes()).unwrap();
+            builder.function(Function { name, ..Function::EMPTY }).unwrap()
+        })
+        .collect();
+    // Self 1000 everywhere: layer l passes on what all layers below it keep.
+    for (number, &function) in ids.iter().enumerate() {
+        let below = i64::try_from(layers - number / width).unwrap();
+        let row = profkit_profile::FunctionCalls {
+            origin: profkit_profile::OriginId::UNKNOWN,
+            function,
+            labels: profkit_profile::LabelSetId::EMPTY,
+            calls: Some(8),
+            primitive_calls: Some(8),
+        };
+        builder.function_calls(row, &[1000], &[1000 * below]).unwrap();
+        for caller in ids.iter().take((number / width) * width).skip((number / width).max(1) * width - width)
+        {
+            let edge = profkit_profile::CallEdge {
+                origin: profkit_profile::OriginId::UNKNOWN,
+                caller: *caller,
+                callee: function,
+                site: None,
+                calls: Some(1),
+                primitive_calls: Some(1),
+                has_self: true,
+                has_total: true,
+            };
+            builder.call_edge(edge, &[125], &[125 * below]).unwrap();
+        }
+    }
+    let source = builder.finish().unwrap();
+    let estimate = estimate_stacks(&source).unwrap();
+    assert_eq!(estimate.report.types[0].differing, 0, "{}", estimate.report.summary());
+    let edges = source.calls().edges().len();
+    assert!(estimate.profile.samples().len() < 20 * edges, "{}", estimate.profile.samples().len());
+    let totals = views::totals::totals(&estimate.profile);
+    assert_eq!(totals.sum(estimate.profile.default_type().unwrap()), 96_000);
+}
