@@ -35,4 +35,7 @@ pub struct Meta {
     pub active_track: Option<usize>,
     /// Its stacks are an estimate made from call edges.
     pub estimated: bool,
+    /// What the reader left out or had to decide, a short phrase each, e.g. `skipped 2 of 90 lines`. For the
+    /// person who reads the file now; writers leave it out.
+    pub notes: Vec<String>,
 }
