@@ -51,6 +51,9 @@ pub struct ProfileBuilder {
     calls: CallTables,
     tracks: TrackTable,
     open: Option<OpenTrack>,
+    /// The `own` of the last open track, emptied: as long as the stack table, it would cost too much to make
+    /// anew for each of many short tracks.
+    spare: Vec<Option<i64>>,
     seed: Seed,
 }
 
@@ -106,6 +109,7 @@ impl ProfileBuilder {
             calls,
             tracks,
             open: None,
+            spare: Vec::new(),
             seed,
         }
     }
@@ -289,15 +293,17 @@ impl ProfileBuilder {
         Ok(())
     }
 
-    /// Begins a track; its `end` and `rows` are set by [`end_track`](Self::end_track). Samples added until then belong to it.
+    /// Begins a track; its `end`, `rows` and `samples` are set by [`end_track`](Self::end_track). Samples added
+    /// until then belong to it.
     pub fn begin_track(&mut self, mut track: Track) {
-        let rows = match track.kind {
+        let last = track.start;
+        track.samples.start = self.samples.len();
+        track.rows.start = match track.kind {
             TrackKind::Samples => self.samples.len(),
             TrackKind::Intervals => self.tracks.intervals.len(),
         };
-        let last = track.start;
-        track.rows = rows..rows;
-        self.open = Some(OpenTrack { track, last, open: Vec::new(), own: Vec::new(), order: Vec::new() });
+        let own = std::mem::take(&mut self.spare);
+        self.open = Some(OpenTrack { track, last, open: Vec::new(), own, order: Vec::new() });
     }
 
     /// A frame is entered at time `at` of the open track.
@@ -348,23 +354,25 @@ impl ProfileBuilder {
     /// # Errors
     /// Where frames are still open, or none is open at all.
     pub fn end_track(&mut self, end: i64) -> Result<(), BuildError> {
-        let open = self.open.take().ok_or(BuildError::NoneOpen)?;
+        let mut open = self.open.take().ok_or(BuildError::NoneOpen)?;
         if !open.open.is_empty() {
             return Err(BuildError::StillOpen(open.open.len()));
         }
         let mut track = Track { end, ..open.track };
-        match track.kind {
-            TrackKind::Samples => track.rows.end = self.samples.len(),
-            TrackKind::Intervals => track.rows.end = self.tracks.intervals.len(),
-        }
         let mut values = vec![0; self.sample_types.len()];
         for stack in open.order {
             let sample = Sample { stack: Some(stack), origin: track.origin, labels: LabelSetId::EMPTY };
             if let Some(value) = values.get_mut(track.sample_type) {
-                *value = open.own[stack.index()].unwrap_or(0);
+                *value = open.own[stack.index()].take().unwrap_or(0);
             }
             self.samples.push(sample, &values);
         }
+        self.spare = open.own;
+        track.samples.end = self.samples.len();
+        track.rows.end = match track.kind {
+            TrackKind::Samples => self.samples.len(),
+            TrackKind::Intervals => self.tracks.intervals.len(),
+        };
         self.tracks.tracks.push(track);
         Ok(())
     }

@@ -36,6 +36,8 @@ pub struct Track {
     pub end: i64,
     /// Its samples or intervals.
     pub rows: Range<usize>,
+    /// Where the sample table has its values: `rows` of a track of samples, the sums by stack of one of intervals.
+    pub samples: Range<usize>,
 }
 
 /// One call: a stack from when its innermost frame was entered to when it was left.

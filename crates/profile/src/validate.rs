@@ -89,6 +89,7 @@ impl Profile {
 
     fn check_tracks(&self) -> Result<(), String> {
         let mut ends = [0, 0];
+        let mut samples_end = 0;
         for track in &self.tracks.tracks {
             let kind = usize::from(track.kind == TrackKind::Intervals);
             let length = [self.samples.len(), self.tracks.intervals.len()][kind];
@@ -97,6 +98,14 @@ impl Profile {
             ensure(track.sample_type < self.sample_types.len(), "a track has no sample type")?;
             ensure(track.origin.index() < self.origins.len(), "a track has no origin")?;
             ends[kind] = track.rows.end;
+            let samples = &track.samples;
+            let of_samples = track.kind == TrackKind::Intervals || *samples == track.rows;
+            ensure(
+                of_samples && samples.start >= samples_end && samples.end >= samples.start,
+                "tracks share samples",
+            )?;
+            ensure(samples.end <= self.samples.len(), "a track has samples that do not exist")?;
+            samples_end = samples.end;
             self.check_nesting(track)?;
         }
         Ok(())
