@@ -70,3 +70,34 @@ fn many_short_tracks_with_stacks_of_their_own() {
     // Quadratic, this would be 40,000 times a column of 16 bytes a stack: 12 GB to clear.
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
 }
+
+#[test]
+fn intervals_give_back_the_events_they_came_from() {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"time", b"nanoseconds").unwrap();
+    let (a, b) = (frame(&mut builder, "a"), frame(&mut builder, "b"));
+    // Everything that shares a time: a call without length, one call right after another, a gap, recursion.
+    let events = [
+        (a, true, 1),
+        (a, true, 1),
+        (a, false, 1),
+        (a, true, 1),
+        (b, true, 3),
+        (b, false, 3),
+        (a, false, 3),
+        (a, false, 3),
+        (a, true, 3),
+        (a, false, 4),
+        (b, true, 8),
+        (b, false, 9),
+    ];
+    builder.begin_track(track(TrackKind::Intervals));
+    for (frame, enters, at) in events {
+        if enters { builder.enter(frame, at).unwrap() } else { builder.leave(frame, at).unwrap() }
+    }
+    builder.end_track(10).unwrap();
+    let profile = builder.finish().unwrap();
+    let back = profkit_profile::views::events::events(&profile, &profile.tracks().tracks()[0]).unwrap();
+    let back: Vec<_> = back.into_iter().map(|event| (event.frame, event.enters, event.at)).collect();
+    assert_eq!(back, events);
+}

@@ -3,7 +3,7 @@
 use crate::error::BuildError;
 use crate::id::{FrameId, StackId};
 use crate::profile::Profile;
-use crate::track::{Track, TrackKind};
+use crate::track::{Interval, Track, TrackKind};
 
 /// Something that happens on a track.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,22 +23,10 @@ pub struct Event {
 pub fn events(profile: &Profile, track: &Track) -> Result<Vec<Event>, BuildError> {
     let mut events = Events { profile, open: Vec::new(), events: Vec::new() };
     match track.kind {
-        TrackKind::Intervals => {
-            // Which interval ends when: the open ones, outermost first.
-            let mut ends: Vec<i64> = Vec::new();
-            for interval in profile.tracks().intervals(track) {
-                let parent = profile.stacks()[interval.stack].parent;
-                while events.open.last().copied() != parent {
-                    let Some(end) = ends.pop() else { break };
-                    events.leave(end);
-                }
-                events.enter(interval.stack, interval.start);
-                ends.push(interval.end);
-            }
-            while let Some(end) = ends.pop() {
-                events.leave(end);
-            }
-        }
+        TrackKind::Intervals => interval_events(profile, track, |event| {
+            events.events.push(event);
+            Ok::<(), BuildError>(())
+        })?,
         TrackKind::Samples => {
             let mut at = track.start;
             let values = profile.samples().values(track.sample_type);
@@ -53,6 +41,30 @@ pub fn events(profile: &Profile, track: &Track) -> Result<Vec<Event>, BuildError
         }
     }
     Ok(events.events)
+}
+
+/// Hands out the events of a track of intervals one by one, just as they came in; none for one of samples.
+///
+/// # Errors
+/// Those of `each`.
+pub fn interval_events<E>(
+    profile: &Profile,
+    track: &Track,
+    mut each: impl FnMut(Event) -> Result<(), E>,
+) -> Result<(), E> {
+    let frame = |stack: StackId| profile.stacks()[stack].frame;
+    let leave = |open: Interval| Event { at: open.end, frame: frame(open.stack), enters: false };
+    let mut open: Vec<Interval> = Vec::new();
+    for &interval in profile.tracks().intervals(track) {
+        let parent = profile.stacks()[interval.stack].parent;
+        while open.last().map(|last| last.stack) != parent {
+            let Some(last) = open.pop() else { break };
+            each(leave(last))?;
+        }
+        each(Event { at: interval.start, frame: frame(interval.stack), enters: true })?;
+        open.push(interval);
+    }
+    open.into_iter().rev().try_for_each(|last| each(leave(last)))
 }
 
 struct Events<'a> {
