@@ -101,7 +101,7 @@ fn plain_stacks() -> impl Strategy<Value = Stacks> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(if cfg!(debug_assertions) { 200 } else { 5_000 }) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(if cfg!(debug_assertions) { 60 } else { 5_000 }) })]
 
     #[test]
     fn without_cycles_every_number_survives(stacks in plain_stacks()) {

@@ -147,6 +147,7 @@ fn traced() -> (ProfileBuilder, [FrameId; 2]) {
         start: 0,
         end: 0,
         rows: 0..0,
+        samples: 0..0,
     });
     (builder, frames)
 }
@@ -199,6 +200,7 @@ fn a_track_of_samples_keeps_shared_frames_open() {
         start: 100,
         end: 0,
         rows: 0..0,
+        samples: 0..0,
     });
     for (frames, value) in [(vec![main, f], 10), (vec![main, g], 20), (vec![], 5)] {
         let stack = builder.stack_from_root(frames).unwrap();
