@@ -27,6 +27,11 @@ pub trait Format: Sync {
     /// Whether places in its files are lines and columns for people, or byte offsets.
     fn is_text(&self) -> bool;
 
+    /// Whether its files are gzipped by those who use them.
+    fn is_gzipped(&self) -> bool {
+        false
+    }
+
     /// The dialects that can be forced when reading.
     fn dialects(&self) -> &'static [&'static str] {
         &[]

@@ -6,7 +6,7 @@ use profkit_profile::views::call_tree::CallTree;
 use profkit_profile::views::events::events;
 use profkit_profile::views::folded::folded;
 use profkit_profile::views::groups::{Group, Grouping, Groups};
-use profkit_profile::views::origins::{By, fold_origins};
+use profkit_profile::views::origins::{By, fold_origins, split_origins};
 use profkit_profile::views::totals::{totals, totals_by};
 use profkit_profile::{
     BuildError, Frame, FrameId, Function, FunctionId, Origin, OriginId, Profile, ProfileBuilder, Sample,
@@ -247,4 +247,36 @@ fn ids_of_another_profile_are_found_out() {
     builder.sample_type(b"samples", b"count").unwrap();
     builder.sample(Sample::of(stack), &[1]).unwrap();
     assert!(matches!(builder.finish(), Err(BuildError::Invalid(_))));
+}
+
+#[test]
+fn a_split_profile_keeps_every_sample_and_the_order() {
+    let mut builder = ProfileBuilder::new();
+    let sample_type = builder.sample_type(b"time", b"nanoseconds").unwrap();
+    let main = frame(&mut builder, "main");
+    let stack = builder.stack(None, main).unwrap();
+    let mut track = Track {
+        name: StringId::EMPTY,
+        origin: OriginId::UNKNOWN,
+        sample_type,
+        unit: StringId::EMPTY,
+        kind: TrackKind::Samples,
+        start: 0,
+        end: 0,
+        rows: 0..0,
+        samples: 0..0,
+    };
+    for (tid, value) in [(7, 5), (8, 6)] {
+        track.origin = builder.origin(Origin { tid: Some(tid), ..Origin::UNKNOWN }).unwrap();
+        builder.begin_track(track.clone());
+        builder.sample(Sample { origin: track.origin, ..Sample::of(Some(stack)) }, &[value]).unwrap();
+        builder.end_track(value).unwrap();
+    }
+    builder.sample(Sample { origin: track.origin, ..Sample::of(None) }, &[1]).unwrap();
+    let parts = split_origins(&builder.finish().unwrap()).unwrap();
+    let parts: Vec<_> = parts
+        .iter()
+        .map(|(origin, part)| (origin.tid, part.samples().values(0), part.tracks().tracks().len()))
+        .collect();
+    assert_eq!(parts, [(Some(7), &[5][..], 1), (Some(8), &[6, 1][..], 1)]);
 }

@@ -1,0 +1,117 @@
+//! Files that people take for profiles profkit reads, and what to do with them. A name is only a hint in an error
+//! message; nothing is decided here.
+
+/// Files known by their first bytes. Sources: the writers' own code, see FORMATS.md.
+const MAGIC: &[(&[u8], &str)] = &[
+    (
+        b"HCAT",
+        "it is a binary recording of Python's profiling.sampling; convert it with: python -m profiling.sampling replay",
+    ),
+    (
+        b"TACH",
+        "it is a binary recording of Python's profiling.sampling (big endian); convert it with: python -m profiling.sampling replay",
+    ),
+    (b"MOJ", "it is an Austin MOJO file; convert it with: mojo2austin"),
+    (b"FLR\0", "it is a Java Flight Recorder file; convert it with: jfr2flame or jfrconv"),
+    (b"memray", "it is a memray capture; convert it with: memray transform speedscope"),
+    (b"PERFILE2", "it is a perf.data file; convert it with: perf script"),
+    (b"PK\x03\x04", "it is a zip archive; unpack it first"),
+    (b"\x7fELF", "it is a program"),
+    (b"%PDF", "it is a PDF document"),
+    (b"\x89PNG", "it is a picture"),
+    (b"SQLite format 3\0", "it is an SQLite database"),
+    (b"\x04\x08", "it is marshalled by Ruby; convert it with: stackprof --json"),
+    (b"BZh", "it is compressed by bzip2; unpack it first"),
+    (b"\xfd7zXZ\0", "it is compressed by xz; unpack it first"),
+];
+
+/// What a JSON file is, by a key near its begin.
+const JSON: &[(&str, &str)] = &[
+    ("\"traceEvents\"", "it is a Chrome trace, which profkit does not read"),
+    ("\"preprocessedProfileVersion\"", "it is a Firefox profile, which profkit does not read"),
+    ("\"stringTable\"", "it is a Gecko profile, which profkit does not read"),
+    (
+        "\"frame_records\"",
+        "it is a pyinstrument session; convert it with: pyinstrument --load FILE -r speedscope",
+    ),
+    (
+        "\"root_frame\"",
+        "it is pyinstrument's JSON; save it as speedscope instead: pyinstrument -r speedscope",
+    ),
+    ("\"elapsed_time_sec\"", "it is a Scalene profile, which profkit does not read"),
+    ("\"timeDeltas\"", "it is a V8 CPU profile, which profkit does not read"),
+    ("\"selfSize\"", "it is a V8 heap profile, which profkit does not read"),
+    ("\"resourceProfiles\"", "it is an OpenTelemetry profile, which profkit does not read"),
+    ("\"ph\"", "it is a Chrome trace, which profkit does not read"),
+    ("\"raw_timestamp_deltas\"", "it is a stackprof profile, which profkit does not read"),
+];
+
+/// What a text is, by how a line begins.
+const LINES: &[(&str, &str)] = &[
+    ("Ordered by:", "it is a report printed by pstats; convert the dump that it was made from"),
+    ("MEM ", "it is memory_profiler's data, which profkit does not read"),
+    ("CMDLINE ", "it is memory_profiler's data, which profkit does not read"),
+    ("<?xml", "it is an XML document"),
+    ("<svg", "it is a picture"),
+    ("<!DOCTYPE", "it is a web page"),
+    ("<html", "it is a web page"),
+    ("Traceback (most recent call last)", "it is an error message of Python"),
+    ("Flat profile:", "it is a report printed by gprof, which profkit does not read"),
+];
+
+/// How much of a text is looked at.
+const HEAD: usize = 4096;
+
+pub(crate) fn by_magic(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.len() > 4 && bytes[2..4] == *b"\r\n" {
+        return Some("it is compiled Python code (.pyc)");
+    }
+    MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|&(_, name)| name)
+}
+
+pub(crate) fn by_text(bytes: &[u8]) -> Option<&'static str> {
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(HEAD)]);
+    let head = head.trim_start_matches('\u{feff}').trim_start();
+    if head.starts_with(['{', '[']) {
+        let known = JSON.iter().find(|(key, _)| head.contains(key));
+        return Some(known.map_or("it is JSON, but not of a kind that profkit reads", |&(_, name)| name));
+    }
+    if is_perf_script(head) {
+        return Some(
+            "it is the output of perf script; fold it with: inferno-collapse-perf or stackcollapse-perf.pl",
+        );
+    }
+    let begins = |line: &str| LINES.iter().find(|(begin, _)| line.trim_start().starts_with(begin));
+    head.lines().find_map(begins).map(|&(_, name)| name)
+}
+
+/// A header line, then indented lines that begin with an address.
+fn is_perf_script(head: &str) -> bool {
+    let mut lines = head.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let (Some(header), Some(frame)) = (lines.next(), lines.next()) else { return false };
+    let address = frame.split_whitespace().next().unwrap_or_default();
+    !header.starts_with(char::is_whitespace)
+        && header.trim_end().ends_with(':')
+        && frame.starts_with(char::is_whitespace)
+        && address.len() >= 4
+        && address.chars().all(|digit| digit.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_strangers_are_named() {
+        assert!(by_magic(b"\xa7\x0d\r\n\0\0\0\0").unwrap().contains(".pyc"));
+        assert!(by_magic(b"HCAT\x01\0\0\0").unwrap().contains("replay"));
+        assert!(by_text(b"{\"traceEvents\": []}").unwrap().contains("Chrome trace"));
+        assert!(by_text(b"\xef\xbb\xbf [1, 2]").unwrap().contains("not of a kind"));
+        assert!(
+            by_text(b"perl 123 12.5: cycles:\n\tffffffff8104f45a do_it (kernel)\n")
+                .unwrap()
+                .contains("perf script")
+        );
+        assert_eq!(by_text(b"In the year 1984\n"), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! The list of formats.
+
+use std::path::Path;
+
+use profkit_format_callgrind::Callgrind;
+use profkit_format_collapsed::Collapsed;
+use profkit_format_pprof::Pprof;
+use profkit_format_pstats::Pstats;
+use profkit_format_speedscope::Speedscope;
+use profkit_format_yappi::Yappi;
+use profkit_profile::Format;
+
+/// Every format. Where several say that a file may be theirs, the first one reads it.
+pub static FORMATS: &[&dyn Format] = &[&Pstats, &Yappi, &Pprof, &Speedscope, &Callgrind, &Collapsed];
+
+/// The format of this name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static dyn Format> {
+    FORMATS.iter().copied().find(|format| format.name() == name)
+}
+
+/// The format that the name of an output file asks for, and whether the name ends in `.gz`.
+///
+/// `callgrind.out.1234` counts as an extension too: callgrind's own tools look for that name.
+#[must_use]
+pub fn by_path(path: &Path) -> Option<(&'static dyn Format, bool)> {
+    let name = path.file_name()?.to_str()?.to_lowercase();
+    let of = |name: &str| {
+        let longest = |format: &&'static dyn Format| {
+            let fits = |extension: &&&str| {
+                name.strip_suffix(**extension).is_some_and(|stem| stem.ends_with('.'))
+                    || name.starts_with(&format!("{extension}."))
+            };
+            format.extensions().iter().filter(fits).map(|extension| extension.len()).max()
+        };
+        let fitting = FORMATS.iter().copied().filter_map(|format| Some((longest(&format)?, format)));
+        fitting.max_by_key(|&(length, _)| length).map(|(_, format)| format)
+    };
+    if let Some(stem) = name.strip_suffix(".gz") {
+        return of(stem).or_else(|| of(&name)).map(|format| (format, true));
+    }
+    of(&name).map(|format| (format, false))
+}
+
+/// A format with the dialect that a user may force: `collapsed` or `collapsed:py-spy`.
+#[derive(Clone, Copy)]
+pub struct Spec {
+    /// The format.
+    pub format: &'static dyn Format,
+    /// One of its dialects.
+    pub dialect: Option<&'static str>,
+}
+
+impl std::fmt::Debug for Spec {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}", self.format.name())?;
+        self.dialect.map_or(Ok(()), |dialect| write!(out, ":{dialect}"))
+    }
+}
+
+impl Spec {
+    /// Reads `format` or `format:dialect`, with the dialects that can be read.
+    ///
+    /// # Errors
+    /// A sentence that lists what there is.
+    pub fn to_read(text: &str) -> Result<Self, String> {
+        Self::parse(text, |format| format.dialects())
+    }
+
+    /// The same with the dialects that can be written.
+    ///
+    /// # Errors
+    /// A sentence that lists what there is.
+    pub fn to_write(text: &str) -> Result<Self, String> {
+        Self::parse(text, |format| format.written_dialects())
+    }
+
+    fn parse(text: &str, dialects: impl Fn(&dyn Format) -> &'static [&'static str]) -> Result<Self, String> {
+        let (name, dialect) = match text.split_once(':') {
+            Some((name, dialect)) => (name, Some(dialect)),
+            None => (text, None),
+        };
+        let names = || FORMATS.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
+        let format =
+            by_name(name).ok_or_else(|| format!("unknown format `{name}`; there are {}", names()))?;
+        let Some(wanted) = dialect else { return Ok(Self { format, dialect: None }) };
+        let dialects = dialects(format);
+        let found = dialects.iter().copied().find(|&dialect| dialect == wanted);
+        if dialects.is_empty() {
+            return Err(format!("`{name}` has no dialects to choose from"));
+        }
+        let dialect = found.ok_or_else(|| {
+            format!("`{name}` has no dialect `{wanted}`; there are {}", dialects.join(", "))
+        })?;
+        Ok(Self { format, dialect: Some(dialect) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_an_output_chooses_its_format() {
+        for (path, expected) in [
+            ("a.pstats", Some(("pstats", false))),
+            ("a.prof", Some(("pstats", false))),
+            ("/x/a.b.pb.gz", Some(("pprof", true))),
+            ("a.pb", Some(("pprof", false))),
+            ("a.speedscope.json", Some(("speedscope", false))),
+            ("a.speedscope.json.gz", Some(("speedscope", true))),
+            ("a.JSON", Some(("speedscope", false))),
+            ("a.folded", Some(("collapsed", false))),
+            ("callgrind.out.123", Some(("callgrind", false))),
+            ("a.callgrind", Some(("callgrind", false))),
+            ("a.ystat", Some(("yappi", false))),
+            ("pstats", None),
+            ("a.png", None),
+            (".", None),
+        ] {
+            let found = by_path(Path::new(path)).map(|(format, gzip)| (format.name(), gzip));
+            assert_eq!(found, expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_name_is_answered_with_the_right_ones() {
+        assert!(Spec::to_read("pprof2").unwrap_err().contains("pprof, speedscope"));
+        assert!(Spec::to_read("collapsed:x").unwrap_err().contains("py-spy"));
+        assert_eq!(format!("{:?}", Spec::to_read("collapsed:py-spy").unwrap()), "collapsed:py-spy");
+    }
+}

@@ -1,0 +1,62 @@
+//! Turns a profile into the shape of evidence that a format holds.
+
+use profkit_profile::views::call_edges::call_edges;
+use profkit_profile::views::estimate::{edge_stacks, estimate_stacks};
+use profkit_profile::{BuildError, Evidence, Format, Profile, Shape};
+
+/// How call edges become stacks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Stacks {
+    /// Whole stacks, estimated where the source does not say.
+    #[default]
+    Reconstruct,
+    /// Stacks of two frames: exact, no more than the source says.
+    Edges,
+}
+
+/// A profile that fits a format.
+#[derive(Debug)]
+pub struct Fitted {
+    /// The profile.
+    pub profile: Profile,
+    /// What a person should know about how it was made to fit, a line each.
+    pub notes: Vec<String>,
+}
+
+/// Turns a profile into the shape of evidence that `format` holds; unchanged if it has it already.
+///
+/// # Errors
+/// Where a sum or a table overflows.
+pub fn fit(profile: Profile, format: &dyn Format, stacks: Stacks) -> Result<Fitted, BuildError> {
+    let (shape, holds) = (profile.shape(), format.holds());
+    let fits = match holds {
+        Evidence::Stacks => shape == Shape::Stacks,
+        Evidence::CallEdges => shape == Shape::CallGraph || profile.samples().is_empty(),
+    };
+    if fits {
+        return Ok(Fitted { profile, notes: Vec::new() });
+    }
+    let mut notes = Vec::new();
+    let profile = match (holds, stacks) {
+        (Evidence::CallEdges, _) => {
+            let edges = call_edges(&profile)?;
+            if edges.saturated.0 {
+                notes.push("a sum does not fit 64 bits; the largest number stands for it".to_owned());
+            }
+            edges.profile
+        }
+        (Evidence::Stacks, Stacks::Edges) => edge_stacks(&profile)?,
+        (Evidence::Stacks, Stacks::Reconstruct) => {
+            let estimate = estimate_stacks(&profile)?;
+            notes.push(format!("stacks estimated from call edges: {}", estimate.report.summary()));
+            if estimate.report.clashed > 0 {
+                let clashed = estimate.report.clashed;
+                notes.push(format!(
+                    "{clashed} functions share file, line and name with another one; their self times are kept"
+                ));
+            }
+            estimate.profile
+        }
+    };
+    Ok(Fitted { profile, notes })
+}
