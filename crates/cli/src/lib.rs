@@ -1,1 +1,53 @@
-//! (to be written)
+//! The `profkit` command as a function, so that the binary, the Python package and tests run the same thing.
+//!
+//! What the commands do lives in the crates below; here is what people type and read.
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod failure;
+mod input;
+mod interrupt;
+mod names;
+mod output;
+mod quantity;
+mod table;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+use crate::failure::{Failure, print_failure};
+
+/// Runs one command line, the name of the program first. Prints to stdout and stderr.
+///
+/// The status is 0 when all is done, 2 for wrong usage and for errors, 1 where the answer is "no"; 128 + n when
+/// signal n interrupts. A closed pipe is no error.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too, on stdout and with status 0.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    interrupt::watch();
+    let done = match arguments.command {
+        Command::Convert(arguments) => commands::convert::run(&arguments),
+        Command::Info(arguments) => commands::info::run(&arguments),
+        Command::Report(arguments) => commands::report::run(&arguments),
+        Command::Flamegraph(arguments) => commands::flamegraph::run(&arguments),
+        Command::Formats(arguments) => commands::formats::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(failure) => {
+            print_failure(&failure);
+            ExitCode::from(2)
+        }
+    }
+}

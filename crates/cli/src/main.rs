@@ -1,2 +1,7 @@
 //! The `profkit` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    profkit::run(std::env::args_os())
+}

@@ -56,6 +56,17 @@ pub fn write_path(
     replace(path, |to| write_as(profile, format, gzip, to, options))
 }
 
+/// Writes bytes to a file, whole or not at all.
+///
+/// # Errors
+/// Where the file cannot be written; then nothing is changed.
+pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, |to| Ok(to.write_all(bytes)?)).map_err(|error| match error {
+        WriteError::Io(error) => error,
+        error => io::Error::other(error),
+    })
+}
+
 /// Fills a file with what `fill` writes, or leaves it as it was.
 pub(crate) fn replace<T>(
     path: &Path,
@@ -69,6 +80,10 @@ pub(crate) fn replace<T>(
     }
     if existing.as_ref().is_some_and(|metadata| !metadata.is_file()) {
         return fill(&mut File::options().write(true).open(&path)?);
+    }
+    if existing.is_some() {
+        // Renaming over a file needs no right to write to it; replacing it should.
+        drop(File::options().write(true).open(&path)?);
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary =

@@ -1,0 +1,197 @@
+//! What people type. Each command's arguments stand here, so that names and meanings stay alike.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use profkit_formats::{Spec, Stacks};
+use profkit_profile::views::groups::Grouping;
+use profkit_profile::views::origins::By;
+
+use crate::input::InputArguments;
+
+/// One tool for every profile a Python engineer meets
+#[derive(Parser, Debug)]
+#[command(name = "profkit", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Convert a profile from one format to another
+    Convert(Convert),
+    /// Show what is in a profile
+    Info(Info),
+    /// Print the table of functions: self, total, calls
+    Report(Report),
+    /// Draw a flame graph as SVG
+    Flamegraph(Flamegraph),
+    /// List the formats that can be read and written
+    Formats(Formats),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Convert {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// File to write; `-` for stdout (then with --to)
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// Format (and dialect) to write, instead of what the extension of OUT says
+    #[arg(long, value_name = "FORMAT", value_parser = Spec::to_write)]
+    pub(crate) to: Option<Spec>,
+    /// Value to write where the format holds one only, e.g. `cpu`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) value: Option<String>,
+    #[command(flatten)]
+    pub(crate) stacks: StacksArgument,
+    /// Origins to keep apart
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) by: Option<ByArgument>,
+    /// Write one file for each process or thread, its ids added to the name of OUT
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) split: Option<Split>,
+    /// Mark guessed frames in their names where the format has no other place
+    #[arg(long)]
+    pub(crate) mark_inferred: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Info {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// Value to sort and show, e.g. `cpu`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) value: Option<String>,
+    /// Column to sort by
+    #[arg(long, value_enum, default_value_t = Sort::Own)]
+    pub(crate) sort: Sort,
+    /// Rows to print; 0 for all [default: 40; with --json all]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Origins to keep apart
+    #[arg(long, value_name = "ORIGIN", default_value = "none")]
+    pub(crate) by: ByArgument,
+    /// What a row is: function, line, file, module or label:KEY
+    #[arg(long, value_name = "WHAT", value_parser = group, default_value = "function")]
+    pub(crate) group: Group,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Flamegraph {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// SVG file to write; `-` for stdout
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// Value that makes the width, e.g. `cpu`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) value: Option<String>,
+    /// Title [default: the name of FILE]
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    #[command(flatten)]
+    pub(crate) stacks: StacksArgument,
+    /// Origins to keep apart, as frames at the root
+    #[arg(long, value_name = "ORIGIN", default_value = "none")]
+    pub(crate) by: ByArgument,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Formats {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StacksArgument {
+    /// How to make stacks of a profile that only knows callers and callees: estimated whole ones, or exact ones of
+    /// two frames
+    #[arg(long, value_name = "HOW", default_value = "reconstruct")]
+    stacks: StacksMode,
+}
+
+impl StacksArgument {
+    pub(crate) fn mode(&self) -> Stacks {
+        match self.stacks {
+            StacksMode::Reconstruct => Stacks::Reconstruct,
+            StacksMode::Edges => Stacks::Edges,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum, Debug)]
+enum StacksMode {
+    Reconstruct,
+    Edges,
+}
+
+/// What `--by` takes.
+#[derive(Clone, Copy, ValueEnum, Debug)]
+pub(crate) enum ByArgument {
+    None,
+    Process,
+    Thread,
+    File,
+}
+
+impl From<ByArgument> for By {
+    fn from(by: ByArgument) -> Self {
+        match by {
+            ByArgument::None => Self::Nothing,
+            ByArgument::Process => Self::Process,
+            ByArgument::Thread => Self::Thread,
+            ByArgument::File => Self::File,
+        }
+    }
+}
+
+/// What `--split` takes.
+#[derive(Clone, Copy, ValueEnum, Debug)]
+pub(crate) enum Split {
+    Process,
+    Thread,
+}
+
+/// What `--sort` takes.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum Sort {
+    #[value(name = "self")]
+    Own,
+    Total,
+    Calls,
+}
+
+/// What `--group` takes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Group {
+    Frames(Grouping),
+    Label(String),
+}
+
+fn group(text: &str) -> Result<Group, String> {
+    match text {
+        "function" => Ok(Group::Frames(Grouping::Function)),
+        "line" => Ok(Group::Frames(Grouping::Line)),
+        "file" => Ok(Group::Frames(Grouping::File)),
+        "module" => Ok(Group::Frames(Grouping::Module)),
+        _ => match text.strip_prefix("label:") {
+            Some(key) if !key.is_empty() => Ok(Group::Label(key.to_owned())),
+            _ => Err("one of function, line, file, module, label:KEY".to_owned()),
+        },
+    }
+}

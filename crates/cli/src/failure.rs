@@ -1,0 +1,77 @@
+//! What a command says on stderr: why it failed, and what is worth knowing though it did not.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anstyle::{AnsiColor, Style};
+use profkit_profile::{BuildError, WriteError};
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A file could not be read or written: its name and why.
+    File {
+        /// As it was given.
+        file: String,
+        /// A sentence without the name.
+        reason: String,
+    },
+    /// The command line asks for something that cannot be.
+    Usage(String),
+    /// Whoever reads stdout has gone.
+    ClosedPipe,
+}
+
+impl Failure {
+    pub(crate) fn file(path: &Path, reason: impl ToString) -> Self {
+        Self::File { file: display(path), reason: reason.to_string() }
+    }
+
+    pub(crate) fn write(path: &Path, error: &WriteError) -> Self {
+        match error {
+            WriteError::Io(error) => Self::stdout_or(error, || Self::file(path, error)),
+            error => Self::file(path, error),
+        }
+    }
+
+    pub(crate) fn build(path: &Path, error: &BuildError) -> Self {
+        Self::file(path, error)
+    }
+
+    fn stdout_or(error: &io::Error, otherwise: impl FnOnce() -> Self) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::ClosedPipe } else { otherwise() }
+    }
+}
+
+/// Errors of printing to stdout.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::stdout_or(&error, || Self::File { file: "stdout".to_owned(), reason: error.to_string() })
+    }
+}
+
+/// A path for people; `-` for the standard streams stays what it is.
+pub(crate) fn display(path: &Path) -> String {
+    path.display().to_string()
+}
+
+pub(crate) fn print_failure(failure: &Failure) {
+    let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    match failure {
+        Failure::File { file, reason } => print(style, "error", &format!("{file}: {reason}")),
+        Failure::Usage(reason) => print(style, "error", reason),
+        Failure::ClosedPipe => {}
+    }
+}
+
+/// Prints something worth knowing.
+pub(crate) fn note(text: &str) {
+    print(Style::new().bold(), "note", text);
+}
+
+fn print(style: Style, kind: &str, text: &str) {
+    // Control characters in a hostile file's names must not reach the terminal.
+    let text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    // Nobody is left to tell if stderr is closed.
+    let _ = writeln!(anstream::stderr(), "{style}{kind}{style:#}: {text}");
+}

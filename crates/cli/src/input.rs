@@ -1,0 +1,101 @@
+//! From an argument to a profile.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use profkit_formats::{DEFAULT_MAX_SIZE, LoadOptions, Loaded, Spec, load_path, load_reader};
+use profkit_profile::Profile;
+
+use crate::failure::{Failure, note};
+
+/// The arguments of every command that reads one profile.
+#[derive(Args, Debug)]
+pub(crate) struct InputArguments {
+    /// Profile to read; `-` for stdin. Its content tells the format; gzip and zstd around it are undone
+    #[arg(value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Read it as this format (and dialect, e.g. `collapsed:py-spy`) instead
+    #[arg(long, value_name = "FORMAT", value_parser = Spec::to_read)]
+    from: Option<Spec>,
+    /// Refuse inputs that are larger than this once decompressed, e.g. `500MB`, `8GiB`
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value_t = Size(DEFAULT_MAX_SIZE))]
+    max_input_size: Size,
+}
+
+impl InputArguments {
+    /// Loads the profile, and tells what its reader has to tell.
+    pub(crate) fn load(&self) -> Result<Loaded, Failure> {
+        let options = LoadOptions { from: self.from, max_size: self.max_input_size.0 };
+        let loaded = if self.input == Path::new("-") {
+            load_reader(std::io::stdin().lock(), &options)
+        } else {
+            load_path(&self.input, &options)
+        };
+        let loaded = loaded.map_err(|error| Failure::file(self.name(), error))?;
+        for text in &loaded.profile.meta().notes {
+            note(&format!("{}: {text}", self.name().display()));
+        }
+        Ok(loaded)
+    }
+
+    /// What to call the input.
+    pub(crate) fn name(&self) -> &Path {
+        if self.input == Path::new("-") { Path::new("stdin") } else { &self.input }
+    }
+}
+
+/// The sample type of this name, or the profile's own default.
+pub(crate) fn choose_type(profile: &Profile, name: Option<&str>) -> Result<Option<usize>, Failure> {
+    let Some(name) = name else { return Ok(profile.default_type()) };
+    if let Some(found) = profile.sample_type_named(name.as_bytes()) {
+        return Ok(Some(found));
+    }
+    let names: Vec<_> = profile.sample_types().iter().map(|of| profile.text(of.name)).collect();
+    Err(Failure::Usage(format!("there is no value `{name}`; the profile has {}", names.join(", "))))
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug)]
+struct Size(u64);
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            bytes if bytes > 0 && bytes % (1 << 30) == 0 => write!(out, "{}GiB", bytes >> 30),
+            bytes => write!(out, "{bytes}"),
+        }
+    }
+}
+
+fn size(text: &str) -> Result<Size, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor: u64 = match text[digits.len()..].to_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        unit => return Err(format!("unknown unit `{unit}`")),
+    };
+    let number: u64 = digits.trim().parse().map_err(|_| "not a whole number".to_owned())?;
+    number.checked_mul(factor).map(Size).ok_or_else(|| "too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_take_the_usual_units() {
+        for (text, bytes) in
+            [("17", 17), ("2k", 2048), ("500MB", 500_000_000), ("8GiB", 8 << 30), ("1 kB", 1000)]
+        {
+            assert_eq!(size(text).unwrap().0, bytes, "{text}");
+        }
+        assert!(size("1.5G").is_err() && size("-1").is_err() && size("1TB").is_err() && size("").is_err());
+        assert!(size("99999999999GiB").is_err());
+        assert_eq!(Size(DEFAULT_MAX_SIZE).to_string(), "8GiB");
+    }
+}

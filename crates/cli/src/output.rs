@@ -1,0 +1,65 @@
+//! From a profile to a file or stdout.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use profkit_formats::{Format, Spec, WriteOptions, Written, registry};
+use profkit_profile::Profile;
+
+use crate::failure::{Failure, note};
+
+/// Where to write, and in which format.
+pub(crate) struct Target {
+    pub(crate) path: PathBuf,
+    pub(crate) format: &'static dyn Format,
+    pub(crate) dialect: Option<&'static str>,
+}
+
+impl Target {
+    /// The format is that of `--to`, else that of the extension.
+    pub(crate) fn new(path: &Path, to: Option<Spec>) -> Result<Self, Failure> {
+        if let Some(Spec { format, dialect }) = to {
+            return Ok(Self { path: path.to_owned(), format, dialect });
+        }
+        if path == Path::new("-") {
+            return Err(Failure::Usage(
+                "stdout has no extension to tell the format; add --to FORMAT".to_owned(),
+            ));
+        }
+        let Some((format, _)) = registry::by_path(path) else {
+            let known = registry::FORMATS.iter().flat_map(|format| format.extensions());
+            let known: Vec<String> = known.map(|extension| format!(".{extension}")).collect();
+            let reason = format!("its extension tells no format; add --to FORMAT or use {}", known.join(" "));
+            return Err(Failure::file(path, reason));
+        };
+        Ok(Self { path: path.to_owned(), format, dialect: None })
+    }
+
+    /// Writes a profile, and tells what the format could not hold.
+    pub(crate) fn write(&self, profile: &Profile, options: &WriteOptions<'_>) -> Result<(), Failure> {
+        let options = WriteOptions { dialect: self.dialect, ..*options };
+        let written = if self.path == Path::new("-") {
+            self.write_stdout(profile, &options)?
+        } else {
+            profkit_formats::write_path(profile, self.format, &self.path, &options)
+                .map_err(|error| Failure::write(&self.path, &error))?
+        };
+        for loss in &written.losses {
+            note(&format!("{} does not hold all: {loss}", self.format.name()));
+        }
+        Ok(())
+    }
+
+    fn write_stdout(&self, profile: &Profile, options: &WriteOptions<'_>) -> Result<Written, Failure> {
+        let mut stdout = std::io::stdout();
+        if stdout.is_terminal() && !self.format.is_text() {
+            let reason = format!("{} is binary, and stdout a terminal", self.format.name());
+            return Err(Failure::Usage(reason));
+        }
+        let stdout_name = Path::new("stdout");
+        let written = profkit_formats::write(profile, self.format, &mut stdout, options)
+            .map_err(|error| Failure::write(stdout_name, &error))?;
+        stdout.flush()?;
+        Ok(written)
+    }
+}

@@ -1,0 +1,138 @@
+//! Numbers for people: times and sizes in the unit that reads best, counts with separators.
+
+use profkit_profile::{Dimension, Profile};
+
+/// How to print the values of one sample type.
+#[derive(Clone, Debug)]
+pub(crate) struct Scale {
+    dimension: Dimension,
+    /// Base units (ns, bytes, things) a stored unit.
+    factor: f64,
+    /// A unit that profkit does not know, to print as it is.
+    unit: String,
+}
+
+const TIME: &[(f64, &str)] = &[(60e9, "min"), (1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
+const BYTES: &[(f64, &str)] = &[
+    (1_099_511_627_776.0, "TiB"),
+    (1_073_741_824.0, "GiB"),
+    (1_048_576.0, "MiB"),
+    (1024.0, "KiB"),
+    (1.0, "B"),
+];
+
+impl Scale {
+    pub(crate) fn of(profile: &Profile, sample_type: usize) -> Self {
+        let row = profile.sample_types()[sample_type];
+        let unit = profile.unit(sample_type);
+        let decimals = 10f64.powi(-i32::from(row.decimals));
+        #[expect(clippy::cast_precision_loss, reason = "factors are small")]
+        let factor = unit.factor as f64 * decimals;
+        let name = profile.text(row.unit);
+        let known = unit.dimension != Dimension::Count || matches!(&*name, "" | "count" | "none");
+        Self {
+            dimension: unit.dimension,
+            factor,
+            unit: if known { String::new() } else { name.into_owned() },
+        }
+    }
+
+    /// A value with its unit.
+    pub(crate) fn format(&self, value: i64) -> String {
+        #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+        let base = value as f64 * self.factor;
+        let units = match self.dimension {
+            Dimension::Time => TIME,
+            Dimension::Bytes => BYTES,
+            Dimension::Count => return self.count(value, base),
+        };
+        if value == 0 {
+            return "0".to_owned();
+        }
+        let fits =
+            |&&(size, unit): &&(f64, &str)| base.abs() >= size * if unit == "min" { 10.0 } else { 1.0 };
+        let &(size, unit) =
+            units.iter().find(fits).unwrap_or(&(1.0, units.last().map_or("", |&(_, unit)| unit)));
+        let scaled = base / size;
+        if size == 1.0 {
+            return format!("{} {unit}", separated(value));
+        }
+        format!("{} {unit}", three_digits(scaled))
+    }
+
+    fn count(&self, value: i64, base: f64) -> String {
+        #[expect(clippy::float_cmp, reason = "exactly one means whole numbers")]
+        let number = if self.factor == 1.0 { separated(value) } else { three_digits(base) };
+        if self.unit.is_empty() { number } else { format!("{number} {}", self.unit) }
+    }
+}
+
+fn three_digits(value: f64) -> String {
+    match value.abs() {
+        size if size >= 99.95 => format!("{value:.0}"),
+        size if size >= 9.995 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// A whole number with thin groups: `1,234,567`.
+pub(crate) fn separated(value: i64) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let mut out = String::from(if value < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A share of a whole, in percent; empty where there is no whole.
+pub(crate) fn percent(part: i64, whole: i64) -> String {
+    if whole == 0 {
+        return String::new();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+    let share = part as f64 * 100.0 / whole as f64;
+    format!("{share:.1} %")
+}
+
+#[cfg(test)]
+mod tests {
+    use profkit_profile::ProfileBuilder;
+
+    use super::*;
+
+    fn scale(unit: &str) -> Scale {
+        let mut builder = ProfileBuilder::new();
+        builder.sample_type(b"x", unit.as_bytes()).unwrap();
+        Scale::of(&builder.finish().unwrap(), 0)
+    }
+
+    #[test]
+    fn the_unit_fits_the_number() {
+        let ns = scale("nanoseconds");
+        for (value, text) in [
+            (0, "0"),
+            (7, "7 ns"),
+            (1_234, "1.23 µs"),
+            (12_345_678, "12.3 ms"),
+            (-1_500_000_000, "-1.50 s"),
+            (599_000_000_000, "599 s"),
+            (6_000_000_000_000, "100 min"),
+        ] {
+            assert_eq!(ns.format(value), text);
+        }
+        assert_eq!(scale("seconds").format(3), "3.00 s");
+        assert_eq!(scale("bytes").format(1_536), "1.50 KiB");
+        assert_eq!(scale("count").format(-1_234_567), "-1,234,567");
+        assert_eq!(scale("frobs").format(3), "3 frobs");
+    }
+
+    #[test]
+    fn shares_have_one_decimal() {
+        assert_eq!(percent(1, 3), "33.3 %");
+        assert_eq!(percent(1, 0), "");
+    }
+}
