@@ -23,7 +23,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn file(path: &Path, reason: impl ToString) -> Self {
+    pub(crate) fn file(path: &Path, reason: impl std::fmt::Display) -> Self {
         Self::File { file: display(path), reason: reason.to_string() }
     }
 

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use anstyle::Style;
-use comfy_table::presets::NOTHING;
+use comfy_table::TableStyle;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 /// How a column is set.
@@ -20,7 +20,7 @@ pub(crate) fn print(
     rows: impl IntoIterator<Item = Vec<String>>,
 ) -> io::Result<()> {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header.iter().map(|(name, _)| *name));
     for row in rows {
         table.add_row(row);
