@@ -26,8 +26,19 @@ def drawn(stats, form, threshold):
     return out.getvalue().encode("utf-8")
 
 
-def folded_total(text):
-    return sum(int(line.rpartition(b" ")[2]) for line in text.splitlines() if line)
+def folded(text):
+    """Sum of its folded text, and how many lines a newline in a name left without a count."""
+    counts = [line.rpartition(b" ")[2] for line in text.split(b"\n") if line]
+    numbers = [int(count) for count in counts if count.lstrip(b"-").isdigit()]
+    return {u"microseconds": sum(numbers), u"unreadable": len(counts) - len(numbers)}
+
+
+def elements(svg):
+    """How many elements the SVG has; names go in raw, so a control character makes a file that no browser opens."""
+    try:
+        return sum(1 for _ in xml.etree.ElementTree.fromstring(svg).iter())
+    except xml.etree.ElementTree.ParseError as error:
+        sys.exit("flameprof drew an SVG that is not well-formed: %s" % error)
 
 
 def main(arguments):
@@ -58,9 +69,9 @@ def main(arguments):
             u"backward": sorted(
                 [canon.text(block["hash_name"]), canon.number(block["w"])] for block in backward if block["level"] == 0
             ),
-            u"folded_microseconds": folded_total(drawn(stats, "log", threshold)),
+            u"folded": folded(drawn(stats, "log", threshold)),
             u"svg_bytes": len(svg),
-            u"svg_elements": sum(1 for _ in xml.etree.ElementTree.fromstring(svg).iter()),
+            u"svg_elements": elements(svg),
         }
     )
 
