@@ -20,7 +20,7 @@ import canon
 COMMAND = os.environ.get("CALLGRIND_ANNOTATE", "callgrind_annotate")
 COST = r"(?:-?[\d,]+|\.)"
 NAME = re.compile(r"^(?P<name>.*?)(?: \((?P<calls>-?\d+)x\))?(?: \[(?P<object>[^\[\]]*)\])?$", re.S)
-TOOL_NAME = u"callgrind_annotate"
+TOOL_NAME = "callgrind_annotate"
 
 
 def run(path, inclusive):
@@ -50,10 +50,10 @@ def string(latin):
 
 def named(text, costs):
     match = NAME.match(text)
-    row = {u"name": string(match["name"]), u"object": None if match["object"] is None else string(match["object"])}
+    row = {"name": string(match["name"]), "object": None if match["object"] is None else string(match["object"])}
     if match["calls"] is not None:
-        row[u"calls"] = int(match["calls"])
-    row[u"cost"] = costs
+        row["calls"] = int(match["calls"])
+    row["cost"] = costs
     return row
 
 
@@ -72,7 +72,7 @@ class Table:
         self.events = shown[0].split(":", 1)[1].split()
         costs = r"\s*(" + r"\s+".join([COST] * len(self.events)) + r")"
         self.row = re.compile("^" + costs + r"\s\s?\s?([<*>])\s\s?\s?(.*)$", re.S)
-        total_row = re.compile("^" + costs + r"\s+PROGRAM TOTALS$")
+        total_row = re.compile("^" + costs + r"\s+PROGRAM TOTALS(?: \(calculated\))?$")
         body = False
         callers = []
         for line in lines:
@@ -95,12 +95,12 @@ class Table:
         if match[2] == "*":
             self.functions.append(dict(row, callers=callers, callees=[]))
         else:
-            self.functions[-1][u"callees"].append(row)
+            self.functions[-1]["callees"].append(row)
         return []
 
 
 def identity(row):
-    return (row[u"name"], row[u"object"] or u"")
+    return (row["name"], row["object"] or "")
 
 
 def main(arguments):
@@ -109,24 +109,24 @@ def main(arguments):
     exclusive, inclusive = (Table(run(arguments[0], inclusive)) for inclusive in (False, True))
     rows = {}
     for row in exclusive.functions:
-        for side in (u"callers", u"callees"):
+        for side in ("callers", "callees"):
             row[side].sort(key=identity)
-        row[u"self"] = row.pop(u"cost")
+        row["self"] = row.pop("cost")
         rows[identity(row)] = row
     for row in inclusive.functions:
         if identity(row) in rows:
-            rows[identity(row)][u"total"] = row[u"cost"]
+            rows[identity(row)]["total"] = row["cost"]
         else:
-            rows[identity(row)] = dict(row, self=None, total=row.pop(u"cost"))
+            rows[identity(row)] = dict(row, self=None, total=row.pop("cost"))
     # It answers on stderr.
     version = subprocess.run([COMMAND, "--version"], stderr=subprocess.PIPE, check=False).stderr.decode().strip()
     canon.emit(
         {
-            u"tool": {u"name": TOOL_NAME, u"version": version.rpartition("-")[2]},
-            u"events": exclusive.events,
-            u"totals": exclusive.totals,
-            u"unreadable": exclusive.unreadable + inclusive.unreadable,
-            u"functions": sorted(rows.values(), key=identity),
+            "tool": {"name": TOOL_NAME, "version": version.rpartition("-")[2]},
+            "events": exclusive.events,
+            "totals": exclusive.totals,
+            "unreadable": exclusive.unreadable + inclusive.unreadable,
+            "functions": sorted(rows.values(), key=identity),
         }
     )
 

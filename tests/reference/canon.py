@@ -18,7 +18,8 @@ import re
 import sys
 
 PREFIXES = ("bytes:", "object:")
-STRING_TYPES = (bytes, type(u""))
+# Spelled so that a formatter cannot drop a `u` that Python 2 needs: its `unicode` beside its `str`.
+STRING_TYPES = (bytes, type(b"".decode()))
 INTEGER_TYPES = (int,) if sys.version_info[0] > 2 else (int, long)  # noqa: F821
 # In valid UTF-8 the byte ED is never followed by A0..BF. Python 2's own decoder lets such surrogates through.
 SURROGATE = re.compile(b"\xed[\xa0-\xbf]")
@@ -28,7 +29,7 @@ def text(value):
     """The canonical form of a function, file or label name (see the head of this file)."""
     if not isinstance(value, STRING_TYPES):
         name = getattr(value, "co_name", None)
-        return u"object:" + type(value).__name__ + (u"" if name is None else u" " + text(name))
+        return "object:" + type(value).__name__ + ("" if name is None else " " + text(name))
     raw = value
     if not isinstance(raw, bytes):
         raw = raw.encode("utf-8") if sys.version_info[0] == 2 else raw.encode("utf-8", "surrogatepass")
@@ -37,7 +38,7 @@ def text(value):
     except UnicodeDecodeError:
         decoded = None
     if decoded is None or decoded.startswith(PREFIXES) or SURROGATE.search(raw):
-        return u"bytes:" + binascii.hexlify(raw).decode("ascii")
+        return "bytes:" + binascii.hexlify(raw).decode("ascii")
     return decoded
 
 
@@ -47,9 +48,9 @@ def number(value):
         return value
     if isinstance(value, float):
         if math.isnan(value):
-            return u"NaN"
+            return "NaN"
         if math.isinf(value):
-            return u"Infinity" if value > 0 else u"-Infinity"
+            return "Infinity" if value > 0 else "-Infinity"
         return value
     raise TypeError("not a number: %r" % (value,))
 
@@ -57,13 +58,13 @@ def number(value):
 def location(key):
     """A pstats key as {file, line, name}; a key of another shape (Python 3.15's sampler has one) as {key: its repr}."""
     if not (isinstance(key, tuple) and len(key) == 3):
-        return {u"key": text(repr(key))}
-    return {u"file": text(key[0]), u"line": number(key[1]), u"name": text(key[2])}
+        return {"key": text(repr(key))}
+    return {"file": text(key[0]), "line": number(key[1]), "name": text(key[2])}
 
 
 def order(row):
     """Sort key of rows that carry `location`'s fields."""
-    return (row.get(u"file", u""), row.get(u"line", 0), row.get(u"name", u""), row.get(u"key", u""))
+    return (row.get("file", ""), row.get("line", 0), row.get("name", ""), row.get("key", ""))
 
 
 def emit(document):

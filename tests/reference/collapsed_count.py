@@ -64,7 +64,7 @@ def inferno_frames(svg):
         rows.append((int(rect.get("y")), start, samples, name))
     floor = max(row[0] for row in rows)
     return [
-        {u"depth": (floor - y) // FRAME_HEIGHT, u"start": start, u"samples": samples, u"name": canon.text(name)}
+        {"depth": (floor - y) // FRAME_HEIGHT, "start": start, "samples": samples, "name": canon.text(name)}
         for y, start, samples, name in sorted(rows, key=lambda row: (-row[0], row[1]))
     ]
 
@@ -84,12 +84,12 @@ def main(arguments):
     svg, ignored = draw(tool, path)
     with open(path, "rb") as lines:
         total_lines = sum(1 for line in lines if line.strip())
-    document = {u"tool": {u"name": tool, u"version": version(tool)}, u"lines": total_lines, u"ignored": ignored}
+    document = {"tool": {"name": tool, "version": version(tool)}, "lines": total_lines, "ignored": ignored}
     if tool == "inferno":
         frames = inferno_frames(svg)
-        document.update(total=frames[0][u"samples"], frames=frames)
+        document.update(total=frames[0]["samples"], frames=frames)
     else:
-        document[u"total"] = perl_total(svg)
+        document["total"] = perl_total(svg)
     canon.emit(document)
 
 

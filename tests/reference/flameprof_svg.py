@@ -30,7 +30,7 @@ def folded(text):
     """Sum of its folded text, and how many lines a newline in a name left without a count."""
     counts = [line.rpartition(b" ")[2] for line in text.split(b"\n") if line]
     numbers = [int(count) for count in counts if count.lstrip(b"-").isdigit()]
-    return {u"microseconds": sum(numbers), u"unreadable": len(counts) - len(numbers)}
+    return {"microseconds": sum(numbers), "unreadable": len(counts) - len(numbers)}
 
 
 def elements(svg):
@@ -55,23 +55,24 @@ def main(arguments):
         sums[0] += block["ww"]
         sums[1] += block["w"]
     rows = [
-        dict(canon.location(key), self=canon.number(own), total=canon.number(total)) for key, (own, total) in placed.items()
+        dict(canon.location(key), self=canon.number(own), total=canon.number(total))
+        for key, (own, total) in placed.items()
     ]
     svg = drawn(stats, "svg", threshold)
     canon.emit(
         {
-            u"tool": {u"name": u"flameprof", u"version": importlib.metadata.version("flameprof")},
-            u"whole": canon.number(whole),
-            u"roots": sorted((canon.location(key) for key in funcs["root"]["calls"]), key=canon.order),
-            u"forward": sorted(rows, key=canon.order),
-            u"forward_self": canon.number(float(sum(own for own, _ in placed.values()))),
+            "tool": {"name": "flameprof", "version": importlib.metadata.version("flameprof")},
+            "whole": canon.number(whole),
+            "roots": sorted((canon.location(key) for key in funcs["root"]["calls"]), key=canon.order),
+            "forward": sorted(rows, key=canon.order),
+            "forward_self": canon.number(float(sum(own for own, _ in placed.values()))),
             # Its blocks carry only the bare name and a hash name; `hash_name` is file:line:name.
-            u"backward": sorted(
+            "backward": sorted(
                 [canon.text(block["hash_name"]), canon.number(block["w"])] for block in backward if block["level"] == 0
             ),
-            u"folded": folded(drawn(stats, "log", threshold)),
-            u"svg_bytes": len(svg),
-            u"svg_elements": elements(svg),
+            "folded": folded(drawn(stats, "log", threshold)),
+            "svg_bytes": len(svg),
+            "svg_elements": elements(svg),
         }
     )
 

@@ -74,14 +74,14 @@ def table(raw):
         inline = INLINE.match(name)
         rows.append(
             {
-                u"name": canon.text(inline[1] if inline else name),
-                u"inline": inline[2].decode() if inline else None,
-                u"self": value(own),
-                u"total": value(cumulative),
+                "name": canon.text(inline[1] if inline else name),
+                "inline": inline[2].decode() if inline else None,
+                "self": value(own),
+                "total": value(cumulative),
             }
         )
-    rows.sort(key=lambda row: (row[u"name"], row[u"total"]))
-    return {u"head": head, u"total": total, u"rows": rows, u"unreadable": unreadable}
+    rows.sort(key=lambda row: (row["name"], row["total"]))
+    return {"head": head, "total": total, "rows": rows, "unreadable": unreadable}
 
 
 def shown_type(head):
@@ -103,10 +103,10 @@ def main(arguments):
     raw = run("pprof-" + release, ["-raw", "-symbolize=none", *files])
     canon.emit(
         {
-            u"tool": {u"name": u"go tool pprof", u"version": release},
-            u"shown_by_default": shown_type(default[u"head"]),
-            u"tables": tables,
-            u"raw": [canon.text(line) for line in raw.split(b"\n")],
+            "tool": {"name": "go tool pprof", "version": release},
+            "shown_by_default": shown_type(default["head"]),
+            "tables": tables,
+            "raw": [canon.text(line) for line in raw.split(b"\n")],
         }
     )
 

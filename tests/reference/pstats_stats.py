@@ -24,9 +24,9 @@ def caller_row(key, value):
     if isinstance(value, tuple):
         if len(value) != 4:
             raise ValueError("caller tuple of %d items" % len(value))
-        row.update(zip((u"calls", u"primitive_calls", u"self", u"total"), map(canon.number, value)))
+        row.update(zip(("calls", "primitive_calls", "self", "total"), map(canon.number, value)))
     else:
-        row[u"count"] = canon.number(value)
+        row["count"] = canon.number(value)
     return row
 
 
@@ -35,11 +35,11 @@ def function_row(key, value):
     primitive, calls, own, total, callers = value
     row.update(
         {
-            u"primitive_calls": canon.number(primitive),
-            u"calls": canon.number(calls),
-            u"self": canon.number(own),
-            u"total": canon.number(total),
-            u"callers": sorted((caller_row(k, v) for k, v in callers.items()), key=canon.order),
+            "primitive_calls": canon.number(primitive),
+            "calls": canon.number(calls),
+            "self": canon.number(own),
+            "total": canon.number(total),
+            "callers": sorted((caller_row(k, v) for k, v in callers.items()), key=canon.order),
         }
     )
     return row
@@ -64,7 +64,7 @@ def printed(stats, method):
         encodable = True
     except UnicodeError:
         encodable = False
-    return {u"lines": out.count("\n"), u"utf8": encodable}
+    return {"lines": out.count("\n"), "utf8": encodable}
 
 
 def main(files):
@@ -73,14 +73,14 @@ def main(files):
     # pstats prints on the stream it is given, also from its constructor when a later file is missing.
     stats = pstats.Stats(*files, stream=stream())
     document = {
-        u"tool": {u"name": u"pstats", u"version": u"%d.%d.%d" % sys.version_info[:3]},
-        u"class": stats.__class__.__name__,
-        u"total_calls": canon.number(stats.total_calls),
-        u"prim_calls": canon.number(stats.prim_calls),
-        u"total_tt": canon.number(stats.total_tt),
-        u"functions": sorted((function_row(k, v) for k, v in stats.stats.items()), key=canon.order),
+        "tool": {"name": "pstats", "version": "%d.%d.%d" % sys.version_info[:3]},
+        "class": stats.__class__.__name__,
+        "total_calls": canon.number(stats.total_calls),
+        "prim_calls": canon.number(stats.prim_calls),
+        "total_tt": canon.number(stats.total_tt),
+        "functions": sorted((function_row(k, v) for k, v in stats.stats.items()), key=canon.order),
     }
-    document[u"printed"] = dict(
+    document["printed"] = dict(
         (method, printed(stats, method)) for method in ("print_stats", "print_callers", "print_callees")
     )
     canon.emit(document)

@@ -47,11 +47,11 @@ class Reader:
         elif key == "fl" and equals:
             self.file = value
         elif key == "fn" and equals:
-            row = {u"file": canon.text(self.file), u"name": canon.text(value), u"callees": []}
+            row = {"file": canon.text(self.file), "name": canon.text(value), "callees": []}
             self.functions.append(row)
             self.expect = "self"
         elif key in ("cfl", "cfn") and equals:
-            self.callee[{"cfl": u"file", "cfn": u"name"}[key]] = canon.text(value)
+            self.callee[{"cfl": "file", "cfn": "name"}[key]] = canon.text(value)
         elif key == "calls" and equals:
             calls, line_number = value.split()
             self.callee.update(calls=int(calls), line=int(line_number))
@@ -68,7 +68,7 @@ class Reader:
         if self.expect == "self":
             function.update(line=int(numbers[0]), self=int(numbers[1]))
         else:
-            function[u"callees"].append(dict(self.callee, inclusive=int(numbers[1])))
+            function["callees"].append(dict(self.callee, inclusive=int(numbers[1])))
             self.callee = {}
         self.expect = None
 
@@ -80,13 +80,13 @@ def main(arguments):
     for line in convert(arguments[0]).split("\n"):
         reader.line(line)
     for row in reader.functions:
-        row[u"callees"].sort(key=canon.order)
+        row["callees"].sort(key=canon.order)
     canon.emit(
         {
-            u"tool": {u"name": u"pyprof2calltree", u"version": importlib.metadata.version("pyprof2calltree")},
-            u"summary": reader.summary,
-            u"unreadable": reader.unreadable,
-            u"functions": sorted(reader.functions, key=canon.order),
+            "tool": {"name": "pyprof2calltree", "version": importlib.metadata.version("pyprof2calltree")},
+            "summary": reader.summary,
+            "unreadable": reader.unreadable,
+            "functions": sorted(reader.functions, key=canon.order),
         }
     )
 

@@ -27,12 +27,12 @@ TIMEOUT = 60
 
 def table(stats):
     """The table's rows; [calls shown, calls] and four formatted numbers, file:line(function) without and with folder."""
-    names = (u"self", u"self_per_call", u"total", u"total_per_call")
+    names = ("self", "self_per_call", "total", "total_per_call")
     for calls, *numbers, shown, full in snakeviz.stats.table_rows(stats):
-        row = {u"calls_shown": calls[0], u"calls": canon.number(calls[1]), u"name": canon.text(full)}
+        row = {"calls_shown": calls[0], "calls": canon.number(calls[1]), "name": canon.text(full)}
         # A number becomes the bare integer 0 where snakeviz does not divide by zero (or negative) calls.
         row.update(zip(names, (value if isinstance(value, str) else str(value) for value in numbers)))
-        row[u"name_escaped"] = canon.text(shown)
+        row["name_escaped"] = canon.text(shown)
         yield row
 
 
@@ -40,18 +40,18 @@ def edges(neighbours):
     """Children or callers of one function: snakeviz passes the pstats tuple (calls, primitive calls, self, total) on."""
     rows = []
     for name, values in neighbours.items():
-        row = dict(zip((u"calls", u"primitive_calls", u"self", u"total"), map(canon.number, values)))
-        row[u"name"] = canon.text(name)
+        row = dict(zip(("calls", "primitive_calls", "self", "total"), map(canon.number, values)))
+        row["name"] = canon.text(name)
         rows.append(row)
-    return sorted(rows, key=lambda row: row[u"name"])
+    return sorted(rows, key=lambda row: row["name"])
 
 
 def functions(stats):
     for name, entry in snakeviz.stats.json_stats(stats).items():
-        row = dict(zip((u"primitive_calls", u"calls", u"self", u"total"), map(canon.number, entry["stats"])))
-        row[u"name"] = canon.text(name)
-        row[u"children"] = edges(entry["children"])
-        row[u"callers"] = edges(entry["callers"])
+        row = dict(zip(("primitive_calls", "calls", "self", "total"), map(canon.number, entry["stats"])))
+        row["name"] = canon.text(name)
+        row["children"] = edges(entry["children"])
+        row["callers"] = edges(entry["callers"])
         yield row
 
 
@@ -65,7 +65,7 @@ async def page(path):
     request = tornado.httpclient.HTTPRequest(url, request_timeout=TIMEOUT)
     try:
         response = await client.fetch(request, raise_error=False)
-        return {u"status": response.code, u"bytes": len(response.body or b"")}
+        return {"status": response.code, "bytes": len(response.body or b"")}
     finally:
         server.stop()
 
@@ -74,16 +74,16 @@ def main(arguments):
     if len(arguments) != 1:
         sys.exit("usage: snakeviz_table.py FILE")
     stats = pstats.Stats(arguments[0])
-    by_name = {"key": lambda row: row[u"name"]}
+    by_name = {"key": lambda row: row["name"]}
     document = {
-        u"tool": {u"name": u"snakeviz", u"version": importlib.metadata.version("snakeviz")},
-        u"rows": sorted(table(stats), **by_name),
-        u"functions": sorted(functions(stats), **by_name),
-        u"page": asyncio.run(page(arguments[0])),
+        "tool": {"name": "snakeviz", "version": importlib.metadata.version("snakeviz")},
+        "rows": sorted(table(stats), **by_name),
+        "functions": sorted(functions(stats), **by_name),
+        "page": asyncio.run(page(arguments[0])),
     }
     canon.emit(document)
-    if document[u"page"][u"status"] != 200:
-        sys.exit("snakeviz answers %d" % document[u"page"][u"status"])
+    if document["page"]["status"] != 200:
+        sys.exit("snakeviz answers %d" % document["page"]["status"])
 
 
 if __name__ == "__main__":

@@ -34,13 +34,13 @@ def main(arguments):
     for error in validator.iter_errors(document):
         if len(errors) == MOST:
             break
-        errors.append({u"path": canon.text(error.json_path), u"message": canon.text(error.message[:300])})
+        errors.append({"path": canon.text(error.json_path), "message": canon.text(error.message[:300])})
     canon.emit(
         {
-            u"tool": {u"name": u"jsonschema", u"version": importlib.metadata.version("jsonschema")},
-            u"speedscope": version,
-            u"valid": not errors,
-            u"errors": errors,
+            "tool": {"name": "jsonschema", "version": importlib.metadata.version("jsonschema")},
+            "speedscope": version,
+            "valid": not errors,
+            "errors": errors,
         }
     )
     sys.exit(1 if errors else 0)

@@ -21,11 +21,11 @@ SELF = "::self"
 
 
 def tree_of(node):
-    row = {u"text": [canon.text(part) for part in node["text"]]}
+    row = {"text": [canon.text(part) for part in node["text"]]}
     if "value" in node:
-        row[u"value"] = canon.number(node["value"])
+        row["value"] = canon.number(node["value"])
     if "children" in node:
-        row[u"children"] = [tree_of(child) for child in node["children"]]
+        row["children"] = [tree_of(child) for child in node["children"]]
     return row
 
 
@@ -50,13 +50,13 @@ def main(arguments):
             own[node["text"][0][: -len(SELF)]] += node["value"]
     canon.emit(
         {
-            u"tool": {u"name": u"tuna", u"version": importlib.metadata.version("tuna")},
-            u"reader": took[0] if took else u"import",
-            u"self": {canon.text(name): canon.number(value) for name, value in own.items()},
-            u"drawn": canon.number(float(sum(node.get("value", 0.0) for node in walk(data)))),
-            u"nodes": sum(1 for _ in walk(data)),
-            u"page_bytes": len(page),
-            u"tree": tree_of(data),
+            "tool": {"name": "tuna", "version": importlib.metadata.version("tuna")},
+            "reader": took[0] if took else "import",
+            "self": {canon.text(name): canon.number(value) for name, value in own.items()},
+            "drawn": canon.number(float(sum(node.get("value", 0.0) for node in walk(data)))),
+            "nodes": sum(1 for _ in walk(data)),
+            "page_bytes": len(page),
+            "tree": tree_of(data),
         }
     )
 

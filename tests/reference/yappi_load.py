@@ -17,8 +17,8 @@ import sys
 import canon
 import yappi
 
-NUMBERS = (u"index", u"ncall", u"nactualcall", u"ttot", u"tsub", u"tavg", u"lineno")
-STRINGS = (u"name", u"module", u"full_name", u"ctx_name")
+NUMBERS = ("index", "ncall", "nactualcall", "ttot", "tsub", "tavg", "lineno")
+STRINGS = ("name", "module", "full_name", "ctx_name")
 
 
 def version():
@@ -39,20 +39,20 @@ def stat_row(stat):
     for name in STRINGS:
         value = getattr(stat, name, None)
         row[name] = None if value is None else canon.text(value)
-    row[u"builtin"] = bool(stat.builtin)
-    for name in (u"ctx_id", u"tag"):
+    row["builtin"] = bool(stat.builtin)
+    for name in ("ctx_id", "tag"):
         value = getattr(stat, name, None)
         row[name] = value if value is None else canon.number(value)
     return row
 
 
 def by_name(row):
-    return (row[u"full_name"], row[u"index"])
+    return (row["full_name"], row["index"])
 
 
 def function_row(stat):
     row = stat_row(stat)
-    row[u"children"] = sorted((stat_row(child) for child in stat.children), key=by_name)
+    row["children"] = sorted((stat_row(child) for child in stat.children), key=by_name)
     return row
 
 
@@ -71,7 +71,7 @@ def printed(stats):
         encodable = True
     except UnicodeError:
         encodable = False
-    return {u"lines": shown.count("\n"), u"utf8": encodable, u"text": canon.text(shown)}
+    return {"lines": shown.count("\n"), "utf8": encodable, "text": canon.text(shown)}
 
 
 def main(files):
@@ -83,10 +83,10 @@ def main(files):
     rows = sorted((function_row(stat) for stat in stats), key=by_name)
     canon.emit(
         {
-            u"tool": {u"name": u"yappi", u"version": version()},
-            u"clock": stats._clock_type,
-            u"functions": rows,
-            u"printed": printed(stats),
+            "tool": {"name": "yappi", "version": version()},
+            "clock": stats._clock_type,
+            "functions": rows,
+            "printed": printed(stats),
         }
     )
 

@@ -18,7 +18,10 @@ CASES = {
         HEAD + "fl=m.c\nfn=main\n7 4\n+2 3\n-1 2\n* 1\ncfn=work\ncalls=2 +4\n* 30\n\nfl=m.c\nfn=work\n5 30\n",
         PLAIN,
     ),
-    "hex positions": (HEAD + "fl=m.c\nfn=main\n0x1 10\ncfn=work\ncalls=2 0x5\n0x2 30\n\nfl=m.c\nfn=work\n0x5 30\n", PLAIN),
+    "hex positions": (
+        HEAD + "fl=m.c\nfn=main\n0x1 10\ncfn=work\ncalls=2 0x5\n0x2 30\n\nfl=m.c\nfn=work\n0x5 30\n",
+        PLAIN,
+    ),
     "instr line": (
         HEAD.replace("positions: line", "positions: instr line")
         + "fl=m.c\nfn=main\n0x10 1 10\ncfn=work\ncalls=2 0x20 5\n0x11 2 30\n\nfl=m.c\nfn=work\n0x20 5 30\n",
@@ -32,12 +35,14 @@ CASES = {
     "two parts": (
         HEAD
         + CALLER
-        + "\ntotals: 40\n\npart: 2\ndesc: Trigger: dump\npositions: line\nevents: Ir\nsummary: 7\n\nfl=m.c\nfn=main\n1 7\n\ntotals: 7\n",
+        + "\ntotals: 40\n\npart: 2\ndesc: Trigger: dump\npositions: line\nevents: Ir\nsummary: 7\n\n"
+        + "fl=m.c\nfn=main\n1 7\n\ntotals: 7\n",
         ({"main": 17, "work": 30}, {"main→work": (30, 2)}),
     ),
     "second event absent": (HEAD.replace("events: Ir", "events: Ir Dr") + CALLER, PLAIN),
     "definition repeated": (
-        HEAD + "fl=(1) m.c\nfn=(1) main\n1 10\ncfl=(1) m.c\ncfn=(2) work\ncalls=2 5\n2 30\n\nfl=(1) m.c\nfn=(2) work\n5 30\n",
+        HEAD
+        + "fl=(1) m.c\nfn=(1) main\n1 10\ncfl=(1) m.c\ncfn=(2) work\ncalls=2 5\n2 30\n\nfl=(1) m.c\nfn=(2) work\n5 30\n",
         PLAIN,
     ),
     "one name, two files": (
@@ -52,13 +57,22 @@ CASES = {
         HEAD + "fl=m.c\nfn=main\n1 10\ncfn=work\ncalls=1 5\n2 30\n\nfl=m.c\nfn=work\n5 30\ncfn=work\ncalls=3 5\n6 60\n",
         ({"main": 10, "work": 30}, {"main→work": (30, 1), "work→work": (60, 3)}),
     ),
+    "cycle without a root": (
+        HEAD + "fl=m.c\nfn=main\n1 10\ncfn=work\ncalls=1 5\n2 40\n\nfl=m.c\nfn=work\n5 30\ncfn=main\ncalls=1 1\n6 40\n",
+        ({"main": 10, "work": 30}, {"main→work": (40, 1), "work→main": (40, 1)}),
+    ),
+    "inclusive below self of the callee": (
+        HEAD + "fl=m.c\nfn=main\n1 10\ncfn=work\ncalls=2 5\n2 3\n\nfl=m.c\nfn=work\n5 30\n",
+        ({"main": 10, "work": 30}, {"main→work": (3, 2)}),
+    ),
     "no call edges": (HEAD + "fl=m.c\nfn=main\n1 10\n\nfl=m.c\nfn=work\n5 30\n", ({"main": 10, "work": 30}, {})),
     "inlined file (fi, fe)": (
         HEAD + "fl=m.c\nfn=main\n1 4\nfi=h.h\n9 5\nfe=m.c\n2 1\ncfn=work\ncalls=2 5\n2 30\n\nfl=m.c\nfn=work\n5 30\n",
         PLAIN,
     ),
     "jumps": (
-        HEAD + "fl=m.c\nfn=main\n1 10\njump=3 7\n1\njcnd=1/2 +3\n1\ncfn=work\ncalls=2 5\n2 30\n\nfl=m.c\nfn=work\n5 30\n",
+        HEAD
+        + "fl=m.c\nfn=main\n1 10\njump=3 7\n1\njcnd=1/2 +3\n1\ncfn=work\ncalls=2 5\n2 30\n\nfl=m.c\nfn=work\n5 30\n",
         PLAIN,
     ),
     "zero self": (

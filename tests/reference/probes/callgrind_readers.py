@@ -38,7 +38,9 @@ def annotate(path):
 def gprof2dot(path):
     rows = readers.read("gprof2dot_functions.py", "callgrind", path)["functions"]
     own = {row["name"]: row["self"] for row in rows}
-    edges = {(row["name"], edge["callee"]): (edge["inclusive"], edge["calls"]) for row in rows for edge in row["callees"]}
+    edges = {
+        (row["name"], edge["callee"]): (edge["inclusive"], edge["calls"]) for row in rows for edge in row["callees"]
+    }
     return own, edges
 
 

@@ -32,8 +32,14 @@ def tables(release, path):
     for table in document["tables"]:
         broken = " (+%d unreadable lines)" % table["unreadable"] if table["unreadable"] else ""
         shown.append("%(type)s/%(unit)s total %(total)s: " % table + (listed(table["rows"]) or "nothing") + broken)
-    head = [line for line in document["tables"][0]["head"] if line and not line.startswith(("Type:", "Showing", "File:"))]
-    raw = [line.strip() for line in document["raw"] if ":[" in line or line.startswith(("Comment", "Doc", "Time", "Duration"))]
+    head = [
+        line for line in document["tables"][0]["head"] if line and not line.startswith(("Type:", "Showing", "File:"))
+    ]
+    raw = [
+        line.strip()
+        for line in document["raw"]
+        if ":[" in line or line.startswith(("Comment", "Doc", "Time", "Duration"))
+    ]
     return "shows %s; %s; head %s; raw %s" % (document["shown_by_default"], "; ".join(shown), head, raw)
 
 

@@ -19,16 +19,13 @@ def pair(root=ROOT, leaf=LEAF, counts=(1, 1), own=0.25, leaf_own=0.75):
     }
 
 
-def surrogate_names():
-    return pair(leaf=("m\udcff.py", 5, "le\udcffaf"))
-
-
 CASES = {
     "plain": pair(),
     "calls 0": pair(counts=(0, 0)),
     "calls -1": pair(counts=(-1, -1)),
     "unknown caller": {ROOT: (1, 1, 0.25, 1.0, {}), LEAF: (1, 1, 0.75, 0.75, {OTHER: (1, 1, 0.75, 0.75)})},
-    "lone surrogate": surrogate_names(),
+    "lone surrogate": pair(leaf=("m\udcff.py", 5, "le\udcffaf")),
+    "non-ASCII name": pair(leaf=("m.py", 5, "größe")),
     "NUL in name": pair(leaf=("m\0.py", 5, "le\0af")),
     "newline in name": pair(leaf=("m.py", 5, "le\naf")),
     "5 kB name": pair(leaf=("m.py", 5, "leaf" * 1280)),
@@ -64,6 +61,7 @@ CASES = {
     "marshal 0": None,
     "marshal 1": None,
     "marshal 4": None,
+    "marshal 3": None,
 }
 
 

@@ -71,12 +71,19 @@ def snakeviz(path):
 
 def gprof2dot(path):
     document = readers.read("gprof2dot_functions.py", "pstats", path)
-    return "%s; edges %s" % (functions(document["functions"]) or "nothing", edges(document["functions"], "callees") or "none")
+    return "%s; edges %s" % (
+        functions(document["functions"]) or "nothing",
+        edges(document["functions"], "callees") or "none",
+    )
 
 
 def tuna(path):
     document = readers.read("tuna_tree.py", path)
-    return "read as %s profile, %d nodes, draws %s s" % (document["reader"], document["nodes"], shown(document["drawn"]))
+    return "read as %s profile, %d nodes, draws %s s" % (
+        document["reader"],
+        document["nodes"],
+        shown(document["drawn"]),
+    )
 
 
 def flameprof(path):

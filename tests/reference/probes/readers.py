@@ -30,7 +30,10 @@ def interpreters():
     libraries = CHROOT / "usr/lib/x86_64-linux-gnu"
     for version in ("3.14", "3.15"):
         loader = [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", str(libraries)]
-        found[version] = ([*loader, str(CHROOT / "usr/bin" / ("python" + version))], {"PYTHONHOME": str(CHROOT / "usr")})
+        found[version] = (
+            [*loader, str(CHROOT / "usr/bin" / ("python" + version))],
+            {"PYTHONHOME": str(CHROOT / "usr")},
+        )
     return found
 
 
@@ -67,4 +70,6 @@ def require(path):
 def speedscope(requests):
     """The answers (JSON lines) of speedscope's own importer to requests, in one browser."""
     lines = "".join(json.dumps(request) + "\n" for request in requests)
-    return run(["node", str(SCRIPTS / "speedscope_import" / "serve.mjs"), "--serve"], standard_input=lines.encode()).splitlines()
+    return run(
+        ["node", str(SCRIPTS / "speedscope_import" / "serve.mjs"), "--serve"], standard_input=lines.encode()
+    ).splitlines()

@@ -10,9 +10,8 @@ def document(*profiles, names=("a", "b", "c"), **head):
 
 def sampled(samples, weights, unit="nanoseconds", start=0, end=None, name="p"):
     end = start + sum(weights) if end is None else end
-    return {
-        "type": "sampled", "name": name, "unit": unit, "startValue": start, "endValue": end, "samples": samples, "weights": weights,
-    }  # fmt: skip
+    bounds = {"unit": unit, "startValue": start, "endValue": end}
+    return dict(bounds, type="sampled", name=name, samples=samples, weights=weights)
 
 
 def evented(*events, unit="nanoseconds", start=0, end=None):
@@ -38,7 +37,9 @@ CASES = {
     "sampled, more samples than weights": document(sampled([[0], [1]], [5])),
     "sampled, frame index past the end": document(sampled([[7]], [5])),
     "sampled, weight above 2^53": document(sampled([[0]], [(1 << 53) + 1])),
-    "evented, nanoseconds": document(evented(("O", 0, 0), ("O", 1, 1), ("C", 1, 3), ("O", 1, 3), ("C", 1, 4), ("C", 0, 10))),
+    "evented, nanoseconds": document(
+        evented(("O", 0, 0), ("O", 1, 1), ("C", 1, 3), ("O", 1, 3), ("C", 1, 4), ("C", 0, 10))
+    ),
     "evented, seconds, at decreases by 1 ulp": document(
         evented(("O", 0, 0), ("O", 1, 0.1), ("C", 1, 0.1 + 0.2), ("C", 0, 0.3), unit="seconds")
     ),

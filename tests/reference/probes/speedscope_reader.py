@@ -25,7 +25,9 @@ def imported(answer):
         return "app: ✗ %s" % answer["error"]
     shown = []
     for profile in answer["profiles"]:
-        rows = ", ".join("%s %s/%s" % (ascii(row["name"])[1:-1], row["self"], row["total"]) for row in profile["functions"])
+        rows = ", ".join(
+            "%s %s/%s" % (ascii(row["name"])[1:-1], row["self"], row["total"]) for row in profile["functions"]
+        )
         shown.append("%s, total %s %s: %s" % (profile["name"], profile["total"], profile["unit"], rows or "nothing"))
     return "app: " + "; ".join(shown)
 

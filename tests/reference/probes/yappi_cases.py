@@ -12,10 +12,24 @@ def function(name, ncall=1, own=0.25, total=1.0, children=(), nonrecursive=None,
     full_name = "%s:%d %s" % (module, line, name)
     tavg = total / ncall if ncall else 0.0
     calls = (ncall, ncall if nonrecursive is None else nonrecursive)
-    stat = yappi.YFuncStat((name, module, line, *calls, False, total, own, index, [], 0, "_MainThread", 0, None, tavg, full_name))
+    stat = yappi.YFuncStat(
+        (name, module, line, *calls, False, total, own, index, [], 0, "_MainThread", 0, None, tavg, full_name)
+    )
     stat.children = yappi.YChildFuncStats()
     for child, calls, total in children:
-        row = (child.index, calls, calls, total, total, child.tavg, False, child.full_name, child.module, child.lineno, child.name)
+        row = (
+            child.index,
+            calls,
+            calls,
+            total,
+            total,
+            child.tavg,
+            False,
+            child.full_name,
+            child.module,
+            child.lineno,
+            child.name,
+        )
         stat.children.append(yappi.YChildFuncStat(row))
     return stat
 
@@ -40,7 +54,9 @@ CASES = {
     "wall and cpu": [pair(), pair(clock="cpu")],
     "clock None": [pair(clock=None)],
     "clock None and wall": [pair(clock=None), pair()],
-    "child without a row of its own": [saved(function("root", children=[(function("leaf", index=2, line=5), 1, 0.75)]))],
+    "child without a row of its own": [
+        saved(function("root", children=[(function("leaf", index=2, line=5), 1, 0.75)]))
+    ],
     "recursion": [saved(function("f", ncall=5, nonrecursive=1, own=1.0, total=1.0))],
     "lone surrogate": [pair(name="le\udcffaf")],
     "newline in name": [pair(name="le\naf")],

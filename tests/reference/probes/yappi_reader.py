@@ -14,7 +14,9 @@ import yappi_cases
 def shown(document):
     rows = []
     for row in document["functions"]:
-        children = ["→%s×%d %g s" % (ascii(child["name"])[1:-1], child["ncall"], child["ttot"]) for child in row["children"]]
+        children = [
+            "→%s×%d %g s" % (ascii(child["name"])[1:-1], child["ncall"], child["ttot"]) for child in row["children"]
+        ]
         calls = "%d/%d calls" % (row["ncall"], row["nactualcall"])
         rows.append("%s %s %g/%g s%s" % (ascii(row["name"])[1:-1], calls, row["tsub"], row["ttot"], "".join(children)))
     utf8 = "" if document["printed"]["utf8"] else "; PRINTS WHAT UTF-8 CANNOT HOLD"
