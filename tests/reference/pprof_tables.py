@@ -9,7 +9,7 @@ tables is pprof_dump's. Several files are merged by pprof.
 Values pass through float64 in pprof and are printed with two decimals: exact below 2^53. Names are printed raw:
 `unreadable` counts the lines that newlines in names left behind.
 
-Programs: $PROFKIT_REFERENCE/bin/pprof-<release> and pprof-dump-<release>.
+Programs: $PROFKIT_REFERENCE/pprof/pprof-<release> and pprof-dump-<release>.
 """
 
 import json
@@ -36,7 +36,7 @@ def run(program, arguments):
         # pprof keeps a copy of every profile it fetches, in $HOME/pprof unless told otherwise.
         environment = dict(os.environ, PPROF_TMPDIR=folder, HOME=folder)
         done = subprocess.run(
-            [os.path.join(REFERENCE, "bin", program), *arguments],
+            [os.path.join(REFERENCE, "pprof", program), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,

@@ -15,7 +15,7 @@ RELEASES = ("go1.19", "go1.27")
 
 
 def structure(release, path):
-    document = json.loads(readers.run([str(readers.REFERENCE / "bin" / ("pprof-dump-" + release)), str(path)]))
+    document = json.loads(readers.run([str(readers.REFERENCE / "pprof" / ("pprof-dump-" + release)), str(path)]))
     parts = ["labels %s" % json.dumps([s["labels"] for s in document["samples"] if s["labels"]], sort_keys=True)]
     parts += ["%s %r" % (key, document[key]) for key in ("comments", "doc_url", "default_sample_type") if document[key]]
     columns = {line["column"] for location in document["locations"] for line in location["lines"]}

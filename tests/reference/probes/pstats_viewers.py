@@ -47,9 +47,9 @@ def edges(rows, key):
 def by_pstats(path):
     """Answer -> the versions that gave it."""
     answers = {}
-    for version, (command, environment) in readers.interpreters().items():
+    for version, python in readers.interpreters().items():
         try:
-            document = readers.read("pstats_stats.py", path, python=command, environment=environment)
+            document = readers.read("pstats_stats.py", path, python=python)
             lines = document["printed"]["print_stats"]
             answer = "total %s s, %s calls; %s; edges %s%s" % (
                 shown(document["total_tt"]),

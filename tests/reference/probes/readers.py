@@ -13,8 +13,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 SCRIPTS = HERE.parent
 REFERENCE = pathlib.Path(os.environ.get("PROFKIT_REFERENCE", SCRIPTS.parent.parent / ".reference"))
 VENV = REFERENCE / "venv" / "bin" / "python"
-PYENV = pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv")) / "versions"
-CHROOT = REFERENCE / "sid"
 TIMEOUT = 120
 
 
@@ -23,28 +21,23 @@ class Refused(Exception):
 
 
 def interpreters():
-    """Version -> (command, environment) of every CPython here: pyenv's, and the chroot's run from outside by its loader."""
-    found = {}
-    for python in sorted(PYENV.glob("*/bin/python"), key=lambda path: [int(n) for n in path.parts[-3].split(".")]):
-        found[".".join(python.parts[-3].split(".")[:2])] = ([str(python)], {})
-    libraries = CHROOT / "usr/lib/x86_64-linux-gnu"
-    for version in ("3.14", "3.15"):
-        loader = [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", str(libraries)]
-        found[version] = (
-            [*loader, str(CHROOT / "usr/bin" / ("python" + version))],
-            {"PYTHONHOME": str(CHROOT / "usr")},
-        )
-    return found
+    """Series -> executable of every CPython of the set-up, oldest first."""
+    folder = REFERENCE / "python"
+    require(folder)
+    return {
+        path.name: str(path)
+        for path in sorted(folder.iterdir(), key=lambda path: [int(n) for n in path.name.split(".")])
+    }
 
 
-def run(command, environment=None, standard_input=None):
+def run(command, standard_input=None):
     """The standard output of a command; raises Refused with the last line that it complained with."""
     done = subprocess.run(
         command,
         input=standard_input,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1", **(environment or {})),
+        env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"),
         timeout=TIMEOUT,
         check=False,
     )
@@ -56,10 +49,9 @@ def run(command, environment=None, standard_input=None):
     return done.stdout
 
 
-def read(script, *arguments, python=None, environment=None):
+def read(script, *arguments, python=VENV):
     """The document that a reference reader prints."""
-    command = python or [str(VENV)]
-    return json.loads(run([*command, str(SCRIPTS / script), *map(str, arguments)], environment))
+    return json.loads(run([str(python), str(SCRIPTS / script), *map(str, arguments)]))
 
 
 def require(path):
