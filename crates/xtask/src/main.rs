@@ -1,2 +1,56 @@
-//! Development tasks: `cargo xtask test|lint|bench|fixtures|fuzz|demo`.
-fn main() {}
+//! Development tasks, run as `cargo xtask <task>`. The tasks that need other tools install them first, below the
+//! ignored folder `.reference/`, and need root on Debian 12 for that.
+
+// A task runner talks to a person in a terminal.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod fixtures;
+mod lint;
+mod part;
+mod parts;
+mod paths;
+mod process;
+mod setup;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Development tasks of profkit.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install the reference tools below `.reference/`; what is there already is left alone.
+    Setup {
+        /// Parts to install, for example `venv sid`; all that the reference tests need without this.
+        parts: Vec<String>,
+    },
+    /// Check formatting, clippy and the documentation.
+    Lint,
+    /// Install the reference tools, then run every test.
+    Test {
+        /// Passed on to `cargo nextest run`, for example a part of a test's name.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        nextest: Vec<String>,
+    },
+    /// Make the files below `fixtures/` again with the tools that produce them.
+    Fixtures {
+        /// Formats to make, for example `pstats pprof`; all without this.
+        formats: Vec<String>,
+    },
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Setup { parts } => setup::run(&parts),
+        Task::Lint => lint::run(),
+        Task::Test { nextest } => test::run(&nextest),
+        Task::Fixtures { formats } => fixtures::run(&formats),
+    }
+}

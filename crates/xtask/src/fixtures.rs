@@ -1,0 +1,53 @@
+//! `cargo xtask fixtures`: makes the files below `fixtures/` with the tools that produce such files. Each format has a
+//! script in `fixtures/make/`; the command of each file is written into `fixtures/README.md` by the run that made it.
+//!
+//! Times, addresses and identities differ from run to run, so the files do too.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{parts, paths, process, setup};
+
+/// In the order of the README's sections.
+const FORMATS: &[&str] = &["pstats", "collapsed", "speedscope", "pprof", "yappi", "callgrind"];
+
+/// Makes the fixtures of the formats named, or all.
+pub(crate) fn run(formats: &[String]) -> Result<()> {
+    if let Some(unknown) = formats.iter().find(|name| !FORMATS.contains(&name.as_str())) {
+        bail!("no fixtures of `{unknown}`; there are: {}", FORMATS.join(" "));
+    }
+    setup::ensure(parts::all())?;
+    let wanted = |format: &&&str| formats.is_empty() || formats.iter().any(|name| name == **format);
+    FORMATS.iter().filter(wanted).try_for_each(|format| make(format))
+}
+
+fn make(format: &str) -> Result<()> {
+    let reference = paths::reference()?;
+    let rows = reference.join("makers/rows");
+    fs::write(&rows, "")?;
+    let make = paths::fixtures().join("make");
+    let mut command = Command::new("bash");
+    command
+        .arg(make.join("neutral.sh"))
+        .args(["env", "ROWS=/opt/tools/rows", "bash"])
+        .arg(format!("/opt/make/{format}.sh"))
+        .env(paths::REFERENCE, &reference);
+    process::run(&mut command).with_context(|| format!("fixtures of {format}"))?;
+    describe(&paths::fixtures().join("README.md"), format, &fs::read_to_string(rows)?)
+}
+
+/// Puts the table's rows into the README, between the two comments that name the format.
+fn describe(readme: &Path, format: &str, rows: &str) -> Result<()> {
+    let text = fs::read_to_string(readme)?;
+    let (begin, end) = (format!("<!-- {format} -->\n"), format!("<!-- end of {format} -->"));
+    let parts = text.split_once(&begin).and_then(|(head, rest)| Some((head, rest.split_once(&end)?.1)));
+    let Some((head, tail)) = parts else {
+        bail!("{} has no place for the table of {format}", readme.display());
+    };
+    let table = format!("| file | what is interesting | made by |\n|---|---|---|\n{rows}");
+    fs::write(readme, format!("{head}{begin}\n{table}\n{end}{tail}"))?;
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! The parts of `.reference/`, in the order in which they can be installed.
+//!
+//! `debian` is the odd one out: it installs into the machine, and its folder stays empty.
+
+use crate::part::Part;
+
+macro_rules! recipe {
+    ($name:literal) => {
+        include_str!(concat!("../recipes/", $name))
+    };
+}
+
+macro_rules! make {
+    ($name:literal) => {
+        include_str!(concat!("../../../fixtures/make/", $name))
+    };
+}
+
+/// What the reference tests need.
+pub(crate) const REFERENCE: &[Part] = &[
+    Part {
+        name: "debian",
+        recipe: recipe!("debian.sh"),
+        inputs: &[],
+        pythons: &[],
+        makes: &[
+            "/usr/bin/callgrind_annotate",
+            "/usr/bin/chromium",
+            "/usr/bin/go",
+            "/usr/bin/zstd",
+            "/usr/sbin/debootstrap",
+        ],
+    },
+    Part {
+        name: "sid",
+        recipe: recipe!("sid.sh"),
+        inputs: &[],
+        pythons: &[],
+        makes: &["usr/bin/python3.14", "usr/bin/python3.15", "usr/lib/go-1.27/bin/go"],
+    },
+    Part {
+        name: "python",
+        recipe: recipe!("python.sh"),
+        inputs: &[],
+        pythons: &["2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13"],
+        makes: &["2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15"],
+    },
+    Part {
+        name: "venv",
+        recipe: recipe!("venv.sh"),
+        inputs: &[("venv.txt", recipe!("venv.txt"))],
+        pythons: &["3.11"],
+        makes: &[
+            "bin/python",
+            "bin/snakeviz",
+            "bin/gprof2dot",
+            "bin/tuna",
+            "bin/flameprof",
+            "bin/pyprof2calltree",
+        ],
+    },
+    Part {
+        name: "pprof",
+        recipe: recipe!("pprof.sh"),
+        inputs: &[],
+        pythons: &[],
+        makes: &["pprof-go1.19", "pprof-go1.27"],
+    },
+    Part {
+        name: "node",
+        recipe: recipe!("node.sh"),
+        inputs: &[],
+        pythons: &[],
+        makes: &["node_modules/speedscope/package.json", "node_modules/playwright-core/package.json"],
+    },
+    Part {
+        name: "inferno",
+        recipe: recipe!("inferno.sh"),
+        inputs: &[],
+        pythons: &[],
+        makes: &["bin/inferno-flamegraph"],
+    },
+];
+
+/// What making the fixtures needs on top.
+pub(crate) const MAKERS: &[Part] = &[Part {
+    name: "makers/python",
+    recipe: recipe!("makers-python.sh"),
+    inputs: &[("install-python.sh", make!("install-python.sh"))],
+    pythons: &[],
+    makes: &["yappi-1.7.6"],
+}];
+
+/// Every part.
+pub(crate) fn all() -> impl Iterator<Item = &'static Part> {
+    REFERENCE.iter().chain(MAKERS)
+}
