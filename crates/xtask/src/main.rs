@@ -13,7 +13,8 @@ mod process;
 mod setup;
 mod test;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Development tasks of profkit.
@@ -46,11 +47,19 @@ enum Task {
     },
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
         Task::Setup { parts } => setup::run(&parts),
         Task::Lint => lint::run(),
         Task::Test { nextest } => test::run(&nextest),
         Task::Fixtures { formats } => fixtures::run(&formats),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the backtrace that RUST_BACKTRACE adds to anyhow's own display: the log's end is what matters.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

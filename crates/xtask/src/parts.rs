@@ -83,13 +83,22 @@ pub(crate) const REFERENCE: &[Part] = &[
 ];
 
 /// What making the fixtures needs on top.
-pub(crate) const MAKERS: &[Part] = &[Part {
-    name: "makers/python",
-    recipe: recipe!("makers-python.sh"),
-    inputs: &[("install-python.sh", make!("install-python.sh"))],
-    pythons: &[],
-    makes: &["yappi-1.7.6"],
-}];
+pub(crate) const MAKERS: &[Part] = &[
+    Part {
+        name: "makers/debian",
+        recipe: recipe!("makers-debian.sh"),
+        inputs: &[],
+        pythons: &[],
+        makes: &["/usr/bin/google-pprof", "/usr/bin/perf", "/usr/include/gperftools/profiler.h"],
+    },
+    Part {
+        name: "makers/python",
+        recipe: recipe!("makers-python.sh"),
+        inputs: &[("install-python.sh", make!("install-python.sh"))],
+        pythons: &[],
+        makes: &["yappi-1.7.6-python3.13"],
+    },
+];
 
 /// Every part.
 pub(crate) fn all() -> impl Iterator<Item = &'static Part> {
