@@ -89,7 +89,12 @@ pub(crate) const MAKERS: &[Part] = &[
         recipe: recipe!("makers-debian.sh"),
         inputs: &[],
         pythons: &[],
-        makes: &["/usr/bin/google-pprof", "/usr/bin/perf", "/usr/include/gperftools/profiler.h"],
+        makes: &[
+            "/usr/bin/google-pprof",
+            "/usr/bin/perf",
+            "/usr/include/gperftools/profiler.h",
+            "/usr/share/gocode/src/github.com/google/pprof",
+        ],
     },
     Part {
         name: "makers/python",
@@ -97,6 +102,25 @@ pub(crate) const MAKERS: &[Part] = &[
         inputs: &[("install-python.sh", make!("install-python.sh"))],
         pythons: &[],
         makes: &["yappi-1.7.6-python3.13"],
+    },
+    Part {
+        name: "makers/rust",
+        recipe: recipe!("makers-rust.sh"),
+        inputs: &[
+            ("install-rust.sh", make!("install-rust.sh")),
+            ("Cargo.toml", make!("rust/Cargo.toml")),
+            ("cpu.rs", make!("rust/src/bin/cpu.rs")),
+            ("heap.rs", make!("rust/src/bin/heap.rs")),
+        ],
+        pythons: &[],
+        makes: &["cpu", "heap"],
+    },
+    Part {
+        name: "makers/node",
+        recipe: recipe!("makers-node.sh"),
+        inputs: &[("install-node.sh", make!("install-node.sh"))],
+        pythons: &[],
+        makes: &["node_modules/@datadog/pprof/package.json", "node_modules/pprof/package.json"],
     },
 ];
 

@@ -1,0 +1,2 @@
+# Rust programs that profile themselves.
+exec bash "$RECIPES/../../../fixtures/make/neutral.sh" bash /opt/make/install-rust.sh
