@@ -12,3 +12,9 @@ mv "$sid/build/pprof" pprof-go1.27
 for program in pprof-go1.19 pprof-go1.27; do
   "./$program" -h 2>&1 | grep -q 'Produce output in the specified format'
 done
+# What the library behind them reads, as JSON.
+build=$RECIPES/../../../tests/reference/pprof_dump/build.sh
+export GOCACHE=$PWD/cache GOTELEMETRY=off
+sh "$build" /usr/lib/go-1.19 pprof-dump-go1.19
+sh "$build" "$sid/usr/lib/go-1.27" pprof-dump-go1.27
+rm -rf cache

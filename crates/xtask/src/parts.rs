@@ -10,6 +10,12 @@ macro_rules! recipe {
     };
 }
 
+macro_rules! reader {
+    ($name:literal) => {
+        include_str!(concat!("../../../tests/reference/", $name))
+    };
+}
+
 macro_rules! make {
     ($name:literal) => {
         include_str!(concat!("../../../fixtures/make/", $name))
@@ -62,16 +68,16 @@ pub(crate) const REFERENCE: &[Part] = &[
     Part {
         name: "pprof",
         recipe: recipe!("pprof.sh"),
-        inputs: &[],
+        inputs: &[("build.sh", reader!("pprof_dump/build.sh")), ("main.go", reader!("pprof_dump/main.go"))],
         pythons: &[],
-        makes: &["pprof-go1.19", "pprof-go1.27"],
+        makes: &["pprof-go1.19", "pprof-go1.27", "pprof-dump-go1.19", "pprof-dump-go1.27"],
     },
     Part {
         name: "node",
         recipe: recipe!("node.sh"),
         inputs: &[],
         pythons: &[],
-        makes: &["node_modules/speedscope/package.json", "node_modules/playwright-core/package.json"],
+        makes: &["node_modules/speedscope/package.json"],
     },
     Part {
         name: "inferno",
@@ -80,7 +86,23 @@ pub(crate) const REFERENCE: &[Part] = &[
         pythons: &[],
         makes: &["bin/inferno-flamegraph"],
     },
+    Part {
+        name: "flamegraph",
+        recipe: recipe!("flamegraph.sh"),
+        inputs: &[],
+        pythons: &["2.7"],
+        makes: &["pyflamegraph/flamegraph/flamegraph.pl"],
+    },
 ];
+
+/// What only some task asks for.
+pub(crate) const ON_REQUEST: &[Part] = &[Part {
+    name: "cargo-fuzz",
+    recipe: recipe!("cargo-fuzz.sh"),
+    inputs: &[],
+    pythons: &[],
+    makes: &["bin/cargo-fuzz"],
+}];
 
 /// What making the fixtures needs on top.
 pub(crate) const MAKERS: &[Part] = &[
@@ -120,11 +142,15 @@ pub(crate) const MAKERS: &[Part] = &[
         recipe: recipe!("makers-node.sh"),
         inputs: &[("install-node.sh", make!("install-node.sh"))],
         pythons: &[],
-        makes: &["node_modules/@datadog/pprof/package.json", "node_modules/pprof/package.json"],
+        makes: &[
+            "node_modules/@datadog/pprof/package.json",
+            "node_modules/pprof/package.json",
+            "node_modules/playwright-core/package.json",
+        ],
     },
 ];
 
 /// Every part.
 pub(crate) fn all() -> impl Iterator<Item = &'static Part> {
-    REFERENCE.iter().chain(MAKERS)
+    REFERENCE.iter().chain(MAKERS).chain(ON_REQUEST)
 }

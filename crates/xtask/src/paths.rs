@@ -1,5 +1,5 @@
 //! Where everything is. Tests find the reference tools through the environment variable [`REFERENCE`], which every
-//! task sets for what it runs; without it they look where [`reference`] looks.
+//! task sets for what it runs; without it they look where [`reference()`] looks.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -40,8 +40,9 @@ pub(crate) fn pyenv_version(series: &str) -> Result<PathBuf> {
     let versions = pyenv_root()?.join("versions");
     let prefix = format!("{series}.");
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
-    for entry in
-        versions.read_dir().with_context(|| format!("no pyenv versions in {}", versions.display()))?
+    for entry in versions
+        .read_dir()
+        .with_context(|| format!("no pyenv in {} (PYENV_ROOT says where it is)", versions.display()))?
     {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
