@@ -104,6 +104,9 @@ pub(crate) const ON_REQUEST: &[Part] = &[Part {
     makes: &["bin/cargo-fuzz"],
 }];
 
+/// Where what makes fixtures runs, its installation included.
+const NEUTRAL: (&str, &str) = ("neutral.sh", make!("neutral.sh"));
+
 /// What making the fixtures needs on top.
 pub(crate) const MAKERS: &[Part] = &[
     Part {
@@ -121,7 +124,7 @@ pub(crate) const MAKERS: &[Part] = &[
     Part {
         name: "makers/python",
         recipe: recipe!("makers-python.sh"),
-        inputs: &[("install-python.sh", make!("install-python.sh"))],
+        inputs: &[NEUTRAL, ("install-python.sh", make!("install-python.sh"))],
         pythons: &[],
         makes: &["yappi-1.7.6-python3.13"],
     },
@@ -129,6 +132,7 @@ pub(crate) const MAKERS: &[Part] = &[
         name: "makers/rust",
         recipe: recipe!("makers-rust.sh"),
         inputs: &[
+            NEUTRAL,
             ("install-rust.sh", make!("install-rust.sh")),
             ("Cargo.toml", make!("rust/Cargo.toml")),
             ("cpu.rs", make!("rust/src/bin/cpu.rs")),
@@ -140,7 +144,7 @@ pub(crate) const MAKERS: &[Part] = &[
     Part {
         name: "makers/node",
         recipe: recipe!("makers-node.sh"),
-        inputs: &[("install-node.sh", make!("install-node.sh"))],
+        inputs: &[NEUTRAL, ("install-node.sh", make!("install-node.sh"))],
         pythons: &[],
         makes: &[
             "node_modules/@datadog/pprof/package.json",
