@@ -1,0 +1,412 @@
+//! Lines → profile. Two lines in a row share most of their frames, so each is compared with the one before it and
+//! looked up from the first difference on.
+
+use hashbrown::HashMap;
+use profkit_profile::{
+    AtOffset, BuildError, Frame, FrameId, Function, Id, Label, LabelSetId, Origin, OriginId, ProfileBuilder, ReadError,
+    ReadErrorKind, Sample, SampleType, StackId, StringId,
+};
+
+use crate::austin::Mode;
+use crate::dialect::{Dialect, Grammar, detect, head, refine};
+use crate::escape::{mask, unescape};
+use crate::header::{Header, NO_STACK};
+use crate::record::{Kind, Record, Records, Value, split_first_count};
+use crate::root::{self, Roots};
+use crate::rows::Rows;
+use crate::survey::Survey;
+use crate::{INFERRED_LABEL, INTERPRETER_LABEL, PARENT_LABEL};
+
+/// How many pieces of an Austin or Tachyon frame with `;` in it are put together again.
+const MAX_PIECES: usize = 16;
+
+/// Reads a text; places in errors are those in the text.
+pub(crate) fn read(text: &[u8], forced: Option<Dialect>, into: &mut ProfileBuilder) -> Result<(), ReadError> {
+    let header = Header::parse(text);
+    let grammar = match (forced, header) {
+        (Some(dialect), Some(header)) => Grammar { dialect, ..header.grammar() },
+        (Some(dialect), None) => refine(dialect, head(text)),
+        (None, Some(header)) => header.grammar(),
+        (None, None) => detect(head(text)),
+    };
+    // The header is a comment of its own.
+    let body = if header.is_some() { memchr::memchr(b'\n', text).map_or(text.len(), |at| at + 1) } else { 0 };
+    let survey = Survey::of(&text[body..], grammar.dialect);
+    let at_text = |error: ReadError| error.kind.at(error.offset + body);
+    let note = survey.check(&text[body..]).map_err(at_text)?;
+    into.meta.notes.extend(note);
+    into.meta.format = crate::NAME;
+    into.meta.dialect = grammar.dialect.name();
+    into.meta.estimated = header.is_some_and(|header| header.estimated);
+    add_metadata(&survey, grammar, into).at(body)?;
+    let values = Values::of(&survey, grammar.dialect, header, into).at(body)?;
+    let mut reader = Reader::new(grammar, header.is_some(), values, into);
+    for record in Records::new(&text[body..], grammar.dialect) {
+        reader.add(&record).map_err(|error| ReadErrorKind::Build(error).at(record.offset + body))?;
+    }
+    reader.finish().at(text.len())
+}
+
+fn add_metadata(survey: &Survey<'_>, grammar: Grammar, into: &mut ProfileBuilder) -> Result<(), BuildError> {
+    for comment in &survey.comments {
+        // The mark keeps the number at the end of a remark from being a count for other tools.
+        let comment = comment.strip_suffix(b" #").unwrap_or(comment);
+        let comment = if grammar.escaped { unescape(comment) } else { comment.into() };
+        let comment = into.string(&comment)?;
+        into.meta.comments.push(comment);
+    }
+    let metadata = &survey.metadata;
+    if let Some(version) = metadata.version {
+        into.meta.producer = format!("austin {}", String::from_utf8_lossy(version));
+    }
+    into.meta.duration_ns = metadata.duration.and_then(|duration| duration.checked_mul(1_000));
+    if let Some(interval) = metadata.interval.and_then(|interval| interval.checked_mul(1_000)) {
+        into.meta.period = interval;
+        let name: &[u8] = if metadata.mode == Some(b"cpu") { b"cpu" } else { b"wall" };
+        into.meta.period_type = Some((into.string(name)?, into.string(b"nanoseconds")?));
+    }
+    Ok(())
+}
+
+/// How the numbers of a line become values.
+enum Values {
+    /// One or two counts with so many decimals.
+    Counts { differential: bool, decimals: u32 },
+    /// Austin's metric, of which the first so many sample types are used.
+    Metric { mode: Mode, columns: usize },
+}
+
+impl Values {
+    fn of(
+        survey: &Survey<'_>,
+        dialect: Dialect,
+        header: Option<Header>,
+        into: &mut ProfileBuilder,
+    ) -> Result<Self, BuildError> {
+        if dialect == Dialect::Austin {
+            let mode = Mode::of(survey.metadata.mode, survey.full, survey.negative);
+            let types = mode.sample_types();
+            let freed = survey.negative || !matches!(mode, Mode::Memory | Mode::Full);
+            let columns = if freed { types.len() } else { types.len() - 1 };
+            for (name, unit) in &types[..columns] {
+                into.sample_type(name, unit)?;
+            }
+            return Ok(Self::Metric { mode, columns });
+        }
+        let decimals = survey.kept_decimals();
+        if decimals < survey.decimals {
+            into.meta.notes.push(format!("counts are rounded to {decimals} decimals, so that their sum fits 64 bits"));
+        }
+        let differential = header.map_or(survey.is_differential(), |header| {
+            header.differential && (survey.is_differential() || survey.stacks == 0)
+        });
+        Ok(Self::Counts { differential, decimals })
+    }
+
+    fn columns(&self) -> usize {
+        match self {
+            Self::Counts { differential, .. } => 1 + usize::from(*differential),
+            Self::Metric { columns, .. } => *columns,
+        }
+    }
+
+    /// Where the stack of a line ends, and the values of the line.
+    #[inline]
+    fn split(&self, stack: &[u8], value: Value) -> Result<(usize, [i64; 4]), BuildError> {
+        let mut values = [0; 4];
+        let mut end = stack.len();
+        match (self, value) {
+            (Self::Counts { decimals, differential }, Value::Count(count)) => {
+                let last = count.scaled(*decimals).ok_or(BuildError::Overflow)?;
+                match split_first_count(stack).filter(|_| *differential) {
+                    Some((before, first)) => {
+                        end = before;
+                        values = [first.scaled(*decimals).ok_or(BuildError::Overflow)?, last, 0, 0];
+                    }
+                    None => values[0] = last,
+                }
+            }
+            (Self::Metric { mode, .. }, Value::Metric(metric)) => {
+                values = mode.values(metric).ok_or(BuildError::Overflow)?;
+            }
+            _ => {}
+        }
+        Ok((end, values))
+    }
+}
+
+/// What a sample belongs to beside its stack: origin, labels, and how many of its frames were made up.
+type Group = (OriginId, LabelSetId, u32);
+
+/// A frame of the line before.
+struct Step {
+    /// Where it ends in the stack's text.
+    end: usize,
+    stack: StackId,
+    /// How many frames from the root on were made up.
+    inferred: u32,
+}
+
+struct Reader<'a, 'b> {
+    into: &'b mut ProfileBuilder,
+    grammar: Grammar,
+    has_header: bool,
+    values: Values,
+    frames: HashMap<&'a [u8], (FrameId, bool), foldhash::fast::RandomState>,
+    roots: HashMap<&'a [u8], (OriginId, LabelSetId), foldhash::fast::RandomState>,
+    groups: HashMap<Group, u32, foldhash::fast::RandomState>,
+    group_list: Vec<Group>,
+    rows: Rows,
+    /// The line before: its stack as far as another may share it, the frames, what the roots say.
+    last: &'a [u8],
+    path: Vec<Step>,
+    origin: (OriginId, LabelSetId),
+    last_group: Option<(Group, u32)>,
+}
+
+impl<'a, 'b> Reader<'a, 'b> {
+    fn new(grammar: Grammar, has_header: bool, values: Values, into: &'b mut ProfileBuilder) -> Self {
+        let rows = Rows::new(values.columns());
+        Self {
+            into,
+            grammar,
+            has_header,
+            values,
+            frames: HashMap::default(),
+            roots: HashMap::default(),
+            groups: HashMap::default(),
+            group_list: Vec::new(),
+            rows,
+            last: b"",
+            path: Vec::new(),
+            origin: (OriginId::UNKNOWN, LabelSetId::EMPTY),
+            last_group: None,
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, record: &Record<'a>) -> Result<(), BuildError> {
+        let Kind::Stack { end, value } = record.kind else { return Ok(()) };
+        let (end, values) = self.values.split(&record.text[..end], value)?;
+        let text = &record.text[..end];
+        self.follow(text)?;
+        let (stack, inferred) = match self.path.last() {
+            Some(step) => (Some(step.stack.index()), step.inferred),
+            None => (None, 0),
+        };
+        let group = self.group((self.origin.0, self.origin.1, inferred));
+        self.rows.add((stack, group), &values).map_err(|_| BuildError::Overflow)?;
+        Ok(())
+    }
+
+    /// Makes `path` that of `text`.
+    fn follow(&mut self, text: &'a [u8]) -> Result<(), BuildError> {
+        let shared = common_prefix(self.last, text);
+        self.last = text;
+        let ends_frame = |end: usize| end < shared || (end == shared && text.get(end).is_none_or(|&byte| byte == b';'));
+        while self.path.last().is_some_and(|step| !ends_frame(step.end)) {
+            self.path.pop();
+        }
+        // Without a frame in common, the roots may differ.
+        let mut at = match self.path.last() {
+            Some(step) => step.end + 1,
+            None => self.read_roots(text)?,
+        };
+        if self.has_header && text == NO_STACK {
+            at = text.len();
+        }
+        while at < text.len() {
+            let mut end = memchr::memchr(b';', &text[at..]).map_or(text.len(), |length| at + length);
+            // An empty piece at either end is no frame: py-spy 0.1 ended each frame with a semicolon, and
+            // stackcollapse-perf.pl begins with one where it missed the command.
+            if end == at && self.path.is_empty() || end == at && end == text.len() {
+                at = end + 1;
+                continue;
+            }
+            let (frame, inferred) = match self.frames.get(&text[at..end]) {
+                Some(&found) => found,
+                None => match self.frame_end(text, at, end) {
+                    Some(whole) => {
+                        end = whole;
+                        self.known_frame(&text[at..end])?
+                    }
+                    None => {
+                        // Another line may have the rest of it.
+                        self.last = &text[..at.min(self.last.len())];
+                        self.frame(&text[at..end])?
+                    }
+                },
+            };
+            let last = self.path.last();
+            let depth = u32::try_from(self.path.len()).unwrap_or(u32::MAX);
+            let above = last.map_or(0, |step| step.inferred);
+            let inferred = if inferred && above == depth { depth.saturating_add(1) } else { above };
+            let stack = self.into.stack(last.map(|step| step.stack), frame)?;
+            self.path.push(Step { end, stack, inferred });
+            at = end + 1;
+        }
+        Ok(())
+    }
+
+    /// Where the frame at `at` ends, of which the first piece ends at `first`; `None` if it never does.
+    fn frame_end(&self, text: &[u8], at: usize, first: usize) -> Option<usize> {
+        let mut end = first;
+        for _ in 0..MAX_PIECES {
+            if crate::frame::is_complete(self.grammar.dialect, &text[at..end]) {
+                return Some(end);
+            }
+            if end == text.len() {
+                break;
+            }
+            end = memchr::memchr(b';', &text[end + 1..]).map_or(text.len(), |length| end + 1 + length);
+        }
+        None
+    }
+
+    fn known_frame(&mut self, text: &'a [u8]) -> Result<(FrameId, bool), BuildError> {
+        if let Some(&found) = self.frames.get(text) {
+            return Ok(found);
+        }
+        let frame = self.frame(text)?;
+        self.frames.insert(text, frame);
+        Ok(frame)
+    }
+
+    fn frame(&mut self, text: &[u8]) -> Result<(FrameId, bool), BuildError> {
+        let parts = match self.grammar.escaped {
+            true => crate::frame::parse(self.grammar, &mask(text)),
+            false => crate::frame::parse(self.grammar, text),
+        };
+        let (name, file) = (self.string(&text[parts.name])?, self.string(&text[parts.file])?);
+        let function = self.into.function(Function { name, file, ..Function::EMPTY })?;
+        let frame = self.into.frame(Frame { line: parts.line, flags: parts.flags, ..Frame::of(function) })?;
+        Ok((frame, parts.inferred))
+    }
+
+    fn string(&mut self, text: &[u8]) -> Result<StringId, BuildError> {
+        if self.grammar.escaped { self.into.string(&unescape(text)) } else { self.into.string(text) }
+    }
+
+    /// Reads the roots of a stack; where its frames begin.
+    fn read_roots(&mut self, text: &'a [u8]) -> Result<usize, BuildError> {
+        let roots = match self.grammar.escaped {
+            true => root::parse(self.grammar, &mask(text)),
+            false => root::parse(self.grammar, text),
+        };
+        let begin = roots.end;
+        let raw = &text[..begin.min(text.len())];
+        self.origin = match self.roots.get(raw) {
+            Some(&found) => found,
+            None => {
+                let origin = self.origin(text, &roots)?;
+                self.roots.insert(raw, origin);
+                origin
+            }
+        };
+        Ok(begin)
+    }
+
+    fn origin(&mut self, text: &[u8], roots: &Roots) -> Result<(OriginId, LabelSetId), BuildError> {
+        let origin = Origin {
+            host: self.string(&text[roots.host.clone()])?,
+            pid: roots.pid,
+            process: self.string(&text[roots.process.clone()])?,
+            tid: roots.tid,
+            thread: self.string(&text[roots.thread.clone()])?,
+            file: self.string(&text[roots.file.clone()])?,
+        };
+        let mut labels = Vec::new();
+        for parent in &roots.parents {
+            let key = self.into.string(PARENT_LABEL)?;
+            labels.push(Label::text(key, self.string(&text[parent.clone()])?));
+        }
+        if roots.interpreter != 0 {
+            let key = self.into.string(INTERPRETER_LABEL)?;
+            labels.push(Label::number(key, roots.interpreter, StringId::EMPTY));
+        }
+        Ok((self.into.origin(origin)?, self.into.labels(&labels)?))
+    }
+
+    #[inline]
+    fn group(&mut self, group: Group) -> u32 {
+        if let Some((last, number)) = self.last_group
+            && last == group
+        {
+            return number;
+        }
+        let next = u32::try_from(self.group_list.len()).unwrap_or(u32::MAX);
+        let list = &mut self.group_list;
+        let number = *self.groups.entry(group).or_insert_with(|| {
+            list.push(group);
+            next
+        });
+        self.last_group = Some((group, number));
+        number
+    }
+
+    /// Moves the rows into the profile.
+    fn finish(mut self) -> Result<(), BuildError> {
+        if let Values::Counts { differential, decimals } = self.values {
+            let decimals = shorten(self.rows.values_mut(), decimals);
+            let names: &[&[u8]] = if differential { &[b"before", b"after"] } else { &[b"samples"] };
+            for name in names {
+                let (name, unit) = (self.into.string(name)?, self.into.string(b"count")?);
+                self.into.push_sample_type(SampleType { name, unit, decimals });
+            }
+        }
+        let mut labels = Vec::with_capacity(self.group_list.len());
+        for &(_, set, inferred) in &self.group_list {
+            labels.push(with_inferred(self.into, set, inferred)?);
+        }
+        for ((stack, group), values) in self.rows.iter() {
+            let stack = stack.and_then(StackId::from_index);
+            let (origin, ..) = self.group_list[group as usize];
+            self.into.sample(Sample { stack, origin, labels: labels[group as usize] }, values)?;
+        }
+        Ok(())
+    }
+}
+
+/// The labels with the number of frames that were made up.
+fn with_inferred(into: &mut ProfileBuilder, set: LabelSetId, inferred: u32) -> Result<LabelSetId, BuildError> {
+    if inferred == 0 {
+        return Ok(set);
+    }
+    let mut labels = into.label_set(set).to_vec();
+    labels.push(Label::number(into.string(INFERRED_LABEL)?, i64::from(inferred), StringId::EMPTY));
+    into.labels(&labels)
+}
+
+/// Drops decimals that no sum needs; those that are left.
+fn shorten(values: &mut [i64], decimals: u32) -> u8 {
+    let mut left = decimals;
+    while left > 0 && values.iter().all(|value| value % 10 == 0) {
+        values.iter_mut().for_each(|value| *value /= 10);
+        left -= 1;
+    }
+    u8::try_from(left).unwrap_or(u8::MAX)
+}
+
+/// How many bytes two texts have in common at their begin.
+#[inline]
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    const WORD: usize = size_of::<u64>();
+    let words = a.chunks_exact(WORD).zip(b.chunks_exact(WORD)).take_while(|(a, b)| a == b).count() * WORD;
+    words + a[words..].iter().zip(&b[words..]).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_common_prefix_is_found_to_the_byte() {
+        let text = b"0123456789abcdefghij";
+        for length in 0..text.len() {
+            let mut other = text.to_vec();
+            other[length] = b'!';
+            assert_eq!(common_prefix(text, &other), length);
+            assert_eq!(common_prefix(text, &text[..length]), length);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The frames at the root that are none: process, thread, host and file of a stack.
+//!
+//! | dialect | roots |
+//! |---|---|
+//! | py-spy (`main.rs`, `stack_trace.rs` of 0.4) | `process 12:"command"` with its parents before it, `thread (12): name` |
+//! | tachyon | `tid:12` |
+//! | austin | `P12;T0:12`: process, interpreter, thread; a name in place of the number in 4.0; 3.0 to 3.4 have no interpreter |
+//! | async-profiler (`frameName.cpp`) | `[name tid=12]` |
+//! | perf (`stackcollapse-perf.pl`) | the command; `command-12` with `--pid`, `command-12/12` with `--tid`, `?` for an unknown process |
+//!
+//! profkit itself writes py-spy's, and `file:"x"` and `host:"x"` in the same manner, with `?` for unknown ids.
+
+use std::ops::Range;
+
+use crate::count::parse_integer;
+use crate::dialect::{Dialect, Grammar};
+
+/// What the roots of a stack say, as ranges of its text.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Roots {
+    /// Where the first frame begins; behind the end of the text if there is none.
+    pub(crate) end: usize,
+    pub(crate) host: Range<usize>,
+    pub(crate) file: Range<usize>,
+    pub(crate) pid: Option<i64>,
+    pub(crate) process: Range<usize>,
+    pub(crate) tid: Option<i64>,
+    pub(crate) thread: Range<usize>,
+    /// The processes above this one, outermost first: `12:"command"`.
+    pub(crate) parents: Vec<Range<usize>>,
+    /// Austin: the interpreter in the process.
+    pub(crate) interpreter: i64,
+}
+
+const PROCESS: &[u8] = b"process ";
+
+/// The bytes of a command that Linux keeps (`TASK_COMM_LEN` less the zero).
+pub(crate) const MAX_COMMAND: usize = 15;
+
+/// Reads the roots of a stack.
+pub(crate) fn parse(grammar: Grammar, text: &[u8]) -> Roots {
+    let mut roots = Roots::default();
+    match grammar.dialect {
+        Dialect::Flamegraph | Dialect::PySpy => roots.parse_named(text),
+        Dialect::AsyncProfiler => {
+            let end = piece_end(text, 0);
+            match java_thread(&text[..end]) {
+                Some((name, tid)) => (roots.thread, roots.tid, roots.end) = (name, Some(tid), end + 1),
+                None => roots.parse_named(text),
+            }
+        }
+        Dialect::Tachyon => {
+            let end = piece_end(text, 0);
+            if let Some(tid) = text[..end].strip_prefix(b"tid:").and_then(parse_integer) {
+                (roots.tid, roots.end) = (Some(tid), end + 1);
+            }
+        }
+        Dialect::Austin => roots.parse_austin(text),
+        Dialect::Perf => {
+            let end = piece_end(text, 0);
+            let command = command(&text[..end], grammar.pids);
+            (roots.process, roots.pid, roots.tid) = (command.name, command.pid, command.tid);
+            if &text[roots.process.clone()] == b"?" {
+                roots.process = 0..0;
+            }
+            roots.end = end + 1;
+        }
+    }
+    roots
+}
+
+impl Roots {
+    /// Whether there is any.
+    pub(crate) fn any(&self) -> bool {
+        self.end > 0
+    }
+
+    fn parse_named(&mut self, text: &[u8]) {
+        let mut own: Option<Range<usize>> = None;
+        let mut has_thread = false;
+        while self.end < text.len() && !has_thread {
+            let at = self.end;
+            if let Some((file, next)) = quoted(text, at, b"file:").filter(|_| at == 0) {
+                (self.file, self.end) = (file, next);
+            } else if let Some((host, next)) = quoted(text, at, b"host:").filter(|_| own.is_none()) {
+                (self.host, self.end) = (host, next);
+            } else if let Some((pid, command, next)) = process(text, at) {
+                // Each process stands below its parent.
+                self.parents.extend(own.replace(at + PROCESS.len()..next - 1));
+                (self.pid, self.process, self.end) = (pid, command, next);
+            } else if let Some((tid, name, next)) = thread(text, at) {
+                (self.tid, self.thread, self.end) = (tid, name, next);
+                has_thread = true;
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn parse_austin(&mut self, text: &[u8]) {
+        let process_end = piece_end(text, 0);
+        let Some(pid) = text[..process_end].strip_prefix(b"P").and_then(parse_integer) else { return };
+        if text.get(process_end + 1) != Some(&b'T') {
+            return;
+        }
+        let (mut at, end) = (process_end + 2, piece_end(text, process_end + 1));
+        if let Some(colon) = memchr::memchr(b':', &text[at..end])
+            && let Some(interpreter) = parse_integer(&text[at..at + colon])
+        {
+            self.interpreter = interpreter;
+            at += colon + 1;
+        }
+        self.pid = Some(pid).filter(|&pid| pid != 0);
+        match parse_integer(&text[at..end]) {
+            Some(tid) => self.tid = Some(tid).filter(|&tid| tid != 0),
+            None => self.thread = at..end,
+        }
+        self.end = end + 1;
+    }
+}
+
+/// Where the piece that begins at `from` ends.
+fn piece_end(text: &[u8], from: usize) -> usize {
+    memchr::memchr(b';', &text[from..]).map_or(text.len(), |at| from + at)
+}
+
+/// `key"text"` at `at`: the text, and where the next piece begins.
+fn quoted(text: &[u8], at: usize, key: &[u8]) -> Option<(Range<usize>, usize)> {
+    let rest = text[at..].strip_prefix(key)?.strip_prefix(b"\"")?;
+    let start = text.len() - rest.len();
+    // A command may hold both `;` and `"`, hardly ever one after the other.
+    match memchr::memmem::find(rest, b"\";") {
+        Some(length) => Some((start..start + length, start + length + 2)),
+        None => rest.ends_with(b"\"").then(|| (start..text.len() - 1, text.len() + 1)),
+    }
+}
+
+/// An id, `?` for an unknown one. py-spy writes ids of threads that the system does not know in hexadecimal.
+fn id(text: &[u8]) -> Option<Option<i64>> {
+    if text == b"?" {
+        return Some(None);
+    }
+    if let Some(digits) = text.strip_prefix(b"0x") {
+        let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        return i64::from_str_radix(digits, 16).ok().map(Some);
+    }
+    parse_integer(text).map(Some)
+}
+
+/// `process 12:"command"` at `at`.
+fn process(text: &[u8], at: usize) -> Option<(Option<i64>, Range<usize>, usize)> {
+    let rest = text[at..].strip_prefix(PROCESS)?;
+    let start = text.len() - rest.len();
+    let colon = memchr::memchr(b':', rest)?;
+    let pid = id(&rest[..colon])?;
+    let (command, next) = quoted(text, start + colon, b":")?;
+    Some((pid, command, next))
+}
+
+/// `thread (12)` or `thread (12): name` at `at`.
+fn thread(text: &[u8], at: usize) -> Option<(Option<i64>, Range<usize>, usize)> {
+    let end = piece_end(text, at);
+    let rest = text[at..end].strip_prefix(b"thread (")?;
+    let close = memchr::memchr(b')', rest)?;
+    let tid = id(&rest[..close])?;
+    let name = match &rest[close + 1..] {
+        [] => end..end,
+        [b':', b' ', name @ ..] => end - name.len()..end,
+        _ => return None,
+    };
+    Some((tid, name, end + 1))
+}
+
+/// Whether the command of a process in this text is not closed.
+pub(crate) fn has_open_command(text: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).and_then(|rest| rest.strip_prefix(PROCESS)) {
+        let Some(quote) = memchr::memmem::find(rest, b":\"").filter(|&quote| id(&rest[..quote]).is_some()) else {
+            return false;
+        };
+        let command = &rest[quote + 2..];
+        let Some(length) = memchr::memmem::find(command, b"\";") else {
+            // A process without frames is closed by the count.
+            let count = memchr::memmem::rfind(command, b"\" ").map(|at| &command[at + 2..]);
+            return count.is_none_or(|count| crate::count::Count::parse(count).is_none());
+        };
+        at = text.len() - command.len() + length + 2;
+    }
+    false
+}
+
+/// Name and id of `[name tid=12]`.
+pub(crate) fn java_thread(piece: &[u8]) -> Option<(Range<usize>, i64)> {
+    let inner = piece.strip_prefix(b"[")?.strip_suffix(b"]")?;
+    let equals = memchr::memmem::rfind(inner, b"tid=")?;
+    let tid = parse_integer(&inner[equals + 4..])?;
+    match inner[..equals].strip_suffix(b" ") {
+        Some(name) => Some((1..1 + name.len(), tid)),
+        None => (equals == 0).then_some((1..1, tid)),
+    }
+}
+
+/// Whether a line of Tachyon begins so.
+pub(crate) fn is_tachyon(text: &[u8]) -> bool {
+    parse(Grammar::of(Dialect::Tachyon), text).any()
+}
+
+/// Whether a line of Austin begins so.
+pub(crate) fn is_austin(text: &[u8]) -> bool {
+    let end = text.iter().rposition(|&byte| byte == b' ').unwrap_or(text.len());
+    parse(Grammar::of(Dialect::Austin), &text[..end]).any()
+}
+
+/// The first frame of perf.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Command {
+    pub(crate) name: Range<usize>,
+    pub(crate) pid: Option<i64>,
+    pub(crate) tid: Option<i64>,
+    /// Whether it has the form with a process, and with a thread.
+    pub(crate) has_pid: bool,
+    pub(crate) has_tid: bool,
+}
+
+/// Takes `command-12/12` apart; `command-12` only if `pids`.
+pub(crate) fn command(piece: &[u8], pids: bool) -> Command {
+    let mut command = Command { name: 0..piece.len(), ..Command::default() };
+    let dash = |text: &[u8]| {
+        let dash = memchr::memrchr(b'-', text)?;
+        Some((dash, id(&text[dash + 1..])?))
+    };
+    if let Some(slash) = memchr::memrchr(b'/', piece)
+        && let Some(tid) = id(&piece[slash + 1..])
+        && let Some((end, pid)) = dash(&piece[..slash])
+    {
+        command = Command { name: 0..end, pid, tid, has_pid: true, has_tid: true };
+    } else if pids && let Some((end, pid)) = dash(piece) {
+        command = Command { name: 0..end, pid, tid: None, has_pid: true, has_tid: false };
+    }
+    command
+}
