@@ -81,6 +81,16 @@ impl Mode {
         }
     }
 
+    /// How the metadata calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Wall => "wall",
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+            Self::Full => "full",
+        }
+    }
+
     /// Name and unit of the sample types; the last one only in a file where memory was freed.
     pub(crate) fn sample_types(self) -> &'static [(&'static [u8], &'static [u8])] {
         const WALL: (&[u8], &[u8]) = (b"wall", b"nanoseconds");

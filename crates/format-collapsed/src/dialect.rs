@@ -3,6 +3,7 @@
 use crate::frame::{self, Location};
 use crate::record::{Kind, Records};
 use crate::root;
+use crate::survey::is_tolerable;
 
 /// Who writes lines like these.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +48,8 @@ pub(crate) struct Grammar {
     pub(crate) dialect: Dialect,
     /// perf: every command ends in a process id, so that the number of `Thread-1` may be taken for one.
     pub(crate) pids: bool,
+    /// py-spy: every stack ends in a frame with a file, so that a piece without one is a part of a name.
+    pub(crate) placed: bool,
     /// Names have stand-ins; see `escape.rs`.
     pub(crate) escaped: bool,
     /// Frames that an estimate made up end in ` [inferred]`.
@@ -55,7 +58,7 @@ pub(crate) struct Grammar {
 
 impl Grammar {
     pub(crate) const fn of(dialect: Dialect) -> Self {
-        Self { dialect, pids: false, escaped: false, inferred: false }
+        Self { dialect, pids: false, placed: false, escaped: false, inferred: false }
     }
 }
 
@@ -76,9 +79,11 @@ pub(crate) fn head(text: &[u8]) -> &[u8] {
 #[derive(Default)]
 struct Tally {
     lines: usize,
-    austin: usize,
-    tachyon: usize,
+    /// Lines below `process 12:"command"` or `thread (12)`.
+    rooted: usize,
     frames: usize,
+    /// Lines of which the last frame has no file.
+    open: usize,
     /// Frames like `name (file.py:12)`, and like `name (file.py)`.
     with_line: usize,
     with_file: usize,
@@ -97,48 +102,61 @@ struct Tally {
 
 /// The grammar of a file, from its head. Where nothing speaks for another one it is the plain one.
 pub(crate) fn detect(head: &[u8]) -> Grammar {
-    // Austin's numbers look different, so it is asked first.
-    let austin = Records::new(head, Dialect::Austin).filter(|record| record.is_stack());
-    let austin = austin.filter(|record| root::is_austin(record.text)).count();
-    let mut tally = Tally { austin, ..Tally::default() };
-    for record in Records::new(head, Dialect::PySpy) {
-        if let Kind::Stack { end, .. } = record.kind {
-            tally.add(&record.text[..end]);
-        }
-    }
-    tally.decide()
+    let rooted = [Dialect::Austin, Dialect::Tachyon].into_iter().find(|&dialect| begins_all(head, dialect));
+    rooted.map_or_else(|| Tally::of(head, Dialect::PySpy).decide(), Grammar::of)
 }
 
 /// The grammar of a file whose dialect is known.
 pub(crate) fn refine(dialect: Dialect, head: &[u8]) -> Grammar {
-    let pids = dialect == Dialect::Perf && {
-        let mut tally = Tally::default();
-        for record in Records::new(head, dialect) {
-            if let Kind::Stack { end, .. } = record.kind {
-                tally.add(&record.text[..end]);
-            }
+    Tally::of(head, dialect).grammar(dialect)
+}
+
+/// Whether all lines begin in the manner of Austin or Tachyon, which nothing else does.
+pub(crate) fn begins_all(head: &[u8], dialect: Dialect) -> bool {
+    let (mut stacks, mut others) = (0, 0);
+    for record in Records::new(head, dialect) {
+        match record.kind {
+            Kind::Stack { end, .. } if root::parse(Grammar::of(dialect), record.text[..end].trim_ascii_start()).any() => stacks += 1,
+            Kind::Comment => {}
+            _ => others += 1,
         }
-        tally.all_have_pids()
-    };
-    Grammar { pids, ..Grammar::of(dialect) }
+    }
+    stacks > 0 && is_tolerable(others, stacks)
 }
 
 impl Tally {
+    fn of(head: &[u8], dialect: Dialect) -> Self {
+        let mut tally = Self::default();
+        for record in Records::new(head, dialect) {
+            if let Kind::Stack { end, .. } = record.kind {
+                tally.add(record.text[..end].trim_ascii_start());
+            }
+        }
+        tally
+    }
+
     fn add(&mut self, stack: &[u8]) {
+        if stack.is_empty() {
+            return;
+        }
         self.lines += 1;
-        self.tachyon += usize::from(root::is_tachyon(stack));
         self.add_ends(stack);
         let roots = root::parse(Grammar::of(Dialect::PySpy), stack);
-        for frame in stack.get(roots.end..).unwrap_or(&[]).split(|&byte| byte == b';') {
+        self.rooted += usize::from(roots.any());
+        let Some(frames) = stack.get(roots.end..) else { return };
+        let mut has_file = true;
+        for frame in frames.split(|&byte| byte == b';') {
             self.frames += 1;
+            has_file = true;
             match frame::location(frame) {
                 Some(Location { line: Some(_), .. }) => self.with_line += 1,
                 Some(Location { file, .. }) if looks_like_file(&frame[file.clone()]) => self.with_file += 1,
-                _ => {}
+                _ => has_file = false,
             }
             let compiled = [&b"_[j]"[..], b"_[i]", b"_[0]", b"_[1]"];
             self.compiled += usize::from(compiled.iter().any(|suffix| frame.ends_with(suffix)));
         }
+        self.open += usize::from(!has_file);
     }
 
     /// Looks at the first two frames for what perf and async-profiler put there.
@@ -154,29 +172,28 @@ impl Tally {
         self.entry_second += usize::from(frames.next().is_some_and(is_entry));
     }
 
-    fn all_have_pids(&self) -> bool {
-        self.lines > 0 && self.with_pid == self.lines
+    fn grammar(&self, dialect: Dialect) -> Grammar {
+        Grammar {
+            pids: dialect == Dialect::Perf && self.lines > 0 && self.with_pid == self.lines,
+            placed: dialect == Dialect::PySpy && self.frames > 0 && self.open == 0,
+            ..Grammar::of(dialect)
+        }
     }
 
     fn decide(&self) -> Grammar {
-        let most = |count: usize| count > 0 && count * 10 >= self.lines * 9;
-        if self.austin > 0 && self.austin * 10 >= (self.austin + self.lines) * 9 || most(self.austin) {
-            return Grammar::of(Dialect::Austin);
-        }
-        if most(self.tachyon) {
-            return Grammar::of(Dialect::Tachyon);
-        }
         // A line number in parentheses is found nowhere else; a file name alone might be a signature.
-        if self.with_line > 0 && self.with_line * 20 >= self.frames || self.with_file * 2 > self.frames {
-            return Grammar::of(Dialect::PySpy);
-        }
-        if self.is_perf() {
-            return Grammar { pids: self.all_have_pids(), ..Grammar::of(Dialect::Perf) };
-        }
-        if self.java_threads * 2 > self.lines || self.compiled * 100 > self.frames {
-            return Grammar::of(Dialect::AsyncProfiler);
-        }
-        Grammar::of(Dialect::Flamegraph)
+        let placed = self.with_line > 0 && self.with_line * 20 >= self.frames || self.with_file * 2 > self.frames;
+        self.grammar(if placed || self.rooted * 2 > self.lines {
+            Dialect::PySpy
+        } else if self.java_threads * 2 > self.lines {
+            Dialect::AsyncProfiler
+        } else if self.is_perf() {
+            Dialect::Perf
+        } else if self.compiled * 100 > self.frames {
+            Dialect::AsyncProfiler
+        } else {
+            Dialect::Flamegraph
+        })
     }
 
     /// Whether the first frame of every line is a command: either it ends in a process and a thread, or it is

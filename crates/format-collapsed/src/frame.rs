@@ -80,12 +80,16 @@ pub(crate) fn parse(grammar: Grammar, text: &[u8]) -> Parts {
     parts
 }
 
-/// Whether the text can be a whole frame. Austin and Tachyon write `;` inside of a name or path as it is; since
-/// all their frames end in a line, except for Tachyon's `<native>` and `<GC>`, a piece without one goes on after it.
-pub(crate) fn is_complete(dialect: Dialect, text: &[u8]) -> bool {
-    match dialect {
+/// Whether the text can be a whole frame. Recorders write `;` inside of a name or path as it is, so where all
+/// frames of a file end in their place, a piece without one goes on after the semicolon. Tachyon's `<native>` and
+/// `<GC>` have no place.
+pub(crate) fn is_complete(grammar: Grammar, text: &[u8]) -> bool {
+    let marked = text.strip_suffix(INFERRED).filter(|_| grammar.inferred);
+    let text = marked.unwrap_or(text);
+    match grammar.dialect {
         Dialect::Tachyon => colons(text).is_some() || (text.starts_with(b"<") && text.ends_with(b">")),
         Dialect::Austin => colons(text).is_some(),
+        Dialect::PySpy => !grammar.placed || location(text).is_some(),
         _ => true,
     }
 }

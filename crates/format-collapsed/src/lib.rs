@@ -2,18 +2,26 @@
 #![forbid(unsafe_code)]
 
 mod austin;
+mod comment;
 mod count;
 mod dialect;
 mod encoding;
 mod escape;
 mod frame;
+mod frame_text;
 mod header;
+mod line_text;
+mod loss;
+mod measure;
 mod read;
 mod record;
 mod root;
+mod root_text;
 mod rows;
 mod sniff;
 mod survey;
+mod texts;
+mod write;
 
 use std::io::Write;
 
@@ -93,10 +101,15 @@ impl Format for Collapsed {
 
     fn write(
         &self,
-        _profile: &Profile,
-        _to: &mut dyn Write,
-        _options: &WriteOptions<'_>,
+        profile: &Profile,
+        to: &mut dyn Write,
+        options: &WriteOptions<'_>,
     ) -> Result<Written, WriteError> {
-        Err(WriteError::NeedsStacks)
+        let own = Some(profile.meta().dialect).filter(|_| profile.meta().format == NAME);
+        let own = own.filter(|dialect| self.written_dialects().contains(dialect));
+        let name = options.dialect.or(own).unwrap_or("py-spy");
+        let dialect = Dialect::named(name).filter(|_| self.written_dialects().contains(&name));
+        let unknown = || WriteError::Unsupported(format!("collapsed is not written as {name:?}").into());
+        write::write(profile, to, options, dialect.ok_or_else(unknown)?)
     }
 }

@@ -7,7 +7,7 @@ use profkit_profile::{
     ReadErrorKind, Sample, SampleType, StackId, StringId,
 };
 
-use crate::austin::Mode;
+use crate::austin::{MEMORY_NAME, Mode};
 use crate::dialect::{Dialect, Grammar, detect, head, refine};
 use crate::escape::{mask, unescape};
 use crate::header::{Header, NO_STACK};
@@ -49,10 +49,7 @@ pub(crate) fn read(text: &[u8], forced: Option<Dialect>, into: &mut ProfileBuild
 
 fn add_metadata(survey: &Survey<'_>, grammar: Grammar, into: &mut ProfileBuilder) -> Result<(), BuildError> {
     for comment in &survey.comments {
-        // The mark keeps the number at the end of a remark from being a count for other tools.
-        let comment = comment.strip_suffix(b" #").unwrap_or(comment);
-        let comment = if grammar.escaped { unescape(comment) } else { comment.into() };
-        let comment = into.string(&comment)?;
+        let comment = into.string(&crate::comment::read(grammar, comment))?;
         into.meta.comments.push(comment);
     }
     let metadata = &survey.metadata;
@@ -90,6 +87,9 @@ impl Values {
             let columns = if freed { types.len() } else { types.len() - 1 };
             for (name, unit) in &types[..columns] {
                 into.sample_type(name, unit)?;
+            }
+            if mode == Mode::Memory {
+                into.meta.default_type = Some(into.string(MEMORY_NAME)?);
             }
             return Ok(Self::Metric { mode, columns });
         }
@@ -188,8 +188,7 @@ impl<'a, 'b> Reader<'a, 'b> {
     fn add(&mut self, record: &Record<'a>) -> Result<(), BuildError> {
         let Kind::Stack { end, value } = record.kind else { return Ok(()) };
         let (end, values) = self.values.split(&record.text[..end], value)?;
-        let text = &record.text[..end];
-        self.follow(text)?;
+        self.follow(record.text[..end].trim_ascii_start())?;
         let (stack, inferred) = match self.path.last() {
             Some(step) => (Some(step.stack.index()), step.inferred),
             None => (None, 0),
@@ -252,7 +251,9 @@ impl<'a, 'b> Reader<'a, 'b> {
     fn frame_end(&self, text: &[u8], at: usize, first: usize) -> Option<usize> {
         let mut end = first;
         for _ in 0..MAX_PIECES {
-            if crate::frame::is_complete(self.grammar.dialect, &text[at..end]) {
+            let piece = &text[at..end];
+            let piece = if self.grammar.escaped { mask(piece) } else { piece.into() };
+            if crate::frame::is_complete(self.grammar, &piece) {
                 return Some(end);
             }
             if end == text.len() {

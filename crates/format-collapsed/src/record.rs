@@ -2,15 +2,15 @@
 
 use crate::austin::Metric;
 use crate::count::Count;
-use crate::dialect::Dialect;
-use crate::root;
+use crate::dialect::{Dialect, Grammar};
+use crate::{frame, root};
 
-/// One line. A command with line breaks in it makes one line out of several.
+/// One line. A name or command with line breaks in it makes one out of several.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
     /// Where it begins in the text.
     pub(crate) offset: usize,
-    /// Without white space at either end.
+    /// Without white space at the end. Some at the begin matters: ` 3` is a stack without frames.
     pub(crate) text: &'a [u8],
     pub(crate) kind: Kind,
 }
@@ -18,7 +18,7 @@ pub(crate) struct Record<'a> {
 /// What a line is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
-    /// A stack, which ends at `end`, and what was counted.
+    /// A stack, which ends at `end` and may have white space before it, and what was counted.
     Stack { end: usize, value: Value },
     /// A remark, or nothing.
     Comment,
@@ -35,12 +35,6 @@ pub(crate) enum Value {
     Metric(Metric),
 }
 
-impl Record<'_> {
-    pub(crate) fn is_stack(&self) -> bool {
-        matches!(self.kind, Kind::Stack { .. })
-    }
-}
-
 /// The lines of a text, one after another.
 pub(crate) struct Records<'a> {
     text: &'a [u8],
@@ -48,8 +42,9 @@ pub(crate) struct Records<'a> {
     dialect: Dialect,
 }
 
-/// py-spy 0.4 writes the command of a process as it is. How many lines of a `python -c` are looked at.
-const MAX_COMMAND_LINES: usize = 64;
+/// How many lines are put together: commands and names with line breaks are written as they are (py-spy 0.4,
+/// Tachyon, Austin).
+const MAX_LINES: usize = 64;
 
 impl<'a> Records<'a> {
     pub(crate) fn new(text: &'a [u8], dialect: Dialect) -> Self {
@@ -60,21 +55,63 @@ impl<'a> Records<'a> {
         memchr::memchr(b'\n', &self.text[from..]).map_or(self.text.len(), |at| from + at)
     }
 
-    /// The end of the line in which the command that is open in `start..end` is closed and counted.
-    fn end_of_command(&self, start: usize, end: usize) -> Option<usize> {
-        let mut end = end;
-        for _ in 0..MAX_COMMAND_LINES {
-            if end == self.text.len() {
+    /// The end of the line with the count of the stack that begins in `start..end`, if that is not the whole line.
+    fn end_of_stack(&self, start: usize, end: usize) -> Option<usize> {
+        let text = self.text[start..end].trim_ascii();
+        let command = text.starts_with(b"process ") && root::has_open_command(text);
+        if !command && (!self.is_begun(text) || split(self.dialect, text).is_some()) {
+            return None;
+        }
+        let mut last = end;
+        for _ in 1..MAX_LINES {
+            if last >= self.text.len() {
                 return None;
             }
-            end = self.line_end(end + 1);
-            let text = self.text[start..end].trim_ascii();
-            if !root::has_open_command(text) {
-                return split(self.dialect, text).map(|_| end);
+            let from = last + 1;
+            last = self.line_end(from);
+            if !command && !self.goes_on(&self.text[from..last]) {
+                return None;
+            }
+            let text = self.text[start..last].trim_ascii();
+            if !(command && root::has_open_command(text)) && split(self.dialect, text).is_some() {
+                return Some(last);
             }
         }
         None
     }
+
+    /// Whether a line is certainly a stack, though it has no count.
+    fn is_begun(&self, line: &[u8]) -> bool {
+        match self.dialect {
+            Dialect::Austin | Dialect::Tachyon => root::parse(Grammar::of(self.dialect), line).any(),
+            // `main (app.py:3);new`
+            Dialect::PySpy => {
+                let mut pieces = line.rsplit(|&byte| byte == b';');
+                pieces.next().is_some_and(|last| !last.contains(&b'(')) && pieces.next().is_some_and(has_line)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a line can be the rest of one.
+    fn goes_on(&self, line: &[u8]) -> bool {
+        match self.dialect {
+            Dialect::Austin | Dialect::Tachyon => {
+                !line.starts_with(b"#") && !root::parse(Grammar::of(self.dialect), line).any()
+            }
+            // `line (app.py:7);leaf (app.py:9) 2`, or another part of the name.
+            _ => {
+                let stack = split(self.dialect, line.trim_ascii_end()).map_or(line, |(end, _)| &line[..end]);
+                let first = stack.split(|&byte| byte == b';').next();
+                first.is_some_and(|piece| has_line(piece) || !piece.contains(&b'('))
+            }
+        }
+    }
+}
+
+/// Whether a frame of py-spy ends in file and line.
+fn has_line(frame: &[u8]) -> bool {
+    frame::location(frame).is_some_and(|location| location.line.is_some())
 }
 
 impl<'a> Iterator for Records<'a> {
@@ -87,29 +124,37 @@ impl<'a> Iterator for Records<'a> {
         }
         let offset = self.at;
         let mut end = self.line_end(offset);
-        let mut text = self.text[offset..end].trim_ascii();
-        if text.starts_with(b"process ")
-            && root::has_open_command(text)
-            && let Some(later) = self.end_of_command(offset, end)
+        let mut record = self.record(offset, end);
+        if (matches!(record.kind, Kind::Bad) || record.text.starts_with(b"process "))
+            && let Some(later) = self.end_of_stack(offset, end)
         {
             end = later;
-            text = self.text[offset..end].trim_ascii();
+            record = self.record(offset, end);
         }
         self.at = end + 1;
-        let kind = match text {
+        Some(record)
+    }
+}
+
+impl<'a> Records<'a> {
+    #[inline]
+    fn record(&self, offset: usize, end: usize) -> Record<'a> {
+        let text = self.text[offset..end].trim_ascii_end();
+        let kind = match text.trim_ascii_start() {
             [] | [b'#', ..] => Kind::Comment,
             _ => match split(self.dialect, text) {
                 Some((end, value)) => Kind::Stack { end, value },
                 // speedscope's own sample has such remarks.
-                None if text.starts_with(b"//") => Kind::Comment,
+                None if text.trim_ascii_start().starts_with(b"//") => Kind::Comment,
                 None => Kind::Bad,
             },
         };
-        Some(Record { offset, text, kind })
+        Record { offset, text, kind }
     }
 }
 
-/// Splits a line into where the stack ends and what was counted.
+/// Splits a line into where the stack ends and what was counted. py-spy 0.4 has lines like ` 3`, of threads without
+/// a frame.
 #[inline]
 fn split(dialect: Dialect, text: &[u8]) -> Option<(usize, Value)> {
     let space = text.iter().rposition(|&byte| byte == b' ' || byte == b'\t')?;
@@ -119,7 +164,7 @@ fn split(dialect: Dialect, text: &[u8]) -> Option<(usize, Value)> {
         _ => Value::Count(Count::parse(token)?),
     };
     let end = text[..space].trim_ascii_end().len();
-    (end > 0).then_some((end, value))
+    (end > 0 || space == 0).then_some((end, value))
 }
 
 /// The count before the last one, in a file of differences: where the stack ends, and the number.
@@ -137,7 +182,10 @@ mod tests {
     fn stacks(text: &str) -> Vec<(usize, String)> {
         let records = Records::new(text.as_bytes(), Dialect::PySpy);
         let stacks = records.filter_map(|record| match record.kind {
-            Kind::Stack { end, .. } => Some((record.offset, String::from_utf8_lossy(&record.text[..end]).into_owned())),
+            Kind::Stack { end, .. } => {
+                let stack = record.text[..end].trim_ascii_start();
+                Some((record.offset, String::from_utf8_lossy(stack).into_owned()))
+            }
             _ => None,
         });
         stacks.collect()
@@ -148,13 +196,13 @@ mod tests {
         assert_eq!(stacks("a;b 1\r\n  a;c  2 \n\na;d\t3"), [
             (0, "a;b".to_owned()),
             (7, "a;c".to_owned()),
-            (19, "a;d".to_owned())
+            (18, "a;d".to_owned())
         ]);
     }
 
     #[test]
     fn remarks_and_lines_without_a_count_are_no_stacks() {
-        assert_eq!(stacks("# a 5\n// remark\na;b\n 5\n5\n//x/y;b 2"), [(28, "//x/y;b".to_owned())]);
+        assert_eq!(stacks("# a 5\n// remark\na;b\n5\n//x/y;b 2\n 5"), [(22, "//x/y;b".to_owned()), (32, String::new())]);
     }
 
     #[test]
@@ -164,5 +212,17 @@ mod tests {
             (0, "process 1:\"python -c x = 5\ny = 6\nf()\";f (x.py:3)".to_owned()),
             (64, "b;c".to_owned())
         ]);
+    }
+
+    #[test]
+    fn a_name_of_several_lines_is_one_line() {
+        let text = "main (a.py:3);new\nline (a.py:4) 2\nmain (a.py:3);f (a.py:5) 0.5.0\nmain (a.py:3) 1\n";
+        assert_eq!(stacks(text), [
+            (0, "main (a.py:3);new\nline (a.py:4)".to_owned()),
+            (65, "main (a.py:3)".to_owned())
+        ]);
+        let text = b"tid:1;a.py:new\nline:3 2\ntid:1;a.py:f:3 1\nrest\n";
+        let kinds: Vec<_> = Records::new(text, Dialect::Tachyon).map(|record| record.text.len()).collect();
+        assert_eq!(kinds, [23, 16, 4]);
     }
 }

@@ -12,7 +12,7 @@
 
 use std::ops::Range;
 
-use crate::count::parse_integer;
+use crate::count::{Count, parse_integer};
 use crate::dialect::{Dialect, Grammar};
 
 /// What the roots of a stack say, as ranges of its text.
@@ -180,9 +180,10 @@ pub(crate) fn has_open_command(text: &[u8]) -> bool {
         };
         let command = &rest[quote + 2..];
         let Some(length) = memchr::memmem::find(command, b"\";") else {
-            // A process without frames is closed by the count.
-            let count = memchr::memmem::rfind(command, b"\" ").map(|at| &command[at + 2..]);
-            return count.is_none_or(|count| crate::count::Count::parse(count).is_none());
+            // A process without frames is closed by what was counted.
+            let Some(close) = memchr::memmem::rfind(command, b"\" ") else { return true };
+            let mut counts = command[close + 2..].split(|&byte| byte == b' ');
+            return !counts.all(|count| Count::parse(count).is_some());
         };
         at = text.len() - command.len() + length + 2;
     }
@@ -198,17 +199,6 @@ pub(crate) fn java_thread(piece: &[u8]) -> Option<(Range<usize>, i64)> {
         Some(name) => Some((1..1 + name.len(), tid)),
         None => (equals == 0).then_some((1..1, tid)),
     }
-}
-
-/// Whether a line of Tachyon begins so.
-pub(crate) fn is_tachyon(text: &[u8]) -> bool {
-    parse(Grammar::of(Dialect::Tachyon), text).any()
-}
-
-/// Whether a line of Austin begins so.
-pub(crate) fn is_austin(text: &[u8]) -> bool {
-    let end = text.iter().rposition(|&byte| byte == b' ').unwrap_or(text.len());
-    parse(Grammar::of(Dialect::Austin), &text[..end]).any()
 }
 
 /// The first frame of perf.
@@ -238,4 +228,20 @@ pub(crate) fn command(piece: &[u8], pids: bool) -> Command {
         command = Command { name: 0..end, pid, tid: None, has_pid: true, has_tid: false };
     }
     command
+}
+
+/// Whether a text might be taken for a root, alone or with what follows it.
+pub(crate) fn looks_like_root(dialect: Dialect, text: &[u8]) -> bool {
+    let starts: &[&[u8]] = match dialect {
+        Dialect::Flamegraph | Dialect::PySpy => &[PROCESS, b"thread (", b"host:\"", b"file:\""],
+        _ => &[],
+    };
+    starts.iter().any(|start| text.starts_with(start))
+}
+
+/// Id and command of `12:"command"`.
+pub(crate) fn split_process(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let quote = memchr::memmem::find(text, b":\"")?;
+    let command = text[quote + 2..].strip_suffix(b"\"")?;
+    id(&text[..quote]).map(|_| (&text[..quote], command))
 }

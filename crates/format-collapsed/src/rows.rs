@@ -26,10 +26,6 @@ impl Rows {
         Self { columns, keys: Vec::new(), values: Vec::new(), by_stack: Vec::new(), others: HashMap::default() }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.keys.len()
-    }
-
     /// Every row in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &[i64])> {
         self.keys.iter().copied().zip(self.values.chunks_exact(self.columns.max(1)))

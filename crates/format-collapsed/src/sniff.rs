@@ -4,7 +4,7 @@
 
 use profkit_profile::Sniff;
 
-use crate::dialect::{Dialect, Grammar, head};
+use crate::dialect::{Dialect, Grammar, begins_all, head};
 use crate::encoding::decode;
 use crate::frame;
 use crate::header::Header;
@@ -49,7 +49,6 @@ pub(crate) fn sniff(input: &[u8]) -> Sniff {
     if text.contains(&0) || text.trim_ascii_start().starts_with(b"{") {
         return Sniff::No;
     }
-    // Both begin every line in a way that nothing else does.
     if begins_all(text, Dialect::Austin) || begins_all(text, Dialect::Tachyon) {
         return Sniff::Yes;
     }
@@ -59,24 +58,14 @@ pub(crate) fn sniff(input: &[u8]) -> Sniff {
     Look::at(text).decide()
 }
 
-fn begins_all(text: &[u8], dialect: Dialect) -> bool {
-    let (mut stacks, mut others) = (0usize, 0usize);
-    for record in Records::new(text, dialect) {
-        match record.kind {
-            Kind::Stack { end, .. } if root::parse(Grammar::of(dialect), &record.text[..end]).any() => stacks += 1,
-            Kind::Comment => {}
-            _ => others += 1,
-        }
-    }
-    stacks > 0 && is_tolerable(others, stacks)
-}
-
 impl Look {
     fn at(text: &[u8]) -> Self {
         let mut look = Self::default();
         for record in Records::new(text, Dialect::PySpy) {
             match record.kind {
-                Kind::Stack { end, .. } => look.add(text, &record, end),
+                // A number alone says nothing.
+                Kind::Stack { end: 0, .. } => {}
+                Kind::Stack { end, .. } => look.add(&record, end),
                 Kind::Comment => {}
                 Kind::Bad => look.other += 1,
             }
@@ -84,10 +73,10 @@ impl Look {
         look
     }
 
-    fn add(&mut self, text: &[u8], record: &Record<'_>, end: usize) {
+    fn add(&mut self, record: &Record<'_>, end: usize) {
         let stack = &record.text[..end];
-        let indented = text.get(record.offset).is_none_or(u8::is_ascii_whitespace);
-        let table = stack.contains(&b'\t') || record.text[end..].first() != Some(&b' ');
+        let indented = stack.first().is_none_or(u8::is_ascii_whitespace);
+        let table = record.text[end..].first() != Some(&b' ') || (stack.contains(&b'\t') && !has_place(stack));
         let roots = root::parse(Grammar::of(Dialect::PySpy), stack);
         let frames = stack.get(roots.end..).unwrap_or(&[]);
         // Roots hold commands of any kind, `python -c import a; b()`.
@@ -155,6 +144,12 @@ impl Look {
         }
         Sniff::No
     }
+}
+
+/// Whether a frame has a line, as py-spy writes it. Such names may hold anything else.
+fn has_place(stack: &[u8]) -> bool {
+    let place = |frame: &[u8]| frame::location(frame).is_some_and(|location| location.line.is_some());
+    stack.split(|&byte| byte == b';').any(place)
 }
 
 /// Whether a line has what sentences, code and headers have and stacks have not.
