@@ -134,7 +134,10 @@ mod tests {
     #[test]
     fn metrics_have_one_number_or_three() {
         assert_eq!(Metric::parse(b"5111"), Some(Metric { first: 5111, rest: None }));
-        assert_eq!(Metric::parse(b"5111,1,-950272"), Some(Metric { first: 5111, rest: Some((true, -950_272)) }));
+        assert_eq!(
+            Metric::parse(b"5111,1,-950272"),
+            Some(Metric { first: 5111, rest: Some((true, -950_272)) })
+        );
         for token in [&b""[..], b"1,2", b"1,2,3", b"1,0,", b"1,0,3,4", b"1.5", b"x"] {
             assert_eq!(Metric::parse(token), None);
         }

@@ -65,7 +65,9 @@ fn line(grammar: Grammar, comment: &[u8]) -> Option<Vec<u8>> {
 fn metadata(profile: &Profile, measure: &Measure) -> Vec<String> {
     let meta = profile.meta();
     let mut lines = Vec::new();
-    if let Some(version) = meta.producer.strip_prefix("austin ").filter(|text| !text.contains(char::is_control)) {
+    if let Some(version) =
+        meta.producer.strip_prefix("austin ").filter(|text| !text.contains(char::is_control))
+    {
         lines.push(format!("austin: {version}"));
     }
     if let Some(interval) = interval(profile) {
@@ -100,7 +102,8 @@ mod tests {
     #[test]
     fn remarks_never_end_in_a_count() {
         let py_spy = Grammar::of(Dialect::PySpy);
-        for (comment, written) in [("count: 1408", "# count: 1408 #"), ("C #", "# C # #"), ("said", "# said")] {
+        for (comment, written) in [("count: 1408", "# count: 1408 #"), ("C #", "# C # #"), ("said", "# said")]
+        {
             let text = line(py_spy, comment.as_bytes()).unwrap();
             assert_eq!(text, written.as_bytes());
             assert_eq!(read(py_spy, &text[2..]), comment.as_bytes());

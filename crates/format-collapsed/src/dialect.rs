@@ -116,7 +116,11 @@ pub(crate) fn begins_all(head: &[u8], dialect: Dialect) -> bool {
     let (mut stacks, mut others) = (0, 0);
     for record in Records::new(head, dialect) {
         match record.kind {
-            Kind::Stack { end, .. } if root::parse(Grammar::of(dialect), record.text[..end].trim_ascii_start()).any() => stacks += 1,
+            Kind::Stack { end, .. }
+                if root::parse(Grammar::of(dialect), record.text[..end].trim_ascii_start()).any() =>
+            {
+                stacks += 1;
+            }
             Kind::Comment => {}
             _ => others += 1,
         }
@@ -165,7 +169,7 @@ impl Tally {
         let first = frames.next().unwrap_or(&[]);
         self.java_threads += usize::from(root::java_thread(first).is_some());
         let command = root::command(first, true);
-        self.commands += usize::from((1..=root::MAX_COMMAND).contains(&command.name.len()));
+        self.commands += usize::from(is_command(&first[command.name.clone()]));
         self.with_pid += usize::from(command.has_pid);
         self.with_tid += usize::from(command.has_tid);
         self.entry_first += usize::from(is_entry(first));
@@ -182,7 +186,8 @@ impl Tally {
 
     fn decide(&self) -> Grammar {
         // A line number in parentheses is found nowhere else; a file name alone might be a signature.
-        let placed = self.with_line > 0 && self.with_line * 20 >= self.frames || self.with_file * 2 > self.frames;
+        let placed =
+            self.with_line > 0 && self.with_line * 20 >= self.frames || self.with_file * 2 > self.frames;
         self.grammar(if placed || self.rooted * 2 > self.lines {
             Dialect::PySpy
         } else if self.java_threads * 2 > self.lines {
@@ -205,6 +210,12 @@ impl Tally {
     }
 }
 
+/// Whether this can be the name of a program.
+fn is_command(name: &[u8]) -> bool {
+    let other: [&[u8]; 3] = [b"0x", b"[", b"<"];
+    (1..=root::MAX_COMMAND).contains(&name.len()) && !other.iter().any(|start| name.starts_with(start))
+}
+
 /// Whether this is what py-spy writes into parentheses: a path, or `?` where it knows no module.
 fn looks_like_file(text: &[u8]) -> bool {
     text == b"?" || text == b"~" || (text.starts_with(b"<") && text.ends_with(b">")) || {
@@ -215,11 +226,28 @@ fn looks_like_file(text: &[u8]) -> bool {
 /// Whether a thread of Linux begins in this function, or in one that perf has no name for.
 fn is_entry(name: &[u8]) -> bool {
     const NAMES: &[&[u8]] = &[
-        b"_start", b"start_thread", b"thread_start", b"clone", b"clone3", b"__clone", b"__clone3", b"__GI___clone",
-        b"do_syscall_64", b"start_kernel", b"_dl_start", b"_dl_start_user",
+        b"_start",
+        b"start_thread",
+        b"thread_start",
+        b"clone",
+        b"clone3",
+        b"__clone",
+        b"__clone3",
+        b"__GI___clone",
+        b"do_syscall_64",
+        b"start_kernel",
+        b"_dl_start",
+        b"_dl_start_user",
     ];
-    const PREFIXES: &[&[u8]] =
-        &[b"entry_SYSCALL", b"entry_SYSENTER", b"ret_from_fork", b"secondary_startup", b"asm_", b"el0", b"__libc_start"];
+    const PREFIXES: &[&[u8]] = &[
+        b"entry_SYSCALL",
+        b"entry_SYSENTER",
+        b"ret_from_fork",
+        b"secondary_startup",
+        b"asm_",
+        b"el0",
+        b"__libc_start",
+    ];
     let name = name.strip_suffix(b"_[k]").unwrap_or(name);
     let bracketed = name.starts_with(b"[") && name.ends_with(b"]") && root::java_thread(name).is_none();
     bracketed || NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))

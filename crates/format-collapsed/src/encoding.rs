@@ -34,7 +34,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded<'_> {
     match bytes {
         [0xff, 0xfe, ..] => utf16(u16::from_le_bytes),
         [0xfe, 0xff, ..] => utf16(u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => Decoded { text: Cow::Borrowed(rest), encoding: Encoding::Utf8Marked },
+        [0xef, 0xbb, 0xbf, rest @ ..] => {
+            Decoded { text: Cow::Borrowed(rest), encoding: Encoding::Utf8Marked }
+        }
         _ => Decoded { text: Cow::Borrowed(bytes), encoding: Encoding::Bytes },
     }
 }
@@ -46,7 +48,11 @@ fn to_utf8(units: impl Iterator<Item = u16>, capacity: usize) -> Vec<u8> {
             Ok(char) => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
             Err(half) => {
                 let [high, low] = half.unpaired_surrogate().to_be_bytes();
-                out.extend_from_slice(&[0xe0 | high >> 4, 0x80 | (high & 0xf) << 2 | low >> 6, 0x80 | low & 0x3f]);
+                out.extend_from_slice(&[
+                    0xe0 | high >> 4,
+                    0x80 | (high & 0xf) << 2 | low >> 6,
+                    0x80 | low & 0x3f,
+                ]);
             }
         }
     }
@@ -83,8 +89,10 @@ mod tests {
     #[test]
     fn utf16_becomes_utf8_and_places_are_found_again() {
         let text = "aé€𝄞;b 5";
-        let little: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
-        let big: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_be_bytes).collect();
+        let little: Vec<u8> =
+            [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> =
+            [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_be_bytes).collect();
         for bytes in [little, big] {
             let decoded = decode(&bytes);
             assert_eq!(decoded.text, text.as_bytes());

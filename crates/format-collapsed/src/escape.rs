@@ -163,8 +163,11 @@ mod tests {
 
     #[test]
     fn every_text_comes_back() {
-        let texts = ["", ";", "a;b", " ", "  ", "\0\x1b\x7f", "\u{37e}", "␦", "␦;␦", "␥", "␊ ", "é␠;", "f (x.py:3)"];
-        for text in texts.map(str::as_bytes).into_iter().chain([&b"\xe2\x90"[..], b"\xe2\x90;", b"\xcd", b"\xff;"]) {
+        let texts =
+            ["", ";", "a;b", " ", "  ", "\0\x1b\x7f", "\u{37e}", "␦", "␦;␦", "␥", "␊ ", "é␠;", "f (x.py:3)"];
+        for text in
+            texts.map(str::as_bytes).into_iter().chain([&b"\xe2\x90"[..], b"\xe2\x90;", b"\xcd", b"\xff;"])
+        {
             for marks in Marks::EVERY {
                 let mut out = Vec::new();
                 push_escaped(&mut out, text, marks);

@@ -69,7 +69,8 @@ pub(crate) fn parse(grammar: Grammar, text: &[u8]) -> Parts {
         }
         Dialect::Tachyon | Dialect::Austin => {
             if let Some((file, name, line)) = colons(&text[..end]) {
-                let kernel = grammar.dialect == Dialect::Austin && line == 0 && &text[file.clone()] == AUSTIN_KERNEL;
+                let kernel =
+                    grammar.dialect == Dialect::Austin && line == 0 && &text[file.clone()] == AUSTIN_KERNEL;
                 (parts.name, parts.file, parts.line) = (name, file, line);
                 if kernel {
                     parts.flags = FrameFlags::KERNEL;

@@ -123,6 +123,9 @@ mod tests {
         assert_eq!(austin("std::f", "x.so", 0), ("x.so:std::f:0".to_owned(), false));
         assert_eq!(austin("a:b", "x.py", 1), ("x␦.py:a␦:b:1".to_owned(), true));
         assert_eq!(austin("f", "", 3), (":f:3".to_owned(), false));
-        assert_eq!(text_of(Dialect::Austin, "f", "kernel", 0, FrameFlags::KERNEL), ("kernel:f:0".to_owned(), false));
+        assert_eq!(
+            text_of(Dialect::Austin, "f", "kernel", 0, FrameFlags::KERNEL),
+            ("kernel:f:0".to_owned(), false)
+        );
     }
 }

@@ -78,7 +78,10 @@ mod tests {
             header.push(&mut out);
             assert_eq!(Header::parse(&out), Some(header));
         }
-        assert_eq!(Header::parse(b"# profkit: collapsed perf later\r\na;b 1"), Some(Header::of(Dialect::Perf)));
+        assert_eq!(
+            Header::parse(b"# profkit: collapsed perf later\r\na;b 1"),
+            Some(Header::of(Dialect::Perf))
+        );
         assert_eq!(Header::parse(b"# profkit: collapsed nobody\n"), None);
         assert_eq!(Header::parse(b"# profkit: pprof\n"), None);
     }

@@ -5,11 +5,11 @@ use profkit_profile::{FrameId, Id, LabelSetId, OriginId, Profile, Sample, StackI
 
 use crate::dialect::Grammar;
 use crate::frame_text::{name_of, shown, text};
+use crate::measure::Measure;
 use crate::root_text::{RootLoss, ShownRoots};
 use crate::rows::Key;
 use crate::texts::Texts;
 use crate::{INFERRED_LABEL, comment, frame, root};
-use crate::measure::Measure;
 
 /// The texts of a profile.
 pub(crate) struct LineTexts {
@@ -32,12 +32,7 @@ pub(crate) struct LineTexts {
 
 impl LineTexts {
     /// The texts of all that samples refer to; `None` where one needs stand-ins and `grammar` has none.
-    pub(crate) fn of(
-        profile: &Profile,
-        grammar: Grammar,
-        measure: &Measure,
-        used: &Used,
-    ) -> Option<Self> {
+    pub(crate) fn of(profile: &Profile, grammar: Grammar, measure: &Measure, used: &Used) -> Option<Self> {
         let mut texts = Self {
             grammar,
             comments: comment::lines(profile, grammar, measure)?,
@@ -94,7 +89,8 @@ impl LineTexts {
 
     fn find_same(&self, profile: &Profile, used: &Used) -> Vec<StackId> {
         let mut same = Vec::with_capacity(profile.stacks().len());
-        let mut first: HashMap<(Option<StackId>, u32), StackId, foldhash::fast::RandomState> = HashMap::default();
+        let mut first: HashMap<(Option<StackId>, u32), StackId, foldhash::fast::RandomState> =
+            HashMap::default();
         for (id, stack) in profile.stacks().iter() {
             let parent = stack.parent.map(|parent| same[parent.index()]);
             let text = self.of_frame[stack.frame.index()];
@@ -147,7 +143,9 @@ impl LineTexts {
 
     /// The roots of a group, and how many frames above them were made up.
     pub(crate) fn group(&self, number: u32) -> (&[u8], u32) {
-        self.groups.get(number as usize).map_or((b"", 0), |&(roots, inferred)| (self.roots.get(roots), inferred))
+        self.groups
+            .get(number as usize)
+            .map_or((b"", 0), |&(roots, inferred)| (self.roots.get(roots), inferred))
     }
 
     /// The text of a frame.

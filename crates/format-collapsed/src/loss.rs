@@ -49,7 +49,8 @@ impl Losses {
             let (name, unit) = (profile.text(types[index].name), profile.text(types[index].unit));
             format!("{name}/{unit}")
         };
-        let left_out: Vec<_> = (0..types.len()).filter(|index| !measure.columns.contains(index)).map(called).collect();
+        let left_out: Vec<_> =
+            (0..types.len()).filter(|index| !measure.columns.contains(index)).map(called).collect();
         if types.is_empty() {
             self.count(profile.samples().len(), "samples without a value");
         }
@@ -65,7 +66,12 @@ impl Losses {
     }
 
     /// What is lost of the frames that are written.
-    pub(crate) fn frames(&mut self, profile: &Profile, dialect: Dialect, used: impl Iterator<Item = FrameId>) {
+    pub(crate) fn frames(
+        &mut self,
+        profile: &Profile,
+        dialect: Dialect,
+        used: impl Iterator<Item = FrameId>,
+    ) {
         let mut lost = FrameLosses::default();
         for frame in used {
             lost.add(profile, dialect, profile.frames()[frame]);
@@ -94,14 +100,20 @@ impl Losses {
         let austin = dialect == Dialect::Austin;
         let duration = meta.duration_ns.is_some() && !(austin && microseconds(meta.duration_ns).is_some());
         self.add_if(meta.start_ns.is_some() || duration, "when the recording began and how long it took");
-        self.add_if(meta.period != 0 && !(austin && interval(profile).is_some()), "how often samples were taken");
+        self.add_if(
+            meta.period != 0 && !(austin && interval(profile).is_some()),
+            "how often samples were taken",
+        );
         self.add_if(meta.title.is_some() || meta.doc_url.is_some(), "title and documentation");
         self.add_if(meta.drop_frames.is_some() || meta.keep_frames.is_some(), "which frames to drop or keep");
     }
 
     /// Names that other tools show with stand-ins.
     pub(crate) fn stand_ins(&mut self, count: usize) {
-        self.count(count, "names changed for other tools than profkit, as they look like something else in a line");
+        self.count(
+            count,
+            "names changed for other tools than profkit, as they look like something else in a line",
+        );
     }
 
     /// Values that are not quite what they were, or that other tools do not take.

@@ -32,7 +32,11 @@ pub(crate) struct Remainders([i64; 2]);
 
 impl Measure {
     /// What `dialect` holds of the profile: nothing if it has no sample type.
-    pub(crate) fn of(profile: &Profile, options: &WriteOptions<'_>, dialect: Dialect) -> Result<Self, WriteError> {
+    pub(crate) fn of(
+        profile: &Profile,
+        options: &WriteOptions<'_>,
+        dialect: Dialect,
+    ) -> Result<Self, WriteError> {
         if let Some(index) = options.sample_type
             && index >= profile.sample_types().len()
         {
@@ -81,7 +85,8 @@ impl Measure {
                 Ok(Self { columns: vec![chosen], kind: Kind::Time { mode, factor: unit.factor } })
             }
             Dimension::Bytes if chosen_type.decimals == 0 => {
-                let pair = freed.filter(|&freed| name == MEMORY_NAME && profile.unit(freed).factor == unit.factor);
+                let pair =
+                    freed.filter(|&freed| name == MEMORY_NAME && profile.unit(freed).factor == unit.factor);
                 let columns = [chosen].into_iter().chain(pair).collect();
                 Ok(Self { columns, kind: Kind::Memory { factor: unit.factor } })
             }
@@ -212,7 +217,9 @@ mod tests {
     fn lines(kind: Kind, values: &[i64], remainders: &mut Remainders) -> Vec<String> {
         let mut found = Vec::new();
         let measure = Measure { columns: Vec::new(), kind };
-        measure.lines(values, remainders, |line| found.push(String::from_utf8(line.to_vec()).unwrap())).unwrap();
+        measure
+            .lines(values, remainders, |line| found.push(String::from_utf8(line.to_vec()).unwrap()))
+            .unwrap();
         found
     }
 
@@ -236,7 +243,8 @@ mod tests {
 
     #[test]
     fn memory_is_signed() {
-        let memory = |values: &[i64]| lines(Kind::Memory { factor: 1_024 }, values, &mut Remainders::default());
+        let memory =
+            |values: &[i64]| lines(Kind::Memory { factor: 1_024 }, values, &mut Remainders::default());
         assert_eq!(memory(&[2, 1]), ["2048", "-1024"]);
         assert_eq!(memory(&[0, 1]), ["-1024"]);
         assert_eq!(memory(&[0]), ["0"]);

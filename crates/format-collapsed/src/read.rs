@@ -3,21 +3,21 @@
 
 use hashbrown::HashMap;
 use profkit_profile::{
-    AtOffset, BuildError, Frame, FrameId, Function, Id, Label, LabelSetId, Origin, OriginId, ProfileBuilder, ReadError,
-    ReadErrorKind, Sample, SampleType, StackId, StringId,
+    AtOffset, BuildError, Frame, FrameId, Function, Id, Label, LabelSetId, Origin, OriginId, ProfileBuilder,
+    ReadError, ReadErrorKind, Sample, StackId, StringId,
 };
 
-use crate::austin::{MEMORY_NAME, Mode};
 use crate::dialect::{Dialect, Grammar, detect, head, refine};
 use crate::escape::{mask, unescape};
 use crate::header::{Header, NO_STACK};
-use crate::record::{Kind, Record, Records, Value, split_first_count};
+use crate::record::{Kind, Record, Records};
 use crate::root::{self, Roots};
 use crate::rows::Rows;
 use crate::survey::Survey;
+use crate::values::Values;
 use crate::{INFERRED_LABEL, INTERPRETER_LABEL, PARENT_LABEL};
 
-/// How many pieces of an Austin or Tachyon frame with `;` in it are put together again.
+/// How many pieces of a frame with `;` in its name are put together again.
 const MAX_PIECES: usize = 16;
 
 /// Reads a text; places in errors are those in the text.
@@ -32,9 +32,7 @@ pub(crate) fn read(text: &[u8], forced: Option<Dialect>, into: &mut ProfileBuild
     // The header is a comment of its own.
     let body = if header.is_some() { memchr::memchr(b'\n', text).map_or(text.len(), |at| at + 1) } else { 0 };
     let survey = Survey::of(&text[body..], grammar.dialect);
-    let at_text = |error: ReadError| error.kind.at(error.offset + body);
-    let note = survey.check(&text[body..]).map_err(at_text)?;
-    into.meta.notes.extend(note);
+    into.meta.notes.extend(survey.check(text, body)?);
     into.meta.format = crate::NAME;
     into.meta.dialect = grammar.dialect.name();
     into.meta.estimated = header.is_some_and(|header| header.estimated);
@@ -63,76 +61,6 @@ fn add_metadata(survey: &Survey<'_>, grammar: Grammar, into: &mut ProfileBuilder
         into.meta.period_type = Some((into.string(name)?, into.string(b"nanoseconds")?));
     }
     Ok(())
-}
-
-/// How the numbers of a line become values.
-enum Values {
-    /// One or two counts with so many decimals.
-    Counts { differential: bool, decimals: u32 },
-    /// Austin's metric, of which the first so many sample types are used.
-    Metric { mode: Mode, columns: usize },
-}
-
-impl Values {
-    fn of(
-        survey: &Survey<'_>,
-        dialect: Dialect,
-        header: Option<Header>,
-        into: &mut ProfileBuilder,
-    ) -> Result<Self, BuildError> {
-        if dialect == Dialect::Austin {
-            let mode = Mode::of(survey.metadata.mode, survey.full, survey.negative);
-            let types = mode.sample_types();
-            let freed = survey.negative || !matches!(mode, Mode::Memory | Mode::Full);
-            let columns = if freed { types.len() } else { types.len() - 1 };
-            for (name, unit) in &types[..columns] {
-                into.sample_type(name, unit)?;
-            }
-            if mode == Mode::Memory {
-                into.meta.default_type = Some(into.string(MEMORY_NAME)?);
-            }
-            return Ok(Self::Metric { mode, columns });
-        }
-        let decimals = survey.kept_decimals();
-        if decimals < survey.decimals {
-            into.meta.notes.push(format!("counts are rounded to {decimals} decimals, so that their sum fits 64 bits"));
-        }
-        let differential = header.map_or(survey.is_differential(), |header| {
-            header.differential && (survey.is_differential() || survey.stacks == 0)
-        });
-        Ok(Self::Counts { differential, decimals })
-    }
-
-    fn columns(&self) -> usize {
-        match self {
-            Self::Counts { differential, .. } => 1 + usize::from(*differential),
-            Self::Metric { columns, .. } => *columns,
-        }
-    }
-
-    /// Where the stack of a line ends, and the values of the line.
-    #[inline]
-    fn split(&self, stack: &[u8], value: Value) -> Result<(usize, [i64; 4]), BuildError> {
-        let mut values = [0; 4];
-        let mut end = stack.len();
-        match (self, value) {
-            (Self::Counts { decimals, differential }, Value::Count(count)) => {
-                let last = count.scaled(*decimals).ok_or(BuildError::Overflow)?;
-                match split_first_count(stack).filter(|_| *differential) {
-                    Some((before, first)) => {
-                        end = before;
-                        values = [first.scaled(*decimals).ok_or(BuildError::Overflow)?, last, 0, 0];
-                    }
-                    None => values[0] = last,
-                }
-            }
-            (Self::Metric { mode, .. }, Value::Metric(metric)) => {
-                values = mode.values(metric).ok_or(BuildError::Overflow)?;
-            }
-            _ => {}
-        }
-        Ok((end, values))
-    }
 }
 
 /// What a sample belongs to beside its stack: origin, labels, and how many of its frames were made up.
@@ -202,7 +130,8 @@ impl<'a, 'b> Reader<'a, 'b> {
     fn follow(&mut self, text: &'a [u8]) -> Result<(), BuildError> {
         let shared = common_prefix(self.last, text);
         self.last = text;
-        let ends_frame = |end: usize| end < shared || (end == shared && text.get(end).is_none_or(|&byte| byte == b';'));
+        let ends_frame =
+            |end: usize| end < shared || (end == shared && text.get(end).is_none_or(|&byte| byte == b';'));
         while self.path.last().is_some_and(|step| !ends_frame(step.end)) {
             self.path.pop();
         }
@@ -218,7 +147,7 @@ impl<'a, 'b> Reader<'a, 'b> {
             let mut end = memchr::memchr(b';', &text[at..]).map_or(text.len(), |length| at + length);
             // An empty piece at either end is no frame: py-spy 0.1 ended each frame with a semicolon, and
             // stackcollapse-perf.pl begins with one where it missed the command.
-            if end == at && self.path.is_empty() || end == at && end == text.len() {
+            if end == at && (self.path.is_empty() || end == text.len()) {
                 at = end + 1;
                 continue;
             }
@@ -347,14 +276,7 @@ impl<'a, 'b> Reader<'a, 'b> {
 
     /// Moves the rows into the profile.
     fn finish(mut self) -> Result<(), BuildError> {
-        if let Values::Counts { differential, decimals } = self.values {
-            let decimals = shorten(self.rows.values_mut(), decimals);
-            let names: &[&[u8]] = if differential { &[b"before", b"after"] } else { &[b"samples"] };
-            for name in names {
-                let (name, unit) = (self.into.string(name)?, self.into.string(b"count")?);
-                self.into.push_sample_type(SampleType { name, unit, decimals });
-            }
-        }
+        self.values.declare(self.rows.values_mut(), self.into)?;
         let mut labels = Vec::with_capacity(self.group_list.len());
         for &(_, set, inferred) in &self.group_list {
             labels.push(with_inferred(self.into, set, inferred)?);
@@ -369,23 +291,17 @@ impl<'a, 'b> Reader<'a, 'b> {
 }
 
 /// The labels with the number of frames that were made up.
-fn with_inferred(into: &mut ProfileBuilder, set: LabelSetId, inferred: u32) -> Result<LabelSetId, BuildError> {
+fn with_inferred(
+    into: &mut ProfileBuilder,
+    set: LabelSetId,
+    inferred: u32,
+) -> Result<LabelSetId, BuildError> {
     if inferred == 0 {
         return Ok(set);
     }
     let mut labels = into.label_set(set).to_vec();
     labels.push(Label::number(into.string(INFERRED_LABEL)?, i64::from(inferred), StringId::EMPTY));
     into.labels(&labels)
-}
-
-/// Drops decimals that no sum needs; those that are left.
-fn shorten(values: &mut [i64], decimals: u32) -> u8 {
-    let mut left = decimals;
-    while left > 0 && values.iter().all(|value| value % 10 == 0) {
-        values.iter_mut().for_each(|value| *value /= 10);
-        left -= 1;
-    }
-    u8::try_from(left).unwrap_or(u8::MAX)
 }
 
 /// How many bytes two texts have in common at their begin.

@@ -39,6 +39,8 @@ pub(crate) enum Value {
 pub(crate) struct Records<'a> {
     text: &'a [u8],
     at: usize,
+    /// Where the last line begins that was tried as the rest of another.
+    tried: usize,
     dialect: Dialect,
 }
 
@@ -48,7 +50,7 @@ const MAX_LINES: usize = 64;
 
 impl<'a> Records<'a> {
     pub(crate) fn new(text: &'a [u8], dialect: Dialect) -> Self {
-        Self { text, at: 0, dialect }
+        Self { text, at: 0, tried: 0, dialect }
     }
 
     fn line_end(&self, from: usize) -> usize {
@@ -56,7 +58,7 @@ impl<'a> Records<'a> {
     }
 
     /// The end of the line with the count of the stack that begins in `start..end`, if that is not the whole line.
-    fn end_of_stack(&self, start: usize, end: usize) -> Option<usize> {
+    fn end_of_stack(&mut self, start: usize, end: usize) -> Option<usize> {
         let text = self.text[start..end].trim_ascii();
         let command = text.starts_with(b"process ") && root::has_open_command(text);
         if !command && (!self.is_begun(text) || split(self.dialect, text).is_some()) {
@@ -65,12 +67,14 @@ impl<'a> Records<'a> {
         let mut last = end;
         for _ in 1..MAX_LINES {
             if last >= self.text.len() {
-                return None;
+                break;
             }
             let from = last + 1;
             last = self.line_end(from);
+            // Lines that were looked at in vain are not looked at again, or a file of open ones would take forever.
+            self.tried = from;
             if !command && !self.goes_on(&self.text[from..last]) {
-                return None;
+                break;
             }
             let text = self.text[start..last].trim_ascii();
             if !(command && root::has_open_command(text)) && split(self.dialect, text).is_some() {
@@ -125,7 +129,8 @@ impl<'a> Iterator for Records<'a> {
         let offset = self.at;
         let mut end = self.line_end(offset);
         let mut record = self.record(offset, end);
-        if (matches!(record.kind, Kind::Bad) || record.text.starts_with(b"process "))
+        if offset >= self.tried
+            && (matches!(record.kind, Kind::Bad) || record.text.starts_with(b"process "))
             && let Some(later) = self.end_of_stack(offset, end)
         {
             end = later;
@@ -193,34 +198,36 @@ mod tests {
 
     #[test]
     fn white_space_around_a_stack_does_not_count() {
-        assert_eq!(stacks("a;b 1\r\n  a;c  2 \n\na;d\t3"), [
-            (0, "a;b".to_owned()),
-            (7, "a;c".to_owned()),
-            (18, "a;d".to_owned())
-        ]);
+        assert_eq!(
+            stacks("a;b 1\r\n  a;c  2 \n\na;d\t3"),
+            [(0, "a;b".to_owned()), (7, "a;c".to_owned()), (18, "a;d".to_owned())]
+        );
     }
 
     #[test]
     fn remarks_and_lines_without_a_count_are_no_stacks() {
-        assert_eq!(stacks("# a 5\n// remark\na;b\n5\n//x/y;b 2\n 5"), [(22, "//x/y;b".to_owned()), (32, String::new())]);
+        assert_eq!(
+            stacks("# a 5\n// remark\na;b\n5\n//x/y;b 2\n 5"),
+            [(22, "//x/y;b".to_owned()), (32, String::new())]
+        );
     }
 
     #[test]
     fn a_command_of_several_lines_is_one_line() {
         let text = "process 1:\"python -c x = 5\ny = 6\nf()\";f (x.py:3) 2\nprocess 1:\"a\nb;c 1\n";
-        assert_eq!(stacks(text), [
-            (0, "process 1:\"python -c x = 5\ny = 6\nf()\";f (x.py:3)".to_owned()),
-            (64, "b;c".to_owned())
-        ]);
+        assert_eq!(
+            stacks(text),
+            [(0, "process 1:\"python -c x = 5\ny = 6\nf()\";f (x.py:3)".to_owned()), (64, "b;c".to_owned())]
+        );
     }
 
     #[test]
     fn a_name_of_several_lines_is_one_line() {
         let text = "main (a.py:3);new\nline (a.py:4) 2\nmain (a.py:3);f (a.py:5) 0.5.0\nmain (a.py:3) 1\n";
-        assert_eq!(stacks(text), [
-            (0, "main (a.py:3);new\nline (a.py:4)".to_owned()),
-            (65, "main (a.py:3)".to_owned())
-        ]);
+        assert_eq!(
+            stacks(text),
+            [(0, "main (a.py:3);new\nline (a.py:4)".to_owned()), (65, "main (a.py:3)".to_owned())]
+        );
         let text = b"tid:1;a.py:new\nline:3 2\ntid:1;a.py:f:3 1\nrest\n";
         let kinds: Vec<_> = Records::new(text, Dialect::Tachyon).map(|record| record.text.len()).collect();
         assert_eq!(kinds, [23, 16, 4]);

@@ -141,7 +141,9 @@ fn id(text: &[u8]) -> Option<Option<i64>> {
         return Some(None);
     }
     if let Some(digits) = text.strip_prefix(b"0x") {
-        let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let digits = std::str::from_utf8(digits)
+            .ok()
+            .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
         return i64::from_str_radix(digits, 16).ok().map(Some);
     }
     parse_integer(text).map(Some)
@@ -175,7 +177,8 @@ fn thread(text: &[u8], at: usize) -> Option<(Option<i64>, Range<usize>, usize)> 
 pub(crate) fn has_open_command(text: &[u8]) -> bool {
     let mut at = 0;
     while let Some(rest) = text.get(at..).and_then(|rest| rest.strip_prefix(PROCESS)) {
-        let Some(quote) = memchr::memmem::find(rest, b":\"").filter(|&quote| id(&rest[..quote]).is_some()) else {
+        let Some(quote) = memchr::memmem::find(rest, b":\"").filter(|&quote| id(&rest[..quote]).is_some())
+        else {
             return false;
         };
         let command = &rest[quote + 2..];

@@ -133,7 +133,11 @@ impl<'a> ShownRoots<'a> {
             }
             Dialect::Perf => {
                 pieces.begin(b"");
-                if self.process.is_empty() { pieces.raw(b"?") } else { pieces.text(self.process) };
+                if self.process.is_empty() {
+                    pieces.raw(b"?")
+                } else {
+                    pieces.text(self.process)
+                };
                 if self.pid.is_some() || self.tid.is_some() {
                     pieces.raw(b"-").id(self.pid).raw(b"/").id(self.tid);
                 }
@@ -182,7 +186,8 @@ impl<'a> ShownRoots<'a> {
 
     fn is_read_from(&self, grammar: Grammar, text: &[u8], length: usize) -> bool {
         let masked = if grammar.escaped { mask(text) } else { Cow::Borrowed(text) };
-        let Roots { end, host, file, pid, process, tid, thread, parents, interpreter } = root::parse(grammar, &masked);
+        let Roots { end, host, file, pid, process, tid, thread, parents, interpreter } =
+            root::parse(grammar, &masked);
         let plain = |range: &Range<usize>| match grammar.escaped {
             true => unescape(&text[range.clone()]),
             false => Cow::Borrowed(&text[range.clone()]),

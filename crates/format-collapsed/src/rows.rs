@@ -23,7 +23,13 @@ pub(crate) struct Overflow;
 
 impl Rows {
     pub(crate) fn new(columns: usize) -> Self {
-        Self { columns, keys: Vec::new(), values: Vec::new(), by_stack: Vec::new(), others: HashMap::default() }
+        Self {
+            columns,
+            keys: Vec::new(),
+            values: Vec::new(),
+            by_stack: Vec::new(),
+            others: HashMap::default(),
+        }
     }
 
     /// Every row in order.
@@ -86,16 +92,16 @@ mod tests {
     #[test]
     fn equal_keys_are_summed_in_order_of_first_appearance() {
         let mut rows = Rows::new(2);
-        for (key, value) in [((Some(3), 0), 1), ((None, 0), 2), ((Some(3), 1), 4), ((Some(3), 0), 8), ((Some(3), 1), 16)]
+        for (key, value) in
+            [((Some(3), 0), 1), ((None, 0), 2), ((Some(3), 1), 4), ((Some(3), 0), 8), ((Some(3), 1), 16)]
         {
             rows.add(key, &[value, -value]).unwrap();
         }
         let found: Vec<_> = rows.iter().map(|(key, values)| (key, values.to_vec())).collect();
-        assert_eq!(found, [
-            ((Some(3), 0), vec![9, -9]),
-            ((None, 0), vec![2, -2]),
-            ((Some(3), 1), vec![20, -20])
-        ]);
+        assert_eq!(
+            found,
+            [((Some(3), 0), vec![9, -9]), ((None, 0), vec![2, -2]), ((Some(3), 1), vec![20, -20])]
+        );
         assert_eq!(rows.add((None, 0), &[i64::MAX]), Err(Overflow));
     }
 }

@@ -53,7 +53,10 @@ pub(crate) fn sniff(input: &[u8]) -> Sniff {
         return Sniff::Yes;
     }
     if is_perf_script(text) {
-        return Sniff::Near("it is the output of perf script: fold it with stackcollapse-perf.pl or inferno-collapse-perf".into());
+        return Sniff::Near(
+            "it is the output of perf script: fold it with stackcollapse-perf.pl or inferno-collapse-perf"
+                .into(),
+        );
     }
     Look::at(text).decide()
 }
@@ -76,7 +79,8 @@ impl Look {
     fn add(&mut self, record: &Record<'_>, end: usize) {
         let stack = &record.text[..end];
         let indented = stack.first().is_none_or(u8::is_ascii_whitespace);
-        let table = record.text[end..].first() != Some(&b' ') || (stack.contains(&b'\t') && !has_place(stack));
+        let table =
+            record.text[end..].first() != Some(&b' ') || (stack.contains(&b'\t') && !has_place(stack));
         let roots = root::parse(Grammar::of(Dialect::PySpy), stack);
         let frames = stack.get(roots.end..).unwrap_or(&[]);
         // Roots hold commands of any kind, `python -c import a; b()`.
@@ -102,7 +106,9 @@ impl Look {
         self.columns = Some((least.min(count), most.max(count)));
         self.frames += count;
         self.words += frames().map(excess_words).sum::<usize>();
-        self.logged += usize::from(frames().next().is_some_and(|first| is_time(first) || excess_words(first) > MAX_WORDS));
+        self.logged += usize::from(
+            frames().next().is_some_and(|first| is_time(first) || excess_words(first) > MAX_WORDS),
+        );
         self.numbered += usize::from(frames().any(is_plain_number));
         self.worded += usize::from(frames().next_back().is_some_and(|last| excess_words(last) > 0));
     }
@@ -110,7 +116,7 @@ impl Look {
     /// Whether lines with semicolons are a text or a table all the same.
     fn is_other_text(&self) -> bool {
         let same_columns = self.stacks >= 5 && self.columns.is_some_and(|(least, most)| least == most);
-        self.words > self.frames
+        self.words > 2 * self.frames
             || self.logged * 4 > self.stacks
             || self.numbered * 4 > self.stacks
             || (same_columns && self.worded * 2 > self.stacks)
@@ -122,7 +128,9 @@ impl Look {
             // A list of words with their numbers looks just the same.
             let counted = fine + self.counted;
             return if self.placed > 0 && is_tolerable(self.other + self.single, self.placed) {
-                Sniff::Near("no line has a ';' (if they are stacks of one frame, say --from collapsed)".into())
+                Sniff::Near(
+                    "no line has a ';' (if they are stacks of one frame, say --from collapsed)".into(),
+                )
             } else if counted > 0 && self.other == self.counted && self.single > self.counted {
                 Sniff::Near("no line has a ';' (if its words are frames, say --from collapsed)".into())
             } else {
@@ -133,14 +141,18 @@ impl Look {
             return Sniff::No;
         }
         if self.single > 9 * (self.stacks + self.placed) {
-            return Sniff::Near("hardly a line has a ';' (if its words are frames, say --from collapsed)".into());
+            return Sniff::Near(
+                "hardly a line has a ';' (if its words are frames, say --from collapsed)".into(),
+            );
         }
         if is_tolerable(self.other, fine) {
             return Sniff::Maybe;
         }
         if self.stacks > self.other {
             let total = fine + self.other;
-            return Sniff::Near(format!("{} of {total} lines are no stack with a count at the end", self.other).into());
+            return Sniff::Near(
+                format!("{} of {total} lines are no stack with a count at the end", self.other).into(),
+            );
         }
         Sniff::No
     }
@@ -176,7 +188,8 @@ fn ends_in_sign(stack: &[u8]) -> bool {
 /// Whether a semicolon ends a character of HTML: `&nbsp;`.
 fn has_entity(stack: &[u8]) -> bool {
     stack.split(|&byte| byte == b';').any(|piece| {
-        let name = piece.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'#').count();
+        let name =
+            piece.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'#').count();
         (2..9).contains(&name) && piece[..piece.len() - name].ends_with(b"&")
     })
 }
@@ -189,7 +202,12 @@ fn excess_words(frame: &[u8]) -> usize {
         match byte {
             b'(' | b'[' | b'<' | b'{' => depth += 1,
             b')' | b']' | b'>' | b'}' => depth = depth.saturating_sub(1),
-            b' ' if depth == 0 && frame.get(at + 1) != Some(&b'(') => words += 1,
+            b' ' if depth == 0
+                && !frame[at + 1..].starts_with(b"(")
+                && !frame[at + 1..].starts_with(b"[") =>
+            {
+                words += 1;
+            }
             _ => {}
         }
     }
@@ -198,7 +216,8 @@ fn excess_words(frame: &[u8]) -> usize {
 
 /// Whether a text is nothing but a number or a date.
 fn is_plain_number(piece: &[u8]) -> bool {
-    piece.iter().any(u8::is_ascii_digit) && piece.iter().all(|byte| byte.is_ascii_digit() || b".,:/-+ ".contains(byte))
+    piece.iter().any(u8::is_ascii_digit)
+        && piece.iter().all(|byte| byte.is_ascii_digit() || b".,:/-+ ".contains(byte))
 }
 
 /// Whether a text begins with a date or a time: `2024-01-02`, `[10:00:00`.
@@ -213,7 +232,7 @@ fn is_perf_script(text: &[u8]) -> bool {
     let mut lines = text.split(|&byte| byte == b'\n').filter(|line| !line.starts_with(b"#")).take(400);
     let mut event = false;
     lines.any(|line| {
-        let indented = line.first().is_some_and(|byte| byte.is_ascii_whitespace());
+        let indented = line.first().is_some_and(u8::is_ascii_whitespace);
         let found = event && indented && is_address_line(line.trim_ascii());
         event = !indented && is_event_line(line.trim_ascii_end());
         found
@@ -223,7 +242,8 @@ fn is_perf_script(text: &[u8]) -> bool {
 /// `java 24636/25607 [000] 4794564.109216: cycles:`
 fn is_event_line(line: &[u8]) -> bool {
     let mut words = line.split(|&byte| byte == b' ').skip(1);
-    line.ends_with(b":") && words.any(|word| !word.is_empty() && word.iter().all(|&b| b.is_ascii_digit() || b == b'/'))
+    line.ends_with(b":")
+        && words.any(|word| !word.is_empty() && word.iter().all(|&b| b.is_ascii_digit() || b == b'/'))
 }
 
 /// `7f722d142778 start_thread (/lib/libpthread.so)`

@@ -92,15 +92,19 @@ impl<'a> Survey<'a> {
         (0..=self.decimals.min(MAX_DECIMALS)).rev().find(|&decimals| fits(decimals)).unwrap_or(0)
     }
 
-    /// Refuses a file of which too much is no stacks; says what will be skipped of the others.
-    pub(crate) fn check(&self, text: &[u8]) -> Result<Option<String>, ReadError> {
-        let Some(first) = self.first_bad else { return Ok(None) };
+    /// Refuses a file of which too much is no stacks; says what will be skipped of the others. The lines begin at
+    /// `body` of the text.
+    pub(crate) fn check(&self, text: &[u8], body: usize) -> Result<Option<String>, ReadError> {
+        let Some(first) = self.first_bad.map(|first| first + body) else { return Ok(None) };
         if !is_tolerable(self.bad, self.stacks) {
             return Err(ReadError::malformed("a line without a count at its end", first));
         }
         let (line, _) = ReadError::malformed("", first).line_column(text);
         let total = self.bad + self.stacks;
-        Ok(Some(format!("skipped {} of {total} lines, which end in no count; the first is line {line}", self.bad)))
+        Ok(Some(format!(
+            "skipped {} of {total} lines, which end in no count; the first is line {line}",
+            self.bad
+        )))
     }
 }
 
@@ -138,11 +142,11 @@ mod tests {
     #[test]
     fn one_line_in_ten_may_be_something_else() {
         let text = "a;b 1\n".repeat(9) + "new\n";
-        let note = survey(&text).check(text.as_bytes()).unwrap().unwrap();
+        let note = survey(&text).check(text.as_bytes(), 0).unwrap().unwrap();
         assert_eq!(note, "skipped 1 of 10 lines, which end in no count; the first is line 10");
         let text = "a;b 1\n".repeat(17) + "new\nline\n";
-        let error = survey(&text).check(text.as_bytes()).unwrap_err();
+        let error = survey(&text).check(text.as_bytes(), 0).unwrap_err();
         assert_eq!(error.to_string(), "a line without a count at its end at byte 102");
-        assert_eq!(survey("a;b 1\n").check(b"a;b 1\n"), Ok(None));
+        assert_eq!(survey("a;b 1\n").check(b"a;b 1\n", 0), Ok(None));
     }
 }

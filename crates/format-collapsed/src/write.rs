@@ -51,7 +51,8 @@ fn overflow() -> WriteError {
 
 /// The values of every line; `None` where a sum does not fit.
 fn sum_rows(profile: &Profile, measure: &Measure, texts: &mut LineTexts) -> Option<Rows> {
-    let columns: Vec<&[i64]> = measure.columns.iter().map(|&column| profile.samples().values(column)).collect();
+    let columns: Vec<&[i64]> =
+        measure.columns.iter().map(|&column| profile.samples().values(column)).collect();
     let mut rows = Rows::new(columns.len());
     let mut values = vec![0; columns.len()];
     for (index, sample) in measure.samples(profile) {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use profkit_format_collapsed::Collapsed;
 use profkit_profile::{
-    Format, FrameFlags, Input, Profile, ProfileBuilder, ReadError, Sniff, StringId, WriteError, WriteOptions, Written,
+    Format, FrameFlags, Input, Profile, ProfileBuilder, ReadError, Sniff, StringId, WriteError, WriteOptions,
+    Written,
 };
 
 /// Name, file, line and the bits of the flags, as far as they have a suffix.
@@ -24,13 +25,8 @@ pub(crate) struct Key {
     pub(crate) frames: Vec<Row>,
 }
 
-pub(crate) const FLAGS: [FrameFlags; 5] = [
-    FrameFlags::INLINED,
-    FrameFlags::KERNEL,
-    FrameFlags::JIT,
-    FrameFlags::INTERPRETED,
-    FrameFlags::JIT_FAST,
-];
+pub(crate) const FLAGS: [FrameFlags; 5] =
+    [FrameFlags::INLINED, FrameFlags::KERNEL, FrameFlags::JIT, FrameFlags::INTERPRETED, FrameFlags::JIT_FAST];
 
 pub(crate) fn bits(flags: FrameFlags) -> u8 {
     FLAGS.iter().enumerate().filter(|(_, flag)| flags.contains(**flag)).map(|(bit, _)| 1 << bit).sum()
