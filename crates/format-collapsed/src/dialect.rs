@@ -2,7 +2,7 @@
 
 use crate::frame::{self, Location};
 use crate::record::{Kind, Records};
-use crate::root;
+use crate::root::{self, NO_STACK};
 use crate::survey::is_tolerable;
 
 /// Who writes lines like these.
@@ -140,7 +140,7 @@ impl Tally {
     }
 
     fn add(&mut self, stack: &[u8]) {
-        if stack.is_empty() {
+        if stack.is_empty() || stack == NO_STACK {
             return;
         }
         self.lines += 1;

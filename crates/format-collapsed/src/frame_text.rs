@@ -8,8 +8,7 @@ use profkit_profile::{Frame, Profile};
 use crate::dialect::{Dialect, Grammar};
 use crate::escape::{Marks, breaks_line, mask, unescape};
 use crate::frame::{self, Shown};
-use crate::header::NO_STACK;
-use crate::root;
+use crate::root::{self, NO_STACK};
 
 /// The name of a frame without function: its address, as perf and py-spy have it.
 pub(crate) fn name_of(profile: &Profile, frame: Frame) -> Cow<'_, [u8]> {

@@ -19,9 +19,6 @@ pub(crate) struct Header {
 
 const START: &[u8] = b"# profkit: collapsed ";
 
-/// Stands for a stack without frames; only in a file with the comment.
-pub(crate) const NO_STACK: &[u8] = b"[no stack]";
-
 impl Header {
     pub(crate) const fn of(dialect: Dialect) -> Self {
         Self { dialect, escaped: false, differential: false, estimated: false, inferred: false }

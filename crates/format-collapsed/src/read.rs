@@ -9,9 +9,9 @@ use profkit_profile::{
 
 use crate::dialect::{Dialect, Grammar, detect, head, refine};
 use crate::escape::{mask, unescape};
-use crate::header::{Header, NO_STACK};
+use crate::header::Header;
 use crate::record::{Kind, Record, Records};
-use crate::root::{self, Roots};
+use crate::root::{self, NO_STACK, Roots};
 use crate::rows::Rows;
 use crate::survey::Survey;
 use crate::values::Values;
@@ -38,7 +38,7 @@ pub(crate) fn read(text: &[u8], forced: Option<Dialect>, into: &mut ProfileBuild
     into.meta.estimated = header.is_some_and(|header| header.estimated);
     add_metadata(&survey, grammar, into).at(body)?;
     let values = Values::of(&survey, grammar.dialect, header, into).at(body)?;
-    let mut reader = Reader::new(grammar, header.is_some(), values, into);
+    let mut reader = Reader::new(grammar, values, into);
     for record in Records::new(&text[body..], grammar.dialect) {
         reader.add(&record).map_err(|error| ReadErrorKind::Build(error).at(record.offset + body))?;
     }
@@ -78,7 +78,6 @@ struct Step {
 struct Reader<'a, 'b> {
     into: &'b mut ProfileBuilder,
     grammar: Grammar,
-    has_header: bool,
     values: Values,
     frames: HashMap<&'a [u8], (FrameId, bool), foldhash::fast::RandomState>,
     roots: HashMap<&'a [u8], (OriginId, LabelSetId), foldhash::fast::RandomState>,
@@ -93,12 +92,11 @@ struct Reader<'a, 'b> {
 }
 
 impl<'a, 'b> Reader<'a, 'b> {
-    fn new(grammar: Grammar, has_header: bool, values: Values, into: &'b mut ProfileBuilder) -> Self {
+    fn new(grammar: Grammar, values: Values, into: &'b mut ProfileBuilder) -> Self {
         let rows = Rows::new(values.columns());
         Self {
             into,
             grammar,
-            has_header,
             values,
             frames: HashMap::default(),
             roots: HashMap::default(),
@@ -128,6 +126,7 @@ impl<'a, 'b> Reader<'a, 'b> {
 
     /// Makes `path` that of `text`.
     fn follow(&mut self, text: &'a [u8]) -> Result<(), BuildError> {
+        let text = if text == NO_STACK { &[] } else { text };
         let shared = common_prefix(self.last, text);
         self.last = text;
         let ends_frame =
@@ -140,9 +139,6 @@ impl<'a, 'b> Reader<'a, 'b> {
             Some(step) => step.end + 1,
             None => self.read_roots(text)?,
         };
-        if self.has_header && text == NO_STACK {
-            at = text.len();
-        }
         while at < text.len() {
             let mut end = memchr::memchr(b';', &text[at..]).map_or(text.len(), |length| at + length);
             // An empty piece at either end is no frame: py-spy 0.1 ended each frame with a semicolon, and

@@ -34,6 +34,10 @@ pub(crate) struct Roots {
 
 const PROCESS: &[u8] = b"process ";
 
+/// Stands alone in a line for a stack without frames and roots. py-spy writes nothing at all there, and other tools
+/// leave such lines out of the total.
+pub(crate) const NO_STACK: &[u8] = b"[no stack]";
+
 /// The bytes of a command that Linux keeps (`TASK_COMM_LEN` less the zero).
 pub(crate) const MAX_COMMAND: usize = 15;
 

@@ -9,7 +9,7 @@ use crate::encoding::decode;
 use crate::frame;
 use crate::header::Header;
 use crate::record::{Kind, Record, Records};
-use crate::root;
+use crate::root::{self, NO_STACK};
 use crate::survey::is_tolerable;
 
 /// What was counted in the head of a text.
@@ -68,6 +68,7 @@ impl Look {
             match record.kind {
                 // A number alone says nothing.
                 Kind::Stack { end: 0, .. } => {}
+                Kind::Stack { end, .. } if &record.text[..end] == NO_STACK => {}
                 Kind::Stack { end, .. } => look.add(&record, end),
                 Kind::Comment => {}
                 Kind::Bad => look.other += 1,

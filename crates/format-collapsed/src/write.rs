@@ -8,11 +8,12 @@ use profkit_profile::{Id, Profile, Shape, Sniff, StackId, WriteError, WriteOptio
 use crate::dialect::{Dialect, Grammar, HEAD, detect, head};
 use crate::encoding::has_mark;
 use crate::frame::INFERRED;
-use crate::header::{Header, NO_STACK};
+use crate::header::Header;
 use crate::line_text::{LineTexts, Used};
 use crate::loss::Losses;
 use crate::measure::{Measure, Remainders};
 use crate::record::split_first_count;
+use crate::root::NO_STACK;
 use crate::rows::{Key, Rows};
 use crate::sniff::sniff;
 
@@ -80,7 +81,7 @@ fn write_rows(
         ..Header::of(texts.grammar.dialect)
     };
     let said = header.escaped || header.estimated || header.inferred;
-    let mut lines = Lines::new(header, said || has_ambiguous_lines(profile, measure, texts, rows), texts, to);
+    let mut lines = Lines::new(header, said || looks_differential(profile, measure, texts, rows), texts, to);
     let mut path = Path::new(profile, texts);
     let mut remainders = Remainders::default();
     let (mut rounded, mut negative) = (0, 0);
@@ -102,16 +103,14 @@ fn write_rows(
     lines.finish()
 }
 
-/// Whether lines would be read as others without a header, whatever is made of their frames: one without stack and
-/// roots, or a file in which every stack ends in what looks like a first count.
-fn has_ambiguous_lines(profile: &Profile, measure: &Measure, texts: &LineTexts, rows: &Rows) -> bool {
-    let bare = rows.iter().any(|((stack, group), _)| stack.is_none() && texts.group(group).0.is_empty());
+/// Whether every stack ends in what looks like the first of two counts.
+fn looks_differential(profile: &Profile, measure: &Measure, texts: &LineTexts, rows: &Rows) -> bool {
     let end = |(stack, group): Key| match stack.and_then(StackId::from_index) {
         Some(stack) => texts.frame(profile.stacks()[stack].frame),
         None => texts.group(group).0,
     };
     // One line that ends in a single number is enough to tell.
-    bare || !measure.is_differential() && rows.iter().all(|(key, _)| split_first_count(end(key)).is_some())
+    !measure.is_differential() && rows.iter().all(|(key, _)| split_first_count(end(key)).is_some())
 }
 
 /// The text of a stack, put together anew only where it differs from the one before.
