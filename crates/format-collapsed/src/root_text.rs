@@ -8,7 +8,7 @@ use profkit_profile::{Label, LabelSetId, Origin, OriginId, Profile};
 use crate::count::push_decimal;
 use crate::dialect::{Dialect, Grammar};
 use crate::escape::{Marks, mask, push_escaped, unescape};
-use crate::root::{self, Roots};
+use crate::root::{self, NO_STACK, Roots};
 use crate::{INTERPRETER_LABEL, PARENT_LABEL};
 
 /// What a dialect holds of an origin and its labels.
@@ -176,6 +176,7 @@ impl<'a> ShownRoots<'a> {
         !text.iter().any(u8::is_ascii_control)
             && text.trim_ascii().len() == text.len()
             && !text.starts_with(b"#")
+            && text != NO_STACK
             && !lines.iter().any(|line| root::has_open_command(line))
             // A command that ends in a number must not become an id, whatever the other lines of the file have.
             && [false, true].into_iter().all(|pids| {
