@@ -98,11 +98,6 @@ fn every_file_has_the_totals_of_a_plain_reader() {
         let plain = plain(&decode(&bytes));
         // Names with line breaks make lines without a number, which belong to the line after them.
         let broken = name.contains("odd-names");
-        if !broken && plain.bad * 9 > plain.stacks {
-            assert!(!is_recognised(&bytes), "{name}");
-            assert!(try_read(&bytes, None).is_err(), "{name}");
-            continue;
-        }
         assert!(is_recognised(&bytes), "{name}");
         let profile = read(&bytes);
         assert_eq!(profile.meta().dialect, dialect_of(&name), "{name}");
