@@ -9,7 +9,7 @@
 mod support;
 
 use profkit_format_collapsed::Collapsed;
-use profkit_profile::{Format, WriteOptions};
+use profkit_profile::{Format, Profile, WriteOptions};
 use proptest::prelude::*;
 use support::{rows, try_read, write};
 
@@ -25,20 +25,25 @@ const FILES: [&[u8]; 6] = [
 
 fn check(bytes: &[u8]) {
     let _ = Collapsed.sniff(bytes);
-    for dialect in [None].into_iter().chain(Collapsed.dialects().iter().map(|&dialect| Some(dialect))) {
-        match try_read(bytes, dialect) {
-            Ok(profile) => {
-                for dialect in Collapsed.written_dialects() {
-                    let options =
-                        WriteOptions { dialect: Some(dialect), mark_inferred: true, sample_type: None };
-                    let Ok((out, _)) = write(&profile, &options) else { continue };
-                    let again = try_read(&out, None).expect("what was written is a profile");
-                    assert!(rows(&again).len() <= rows(&profile).len());
-                }
-            }
-            Err(error) => assert!(error.offset <= bytes.len(), "{error}"),
+    let forced = Collapsed.dialects().iter().filter_map(|dialect| check_read(bytes, Some(dialect)));
+    // What a damaged file says can be written like everything else.
+    let forced: Vec<_> = forced.collect();
+    for profile in check_read(bytes, None).iter().chain(forced.first()) {
+        for dialect in Collapsed.written_dialects() {
+            let options = WriteOptions { dialect: Some(dialect), mark_inferred: true, sample_type: None };
+            let Ok((out, _)) = write(profile, &options) else { continue };
+            let again = try_read(&out, None).expect("what was written is a profile");
+            assert!(rows(&again).len() <= rows(profile).len());
         }
     }
+}
+
+fn check_read(bytes: &[u8], dialect: Option<&str>) -> Option<Profile> {
+    let result = try_read(bytes, dialect);
+    if let Err(error) = &result {
+        assert!(error.offset <= bytes.len(), "{error}");
+    }
+    result.ok()
 }
 
 #[test]
@@ -54,7 +59,7 @@ fn files_that_end_anywhere() {
 fn files_with_one_byte_changed() {
     for file in FILES {
         for at in 0..file.len() {
-            for byte in [0, b'\n', b';', b' ', b'"', b')', b':', b'9', b'-', 0xe2, 0xff] {
+            for byte in [0, b'\n', b';', b' ', b'"', b':', 0xe2] {
                 let mut file = file.to_vec();
                 file[at] = byte;
                 check(&file);
@@ -69,10 +74,10 @@ fn long_numbers_and_deep_stacks() {
         &[b"a;b ", &b"9".repeat(1_000)[..], b"\na;c 1e999999999999\na;d 0.", &b"3".repeat(1_000), b"\n"]
             .concat(),
     );
-    check(&[&b"a;".repeat(200_000)[..], b"b 5\n"].concat());
-    check(&[&b";".repeat(200_000)[..], b" 5\n"].concat());
-    check(&[&b"P1;T1;"[..], &b"a;".repeat(200_000), b":f:3 5\n"].concat());
-    check(&[&b"f "[..], &b"(".repeat(200_000), b";g (x.py:3) 5\n"].concat());
+    check(&[&b"a;".repeat(50_000)[..], b"b 5\n"].concat());
+    check(&[&b";".repeat(50_000)[..], b" 5\n"].concat());
+    check(&[&b"P1;T1;"[..], &b"a;".repeat(50_000), b":f:3 5\n"].concat());
+    check(&[&b"f "[..], &b"(".repeat(50_000), b";g (x.py:3) 5\n"].concat());
     check(&b"process 1:\"\n".repeat(20_000));
     check(&b"f (x.py:3);new\n".repeat(20_000));
 }
