@@ -1,0 +1,94 @@
+//! The `exporter` of a file: who wrote it, and what profkit says about its own files there, since the format has no
+//! other place for it.
+//!
+//! `profkit 0.1.0 (stacks estimated from call edges; lines of definitions; made by pyinstrument)`, each part in
+//! brackets only where it holds.
+
+/// Exporters whose frames have the first line of their function, not the line that ran: pyinstrument 5.1.3 and the
+/// PyPI package `speedscope` 1.0. (py-spy 0.4.3 does so with `--function`, and does not tell.)
+const WITH_FIRST_LINES: [&str; 2] = ["pyinstrument", "pyspeedscope"];
+
+const PROFKIT: &str = "profkit ";
+const ESTIMATED: &str = "stacks estimated from call edges";
+const FIRST_LINES: &str = "lines of definitions";
+const MADE_BY: &str = "made by ";
+
+/// What an `exporter` tells.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Exporter {
+    /// The tool that made the profile, before profkit rewrote it.
+    pub(crate) producer: String,
+    /// Profkit wrote the file.
+    pub(crate) is_profkit: bool,
+    /// The stacks are an estimate.
+    pub(crate) estimated: bool,
+    /// The lines of frames are those of the functions' definitions.
+    pub(crate) first_lines: bool,
+}
+
+impl Exporter {
+    pub(crate) fn parse(text: &str) -> Self {
+        let Some(version) = text.strip_prefix(PROFKIT) else {
+            let first_lines = WITH_FIRST_LINES.contains(&text);
+            return Self { producer: text.to_owned(), first_lines, ..Self::default() };
+        };
+        let mut exporter = Self { is_profkit: true, ..Self::default() };
+        let remarks = version.strip_suffix(')').and_then(|version| version.split_once(" ("));
+        let (version, mut remarks) = remarks.unwrap_or((version, ""));
+        exporter.producer = format!("{PROFKIT}{version}");
+        while !remarks.is_empty() {
+            if let Some(producer) = remarks.strip_prefix(MADE_BY) {
+                // The last one, whatever is in it.
+                producer.clone_into(&mut exporter.producer);
+                break;
+            }
+            let (remark, rest) = remarks.split_once("; ").unwrap_or((remarks, ""));
+            exporter.estimated |= remark == ESTIMATED;
+            exporter.first_lines |= remark == FIRST_LINES;
+            remarks = rest;
+        }
+        exporter
+    }
+
+    /// The text for a file that this version of profkit writes.
+    pub(crate) fn text(&self) -> String {
+        let made_by = format!("{MADE_BY}{}", self.producer);
+        let by_another = !self.producer.is_empty() && !self.producer.starts_with(PROFKIT);
+        let remarks =
+            [(self.estimated, ESTIMATED), (self.first_lines, FIRST_LINES), (by_another, made_by.as_str())];
+        let remarks: Vec<&str> = remarks.iter().filter(|(holds, _)| *holds).map(|(_, text)| *text).collect();
+        let mut text = format!("{PROFKIT}{}", env!("CARGO_PKG_VERSION"));
+        if !remarks.is_empty() {
+            text.push_str(&format!(" ({})", remarks.join("; ")));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_profkit_says_is_read_back() {
+        for producer in ["py-spy@0.4.3", "a (b; c)", "made by x; lines of definitions", ""] {
+            for (estimated, first_lines) in [(false, false), (true, false), (false, true), (true, true)] {
+                let exporter =
+                    Exporter { producer: producer.to_owned(), is_profkit: true, estimated, first_lines };
+                let back = Exporter::parse(&exporter.text());
+                let own = concat!("profkit ", env!("CARGO_PKG_VERSION"));
+                let producer = if producer.is_empty() { own } else { producer };
+                assert_eq!(back, Exporter { producer: producer.to_owned(), ..exporter }, "{}", back.text());
+                assert_eq!(Exporter::parse(&back.text()), back);
+            }
+        }
+    }
+
+    #[test]
+    fn other_exporters_are_taken_as_they_are() {
+        assert_eq!(Exporter::parse("pyinstrument").producer, "pyinstrument");
+        assert!(Exporter::parse("pyinstrument").first_lines);
+        assert!(!Exporter::parse("py-spy@0.4.3").first_lines);
+        assert_eq!(Exporter::parse("profkit 9.9").producer, "profkit 9.9");
+    }
+}

@@ -1,0 +1,102 @@
+//! What the format could not hold.
+
+use profkit_profile::{Frame, FrameFlags, Id, Label, Profile, Written};
+
+use crate::frame_numbers::FrameNumbers;
+use crate::lanes::Lane;
+use crate::unit::Unit;
+use crate::write::INFERRED;
+
+/// What there is to look at after a file was written.
+pub(crate) struct Losses<'p> {
+    pub(crate) profile: &'p Profile,
+    pub(crate) lanes: &'p [Lane<'p>],
+    pub(crate) numbers: &'p FrameNumbers<'p>,
+    /// Strings that had to be changed.
+    pub(crate) changed: usize,
+    /// Whether estimated frames are marked.
+    pub(crate) marked: bool,
+}
+
+pub(crate) fn losses(it: &Losses<'_>) -> Written {
+    let mut losses = Vec::new();
+    let mut lost = |count: usize, what: &str| {
+        if count > 0 {
+            losses.push(format!("{count} {what}"));
+        }
+    };
+    lost(it.changed, "strings changed: they are not Unicode");
+    lost(it.numbers.addresses, "frames without function named by their address");
+    let mixed = if it.numbers.running_lines > 0 { it.numbers.first_lines } else { 0 };
+    lost(mixed, "frames whose line is that of the definition, not the one that ran");
+    lost(it.lanes.iter().filter(|lane| lane.renamed).count(), "names of tracks");
+    lost(labelled_samples(it), "samples with labels");
+    let profile = it.profile;
+    let frames =
+        |lost: fn(&Frame) -> bool| profile.frames().rows().iter().filter(|frame| lost(frame)).count();
+    lost(frames(|frame| frame.address != 0 && frame.function.is_some()), "addresses of frames");
+    lost(profile.mappings().len(), "binaries");
+    lost(
+        frames(|frame| frame.flags != FrameFlags::NONE),
+        "frames marked as inlined, compiled or the kernel's",
+    );
+    let functions = profile.functions().rows().iter();
+    lost(functions.filter(|function| !function.system_name.is_empty()).count(), "linker names");
+    lost(hidden_first_lines(profile), "functions' first lines");
+    losses.extend(sample_types(it));
+    losses.extend(remarks(profile));
+    Written { losses }
+}
+
+fn labelled_samples(it: &Losses<'_>) -> usize {
+    let lost = |label: &Label| !it.marked || it.profile.bytes(label.key) != INFERRED;
+    let lost: Vec<bool> = it.profile.labels().iter().map(|(_, set)| set.iter().any(lost)).collect();
+    it.profile.samples().iter().filter(|sample| lost[sample.labels.index()]).count()
+}
+
+/// Functions of which only lines that ran are written.
+fn hidden_first_lines(profile: &Profile) -> usize {
+    let mut hidden = vec![false; profile.functions().len()];
+    for frame in profile.frames().rows() {
+        if let Some(function) = frame.function
+            && frame.line != 0
+            && profile.functions()[function].first_line != 0
+        {
+            hidden[function.index()] = true;
+        }
+    }
+    hidden.into_iter().filter(|hidden| *hidden).count()
+}
+
+/// Sample types that are read back as others, for the format only has units.
+fn sample_types(it: &Losses<'_>) -> Vec<String> {
+    let mut lost = Vec::new();
+    for (index, sample_type) in it.profile.sample_types().iter().enumerate() {
+        let (name, unit) = (it.profile.text(sample_type.name), it.profile.text(sample_type.unit));
+        let Some(lane) = it.lanes.iter().find(|lane| lane.sample_type == index) else { continue };
+        let read_back = match lane.unit {
+            Unit::Bytes => "memory/bytes",
+            Unit::Nothing => "weight/none",
+            _ => "time/nanoseconds",
+        };
+        if format!("{name}/{unit}") != read_back {
+            lost.push(format!("the sample type {name}/{unit}, which is read back as {read_back}"));
+        }
+    }
+    lost
+}
+
+/// What a profile says of itself and the format has no place for.
+fn remarks(profile: &Profile) -> Option<String> {
+    let meta = profile.meta();
+    let lost = [
+        (meta.start_ns.is_some(), "start time"),
+        (meta.duration_ns.is_some(), "duration"),
+        (meta.period != 0 || meta.period_type.is_some(), "sampling period"),
+        (!meta.comments.is_empty(), "comments"),
+        (meta.drop_frames.is_some() || meta.keep_frames.is_some(), "frame filters"),
+        (meta.doc_url.is_some(), "documentation address"),
+    ];
+    let lost: Vec<&str> = lost.into_iter().filter(|(lost, _)| *lost).map(|(_, what)| what).collect();
+    (!lost.is_empty()).then(|| format!("about the profile: {}", lost.join(", ")))
+}

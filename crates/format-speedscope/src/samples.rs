@@ -1,0 +1,142 @@
+//! Sampled profiles: an array of stacks, root first, and one of as many weights.
+//!
+//! Consecutive samples share most of their stack, and so their text: reading one starts where it first differs from
+//! the one before.
+
+use profkit_profile::{AtOffset, BuildError, LabelSetId, OriginId, ReadError, Sample, StackId};
+
+use crate::decimal::Running;
+use crate::read::{self, Reader};
+use crate::schema::Number;
+use crate::source::Source;
+
+/// Reads the samples of a profile; the result is the sum of their weights.
+pub(crate) fn read(
+    reader: &mut Reader<'_>,
+    samples: &str,
+    weights: &str,
+    origin: OriginId,
+) -> Result<i64, ReadError> {
+    let source = reader.source;
+    let mut stacks: Vec<Option<StackId>> = Vec::new();
+    let mut last = LastSample { text: "", frames: Vec::new() };
+    each_sample(source, samples, |sample| {
+        stacks.push(last.read(reader, sample)?);
+        Ok(())
+    })?;
+    let mut running = Running::new(reader.measure.decimals.into());
+    let mut values = vec![0; reader.builder.sample_types().len()];
+    let (mut count, mut total) = (0, 0i64);
+    source.each(weights, |weight: Number<'_>| {
+        let at = source.offset(weight.get());
+        let value = running.next(read::number(source, weight.get())?).ok_or(BuildError::Overflow).at(at)?;
+        total = total.checked_add(value).ok_or(BuildError::Overflow).at(at)?;
+        let &stack = stacks.get(count).ok_or_else(|| uneven(&stacks, "more", at))?;
+        count += 1;
+        if let Some(column) = values.get_mut(reader.measure.sample_type) {
+            *column = value;
+        }
+        reader.builder.sample(Sample { stack, origin, labels: LabelSetId::EMPTY }, &values).at(at)
+    })?;
+    if count < stacks.len() {
+        return Err(uneven(&stacks, &format!("only {count}"), source.offset(weights)));
+    }
+    Ok(total)
+}
+
+/// Hands out the texts of the arrays in an array of arrays. The text is known to be JSON, and the inner arrays hold
+/// nothing but numbers (or whoever reads them fails), so the next bracket ends one: this is all of the parsing that a
+/// hundred megabytes of stacks need.
+fn each_sample<'t>(
+    source: &Source<'_>,
+    samples: &'t str,
+    mut each: impl FnMut(&'t str) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    let not_arrays = |at: &str| ReadError::malformed("samples must be arrays of frames", source.offset(at));
+    let mut rest = samples.strip_prefix('[').ok_or_else(|| not_arrays(samples))?;
+    let mut between = "";
+    loop {
+        let start = rest.find('[').unwrap_or(rest.len());
+        let (space, sample) = rest.split_at(start);
+        if sample.is_empty() {
+            return if space.trim_ascii() == "]" { Ok(()) } else { Err(not_arrays(rest)) };
+        }
+        if space.trim_ascii() != between {
+            return Err(not_arrays(rest));
+        }
+        between = ",";
+        let end = sample.find(']').ok_or_else(|| not_arrays(sample))? + 1;
+        each(&sample[..end])?;
+        rest = &sample[end..];
+    }
+}
+
+fn uneven(stacks: &[Option<StackId>], weights: &str, at: usize) -> ReadError {
+    ReadError::malformed(format!("{} samples have {weights} weights", stacks.len()), at)
+}
+
+/// The sample that was read last.
+struct LastSample<'t> {
+    text: &'t str,
+    /// Where in the text each frame ends, and the stack up to it.
+    frames: Vec<(usize, StackId)>,
+}
+
+impl<'t> LastSample<'t> {
+    /// The stack of a sample, brackets included: `[0,1,2]`.
+    fn read(&mut self, reader: &mut Reader<'_>, text: &'t str) -> Result<Option<StackId>, ReadError> {
+        self.forget_from(shared_length(self.text.as_bytes(), text.as_bytes()), text.as_bytes());
+        self.text = text;
+        let (rest, mut stack) = match self.frames.last() {
+            Some(&(end, stack)) => (&text[end..], Some(stack)),
+            None => (&text[1..], None),
+        };
+        let mut rest = rest[..rest.len() - 1].trim_ascii_start();
+        if stack.is_some() {
+            rest = rest.strip_prefix(',').unwrap_or_default();
+        }
+        if rest.is_empty() {
+            return Ok(stack);
+        }
+        for word in rest.split(',') {
+            let number = word.trim_ascii();
+            let frame = reader.frame(number)?;
+            let above = reader.builder.stack(stack, frame).at(reader.source.offset(number))?;
+            stack = Some(above);
+            let end = number.as_ptr().addr() + number.len() - text.as_ptr().addr();
+            self.frames.push((end, above));
+        }
+        Ok(stack)
+    }
+
+    /// Keeps the frames that a text which begins with the same `shared` bytes has, too.
+    fn forget_from(&mut self, shared: usize, text: &[u8]) {
+        let goes_on =
+            text.get(shared).is_some_and(|byte| !matches!(byte, b',' | b']' | b' ' | b'\n' | b'\r' | b'\t'));
+        let kept = |end: usize| end < shared || (end == shared && !goes_on);
+        while self.frames.last().is_some_and(|&(end, _)| !kept(end)) {
+            self.frames.pop();
+        }
+    }
+}
+
+/// How many bytes two texts begin with in common.
+fn shared_length(one: &[u8], other: &[u8]) -> usize {
+    let chunks = one.chunks_exact(16).zip(other.chunks_exact(16));
+    let chunks = chunks.take_while(|(one, other)| one == other).count() * 16;
+    let rest = one[chunks..].iter().zip(&other[chunks..]);
+    chunks + rest.take_while(|(one, other)| one == other).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_lengths() {
+        assert_eq!(shared_length(b"", b"[1]"), 0);
+        assert_eq!(shared_length(b"[1,2]", b"[1,22]"), 4);
+        let long = vec![b'1'; 40];
+        assert_eq!(shared_length(&long, &long[..37]), 37);
+    }
+}
