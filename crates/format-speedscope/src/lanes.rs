@@ -14,6 +14,8 @@ pub(crate) struct Lane<'p> {
     pub(crate) name: Vec<u8>,
     /// The track it shows had another name, which did not tell its origin.
     pub(crate) renamed: bool,
+    /// The track it shows had another unit, which the format does not know.
+    pub(crate) converted: bool,
     pub(crate) sample_type: usize,
     pub(crate) unit: Unit,
     /// A value of the sample type is `factor` times ten to the power of -`decimals` of the unit.
@@ -65,6 +67,7 @@ impl<'p> Lane<'p> {
         Self {
             name: Vec::new(),
             renamed: false,
+            converted: false,
             sample_type: 0,
             unit: Unit::Nothing,
             factor: 1,
@@ -76,7 +79,9 @@ impl<'p> Lane<'p> {
     }
 
     fn of_track(profile: &'p Profile, track: &'p Track) -> Self {
-        let mut lane = Self::new(profile, track.sample_type, Unit::named(profile.bytes(track.unit)));
+        let unit = profile.bytes(track.unit);
+        let mut lane = Self::new(profile, track.sample_type, Unit::named(unit));
+        lane.converted = lane.unit.name().as_bytes() != unit;
         let origin = profile.origins()[track.origin];
         let name = profile.bytes(track.name);
         if origin == Origin::UNKNOWN || profile_name::tells(name, profile, &origin) {

@@ -4,7 +4,7 @@ use profkit_profile::{Frame, FrameFlags, Id, Label, Profile, Written};
 
 use crate::frame_numbers::FrameNumbers;
 use crate::lanes::Lane;
-use crate::unit::Unit;
+use crate::measure;
 use crate::write::INFERRED;
 
 /// What there is to look at after a file was written.
@@ -30,6 +30,7 @@ pub(crate) fn losses(it: &Losses<'_>) -> Written {
     let mixed = if it.numbers.running_lines > 0 { it.numbers.first_lines } else { 0 };
     lost(mixed, "frames whose line is that of the definition, not the one that ran");
     lost(it.lanes.iter().filter(|lane| lane.renamed).count(), "names of tracks");
+    lost(it.lanes.iter().filter(|lane| lane.converted).count(), "units of tracks");
     lost(labelled_samples(it), "samples with labels");
     let profile = it.profile;
     let frames =
@@ -68,21 +69,21 @@ fn hidden_first_lines(profile: &Profile) -> usize {
     hidden.into_iter().filter(|hidden| *hidden).count()
 }
 
-/// Sample types that are read back as others, for the format only has units.
+/// Sample types that are read back as others, for the format only has units and names of profiles.
 fn sample_types(it: &Losses<'_>) -> Vec<String> {
+    let profiles = it.lanes.iter().map(|lane| (lane.name.as_slice(), lane.unit.name().as_bytes()));
     let mut lost = Vec::new();
-    for (index, sample_type) in it.profile.sample_types().iter().enumerate() {
-        let (name, unit) = (it.profile.text(sample_type.name), it.profile.text(sample_type.unit));
-        let Some(lane) = it.lanes.iter().find(|lane| lane.sample_type == index) else { continue };
-        let read_back = match lane.unit {
-            Unit::Bytes => "memory/bytes",
-            Unit::Nothing => "weight/none",
-            _ => "time/nanoseconds",
-        };
-        if format!("{name}/{unit}") != read_back {
-            lost.push(format!("the sample type {name}/{unit}, which is read back as {read_back}"));
+    for (lane, read_back) in it.lanes.iter().zip(measure::keys(profiles, true)) {
+        let Some(sample_type) = it.profile.sample_types().get(lane.sample_type) else { continue };
+        let bytes = |id| it.profile.bytes(id);
+        if (bytes(sample_type.name), bytes(sample_type.unit)) != read_back {
+            let (name, unit) = (it.profile.text(sample_type.name), it.profile.text(sample_type.unit));
+            let back = String::from_utf8_lossy(&[read_back.0, b"/", read_back.1].concat()).into_owned();
+            lost.push(format!("the sample type {name}/{unit}, which is read back as {back}"));
         }
     }
+    lost.sort();
+    lost.dedup();
     lost
 }
 

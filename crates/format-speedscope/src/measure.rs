@@ -22,6 +22,10 @@ const MOST_DECIMALS: u8 = 9;
 /// How far the sum of a profile may reach into the 64 bits of a value with the decimals it is given.
 const MOST_MAGNITUDE: f64 = 4e18;
 
+/// How many measures of one unit are kept apart. Each is a column of the sample table, so that a hostile file could
+/// otherwise make as many columns as rows; a pprof of libdatadog has a dozen.
+const MOST_MEASURES: usize = 100;
+
 /// How the numbers of a profile become values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measure {
@@ -32,7 +36,7 @@ pub(crate) struct Measure {
 }
 
 /// Name and unit of a sample type.
-type Key<'a> = (&'a [u8], &'a [u8]);
+pub(crate) type Key<'a> = (&'a [u8], &'a [u8]);
 
 /// How finely and how far the values of some profiles reach.
 #[derive(Clone, Copy, Default)]
@@ -64,7 +68,9 @@ pub(crate) fn measures(
     exporter: &Exporter,
     builder: &mut ProfileBuilder,
 ) -> Result<Vec<Measure>, ReadError> {
-    let keys = keys(file, exporter);
+    let names_tell = exporter.is_profkit || exporter.producer.starts_with("Austin2Speedscope");
+    let profiles = file.profiles.iter().map(|profile| (profile.name.0.as_ref(), profile.unit.0.as_ref()));
+    let keys = keys(profiles, names_tell);
     let mut reaches: HashMap<Key<'_>, Reach> = HashMap::new();
     for (profile, &key) in file.profiles.iter().zip(&keys) {
         reach(source, profile, reaches.entry(key).or_default())?;
@@ -81,45 +87,41 @@ pub(crate) fn measures(
     Ok(measures)
 }
 
-/// Name and unit of every profile's sample type.
-fn keys<'a>(file: &'a File<'_>, exporter: &Exporter) -> Vec<Key<'a>> {
-    let names_tell = exporter.is_profkit || exporter.producer.starts_with("Austin2Speedscope");
-    let mut keys: Vec<Key<'a>> = file.profiles.iter().map(key).collect();
-    let measures: Vec<Option<&[u8]>> = file
-        .profiles
-        .iter()
-        .map(|profile| ProfileName::parse(&profile.name.0).measure.filter(|_| names_tell))
-        .collect();
-    let mut first: HashMap<Key<'_>, &[u8]> = HashMap::new();
-    let mut several: HashSet<Key<'_>> = HashSet::new();
+/// Name and unit of the sample type of every profile, given its name and unit. `names_tell` is whether the file's
+/// writer puts measures into names.
+pub(crate) fn keys<'a>(
+    profiles: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    names_tell: bool,
+) -> Vec<Key<'a>> {
+    let (mut keys, mut measures) = (Vec::new(), Vec::new());
+    for (name, unit) in profiles {
+        keys.push(key(unit));
+        measures.push(ProfileName::parse(name).measure.filter(|_| names_tell));
+    }
+    let mut distinct: HashMap<Key<'_>, HashSet<&[u8]>> = HashMap::new();
     for (&key, measure) in keys.iter().zip(&measures) {
-        if let Some(measure) = measure
-            && first.entry(key).or_insert(measure) != measure
-        {
-            several.insert(key);
-        }
+        distinct.entry(key).or_default().extend(measure);
     }
     for (key, measure) in keys.iter_mut().zip(measures) {
-        if several.contains(key) {
+        if distinct.get(key).is_some_and(|measures| (2..=MOST_MEASURES).contains(&measures.len())) {
             key.0 = measure.unwrap_or(key.0);
         }
     }
     keys
 }
 
-fn key<'a>(profile: &'a Profile<'_>) -> Key<'a> {
-    match Unit::named(&profile.unit.0).map(Unit::dimension) {
-        Some(Dimension::Time) => (b"time", b"nanoseconds"),
-        Some(Dimension::Bytes) => (b"memory", b"bytes"),
-        _ if profile.unit.0.is_empty() => (b"weight", b"none"),
-        // A unit that the schema does not know is kept; the app shows plain numbers then.
-        _ => (b"weight", &profile.unit.0),
+/// What the unit alone says. One that the schema does not know is taken as none: the app shows plain numbers then.
+fn key(unit: &[u8]) -> Key<'static> {
+    match Unit::named(unit).map_or(Dimension::Count, Unit::dimension) {
+        Dimension::Time => (b"time", b"nanoseconds"),
+        Dimension::Bytes => (b"memory", b"bytes"),
+        Dimension::Count => (b"weight", b"none"),
     }
 }
 
 /// Looks through the numbers of a profile whose unit has no smaller one.
 fn reach(source: &Source<'_>, profile: &Profile<'_>, reach: &mut Reach) -> Result<(), ReadError> {
-    if key(profile).0 == b"time" {
+    if Unit::named(&profile.unit.0).is_some_and(|unit| unit.dimension() == Dimension::Time) {
         return Ok(());
     }
     for number in [profile.start, profile.end].into_iter().flatten() {

@@ -16,6 +16,10 @@ use crate::source::Source;
 
 pub(crate) fn read(input: &[u8], builder: &mut ProfileBuilder) -> Result<(), ReadError> {
     let source = Source::new(input);
+    read_text(&source, builder).map_err(|error| ReadError { offset: source.in_file(error.offset), ..error })
+}
+
+fn read_text(source: &Source<'_>, builder: &mut ProfileBuilder) -> Result<(), ReadError> {
     let file: File<'_> = source.parse(source.text())?;
     let exporter = file.exporter.as_ref().map(|exporter| String::from_utf8_lossy(&exporter.0));
     let exporter = Exporter::parse(&exporter.unwrap_or_default());
@@ -25,11 +29,11 @@ pub(crate) fn read(input: &[u8], builder: &mut ProfileBuilder) -> Result<(), Rea
     if let Some(name) = &file.name {
         builder.meta.title = Some(builder.string(&name.0).at(0)?);
     }
-    builder.meta.active_track = active(&source, &file)?;
-    let frames = frames(&source, &file, exporter.first_lines, builder)?;
-    let measures = measure::measures(&source, &file, &exporter, builder)?;
+    builder.meta.active_track = active(source, &file)?;
+    let frames = frames(source, &file, exporter.first_lines, builder)?;
+    let measures = measure::measures(source, &file, &exporter, builder)?;
     for (profile, measure) in file.profiles.iter().zip(measures) {
-        Reader { source: &source, frames: &frames, builder, measure }.profile(profile)?;
+        Reader { source, frames: &frames, builder, measure }.profile(profile)?;
     }
     Ok(())
 }

@@ -108,7 +108,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Profile<'a> {
                 weights: weights.ok_or_else(|| missing("weights"))?,
             },
         };
-        Ok(Self { name: name.unwrap_or_default(), unit: unit.unwrap_or_default(), start, end, body })
+        let unit = unit.unwrap_or(Text(Cow::Borrowed(b"none")));
+        Ok(Self { name: name.unwrap_or_default(), unit, start, end, body })
     }
 }
 

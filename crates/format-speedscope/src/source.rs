@@ -1,4 +1,5 @@
-//! The text of a file, and where in it a part stands: errors name the byte of the file as it was given.
+//! The text of a file, and where in it a part stands. Errors name places of the text until
+//! [`in_file`](Source::in_file) makes them places of the file as it was given.
 //!
 //! JSON is UTF-8, but speedscope itself opens files with stray bytes in their strings. Such a byte is taken as
 //! Python's `surrogateescape` would write it, so a path that a program could not decode reads the same whether the
@@ -42,13 +43,13 @@ impl<'a> Source<'a> {
         &self.text
     }
 
-    /// Where a part of the text begins in the file.
+    /// Where a part begins in the text.
     pub(crate) fn offset(&self, part: &str) -> usize {
-        self.in_file(self.start_of(part))
+        part.as_ptr().addr() - self.text.as_ptr().addr()
     }
 
     /// Where a place in the text is in the file.
-    fn in_file(&self, at: usize) -> usize {
+    pub(crate) fn in_file(&self, at: usize) -> usize {
         match &self.text {
             Cow::Borrowed(_) => self.before + at,
             Cow::Owned(_) => {
@@ -85,20 +86,16 @@ impl<'a> Source<'a> {
     }
 
     fn error(&self, part: &str, error: &serde_json::Error) -> ReadError {
-        let start = self.start_of(part);
+        let start = self.offset(part);
         if error.classify() == Category::Eof {
-            return ReadError::truncated("the JSON text", self.in_file(start + part.len()));
+            return ReadError::truncated("the JSON text", start + part.len());
         }
         let lines = part.split_inclusive('\n').take(error.line().saturating_sub(1));
         let at = lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1);
         let message = error.to_string();
         // serde_json ends its messages with line and column, which are those of the part.
         let problem = message.rsplit_once(" at line ").map_or(message.as_str(), |(problem, _)| problem);
-        ReadError::malformed(problem.to_owned(), self.in_file(start + at.min(part.len())))
-    }
-
-    fn start_of(&self, part: &str) -> usize {
-        part.as_ptr().addr() - self.text.as_ptr().addr()
+        ReadError::malformed(problem.to_owned(), start + at.min(part.len()))
     }
 }
 
@@ -123,9 +120,9 @@ mod tests {
         let source = Source::new(input);
         assert_eq!(source.text(), r#"["\udcf3\udcffx", 1, z]"#);
         let error = source.parse::<serde::de::IgnoredAny>(source.text()).unwrap_err();
-        assert_eq!(input[error.offset], b'z', "{error}");
-        assert_eq!(error.to_string(), "expected value at byte 14");
-        let of = |at: usize| input[source.offset(&source.text()[at..])];
+        assert_eq!(error.to_string(), "expected value at byte 21");
+        assert_eq!(input[source.in_file(error.offset)], b'z', "{error}");
+        let of = |at: usize| input[source.in_file(at)];
         assert_eq!([of(2), of(7), of(8), of(14), of(15)], *b"\xf3\xf3\xffx\"");
     }
 
