@@ -1,4 +1,88 @@
-//! speedscope
+//! Reads and writes the JSON files of [speedscope](https://www.speedscope.app), which py-spy, pyinstrument, austin,
+//! memray and many others write.
+//!
+//! # The format
+//!
+//! ```json
+//! {"$schema": "https://www.speedscope.app/file-format-schema.json",
+//!  "exporter": "profkit 0.1.0",
+//!  "name": "demo",
+//!  "activeProfileIndex": 0,
+//!  "shared": {"frames": [{"name": "main", "file": "app.py", "line": 3}, {"name": "work", "col": 1}]},
+//!  "profiles": [
+//!    {"type": "sampled", "name": "Thread 12 \"MainThread\"", "unit": "seconds", "startValue": 0, "endValue": 0.03,
+//!     "samples": [[0, 1], [0], []], "weights": [0.01, 0.01, 0.01]},
+//!    {"type": "evented", "name": "calls", "unit": "nanoseconds", "startValue": 0, "endValue": 90,
+//!     "events": [{"type": "O", "frame": 0, "at": 0}, {"type": "O", "frame": 1, "at": 20},
+//!                {"type": "C", "frame": 1, "at": 50}, {"type": "C", "frame": 0, "at": 90}]}
+//! ]}
+//! ```
+//!
+//! One file has several profiles, usually one a thread, over one list of frames.
+//! * A **sampled** profile is a list of stacks, frame numbers from the root to the leaf, and one of as many weights. Samples
+//!   stand one after another; `[]` is a gap.
+//! * An **evented** profile is a trace: frames are opened and closed at a time, nested, times never going back.
+//! * The **unit** is that of weights and times: `none`, `nanoseconds`, `microseconds`, `milliseconds`, `seconds`, `bytes`.
+//!
+//! # In the model
+//!
+//! | file | model |
+//! |---|---|
+//! | profile | a [`Track`](profkit_profile::Track) of samples or of intervals, with name, unit, start and end |
+//! | unit of time / `bytes` / any other | sample type `time`/nanoseconds, `memory`/bytes, `weight`/none with decimals |
+//! | profile name of py-spy, austin or profkit | [`Origin`](profkit_profile::Origin): process, thread |
+//! | `name`, `file`, `line`, `col` of a frame | function and frame; `line` is the one that ran, with pyinstrument the definition's |
+//! | `name`, `activeProfileIndex`, `exporter` | title, active track, producer |
+//!
+//! Values are exact: decimals are read as decimals, not as doubles. Seconds with more than nine of them are rounded so that a
+//! profile's sum stays right to the nanosecond. A file that was read is written back as it was: the same kinds of
+//! profile in the same order and units, the same events. Samples of other formats become one sampled profile for each
+//! origin and sample type, weights in the order of the samples.
+//!
+//! # What real files do
+//!
+//! * py-spy 0.4.3 and pyinstrument 5.1.3 write `null` for `activeProfileIndex`, `col` and `file`, which the schema forbids and the
+//!   app takes. It is read as absence and never written.
+//! * py-spy and pyinstrument put `profiles` before `shared`, speedscope 0.0.1 `type` and `unit` after `events`.
+//! * Sums of doubles make times go back by a hair; the app refuses such files, this reader does not.
+//! * Frames that are never left: likewise. They last to the end of the profile.
+//! * Lone surrogates in names (`\udcf3`, Python's sign for a byte that is no UTF-8) are kept as the three bytes that Python's
+//!   `surrogatepass` makes of them, and written back.
+//! * The app takes negative weights for an error, so a profile with negative values cannot be written.
+//! * The app counts in doubles: nanoseconds since 1970 lose all below 256 ns there (not here).
+//!
+//! # Versions
+//!
+//! | speedscope | |
+//! |---|---|
+//! | 0.0.1 | `version`, evented profiles |
+//! | 0.1.2 | sampled profiles |
+//! | 0.6.0 | `name` and `activeProfileIndex`; `exporter` in place of `version`, on which nothing ever depended |
+//!
+//! Learned from the schema and importer of the npm package speedscope 1.25.0, its sample files, the sources of py-spy
+//! 0.4.3, pyinstrument 5.1.3, austin-python 2.4.0, memray 1.20.0 and the PyPI package speedscope 1.0, and from their output.
+//!
+//! # Example
+//!
+//! ```
+//! use profkit_format_speedscope::Speedscope;
+//! use profkit_profile::{Format, Input, ProfileBuilder, WriteOptions};
+//!
+//! let file = br#"{"$schema": "https://www.speedscope.app/file-format-schema.json",
+//!     "shared": {"frames": [{"name": "main"}, {"name": "work"}]},
+//!     "profiles": [{"type": "sampled", "name": "Thread 12 \"MainThread\"", "unit": "seconds",
+//!         "startValue": 0, "endValue": 0.03, "samples": [[0, 1], [0]], "weights": [0.02, 0.01]}]}"#;
+//! let mut builder = ProfileBuilder::new();
+//! Speedscope.read(&Input::new(file), &mut builder)?;
+//! let profile = builder.finish()?;
+//! assert_eq!(profile.samples().values(0), [20_000_000, 10_000_000]);
+//! assert_eq!(profile.origins().rows()[1].tid, Some(12));
+//!
+//! let mut out = Vec::new();
+//! Speedscope.write(&profile, &mut out, &WriteOptions::default())?;
+//! assert!(String::from_utf8(out)?.contains(r#""samples":[[0,1],[0]],"weights":[0.02,0.01]"#));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod decimal;
@@ -39,7 +123,7 @@ impl Format for Speedscope {
     }
 
     fn about(&self) -> &'static str {
-        "JSON of speedscope.app, py-spy and pyinstrument: time lines of threads"
+        "JSON of speedscope.app, py-spy, pyinstrument: samples or calls of each thread, in order of time"
     }
 
     fn holds(&self) -> Evidence {

@@ -1,11 +1,11 @@
 //! What the format could not hold.
 
+use profkit_profile::views::estimate::INFERRED_LABEL;
 use profkit_profile::{Frame, FrameFlags, Id, Label, Profile, Written};
 
 use crate::frame_numbers::FrameNumbers;
 use crate::lanes::Lane;
 use crate::measure;
-use crate::write::INFERRED;
 
 /// What there is to look at after a file was written.
 pub(crate) struct Losses<'p> {
@@ -50,7 +50,7 @@ pub(crate) fn losses(it: &Losses<'_>) -> Written {
 }
 
 fn labelled_samples(it: &Losses<'_>) -> usize {
-    let lost = |label: &Label| !it.marked || it.profile.bytes(label.key) != INFERRED;
+    let lost = |label: &Label| !it.marked || it.profile.bytes(label.key) != INFERRED_LABEL.as_bytes();
     let lost: Vec<bool> = it.profile.labels().iter().map(|(_, set)| set.iter().any(lost)).collect();
     it.profile.samples().iter().filter(|sample| lost[sample.labels.index()]).count()
 }

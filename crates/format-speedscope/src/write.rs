@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use profkit_profile::views::estimate::INFERRED_LABEL;
 use profkit_profile::views::events::{Event, interval_events};
 use profkit_profile::{Id, Profile, Shape, WriteError, WriteOptions, Written};
 
@@ -12,9 +13,6 @@ use crate::lanes::{self, Lane, Rows};
 use crate::losses::{self, Losses};
 use crate::schema::SCHEMA;
 use crate::stack_texts::StackTexts;
-
-/// The label of samples with an estimated stack: how many of its outermost frames are guesses.
-pub(crate) const INFERRED: &[u8] = b"profkit.inferred";
 
 pub(crate) fn write(
     profile: &Profile,
@@ -68,7 +66,7 @@ pub(crate) fn write(
 /// By label set, how many of the outermost frames are marked as guesses.
 fn inferred(profile: &Profile, options: &WriteOptions<'_>) -> Vec<usize> {
     let marks = profile.labels().iter().map(|(_, set)| {
-        let mark = set.iter().find(|label| profile.bytes(label.key) == INFERRED);
+        let mark = set.iter().find(|label| profile.bytes(label.key) == INFERRED_LABEL.as_bytes());
         mark.filter(|_| options.mark_inferred).map_or(0, |mark| usize::try_from(mark.number).unwrap_or(0))
     });
     marks.collect()

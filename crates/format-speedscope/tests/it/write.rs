@@ -1,0 +1,255 @@
+//! What is written: of profiles that came from speedscope, and of others.
+
+use profkit_format_speedscope::Speedscope;
+use profkit_profile::{
+    CallEdge, Format, Frame, FrameId, Function, FunctionId, Label, Origin, OriginId, Profile, ProfileBuilder,
+    Sample, WriteError, WriteOptions,
+};
+use serde_json::{Value, json};
+
+use super::{evented, file, folded, read, sampled, sampled_profile, write, write_with};
+
+fn parsed(file: &str) -> Value {
+    serde_json::from_str(file).unwrap()
+}
+
+fn function(builder: &mut ProfileBuilder, name: &[u8], first_line: i64) -> FunctionId {
+    let name = builder.string(name).unwrap();
+    builder.function(Function { name, first_line, ..Function::EMPTY }).unwrap()
+}
+
+fn frame(builder: &mut ProfileBuilder, name: &[u8], line: i64) -> FrameId {
+    let function = function(builder, name, 0);
+    builder.frame(Frame { line, ..Frame::of(function) }).unwrap()
+}
+
+/// A profile of another format: two threads, two sample types.
+fn two_threads() -> Profile {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"samples", b"count").unwrap();
+    builder.sample_type(b"cpu", b"microseconds").unwrap();
+    let frames =
+        [frame(&mut builder, b"unused", 0), frame(&mut builder, b"a", 3), frame(&mut builder, b"b", 4)];
+    let stack = builder.stack_from_root([frames[2], frames[1]]).unwrap();
+    let root = builder.stack_from_root([frames[2]]).unwrap();
+    let process = builder.string(b"python \"x\".py").unwrap();
+    let origin = Origin { pid: Some(7), process, tid: Some(1), ..Origin::UNKNOWN };
+    let thread = builder.string(b"worker").unwrap();
+    let origins =
+        [builder.origin(origin).unwrap(), builder.origin(Origin { tid: Some(2), thread, ..origin }).unwrap()];
+    for (origin, stack, values) in [
+        (0, stack, [2, 20_000]),
+        (1, root, [1, 0]),
+        (0, None, [0, 0]),
+        (1, stack, [1, 10_000]),
+        (0, root, [1, 5_500]),
+    ] {
+        builder.sample(Sample { origin: origins[origin], ..Sample::of(stack) }, &values).unwrap();
+    }
+    builder.finish().unwrap()
+}
+
+#[test]
+fn samples_of_other_formats_become_a_profile_an_origin_and_sample_type() {
+    let (text, written) = write_with(&two_threads(), &WriteOptions::default());
+    let file = parsed(&text);
+    assert_eq!(file["shared"]["frames"], json!([{"name": "b", "line": 4}, {"name": "a", "line": 3}]));
+    let profile = |name: &str, unit: &str, end: i64, samples: Value, weights: Value| json!({"type": "sampled", "name": name, "unit": unit, "startValue": 0, "endValue": end, "samples": samples, "weights": weights});
+    let first = r#"Process 7 "python \"x\".py" Thread 1 """#;
+    let second = r#"Process 7 "python \"x\".py" Thread 2 "worker""#;
+    let expected = json!([
+        profile(&format!("{first} (samples)"), "none", 3, json!([[0, 1], [0]]), json!([2, 1])),
+        // The sample without any value stands with the default sample type only.
+        profile(
+            &format!("{first} (cpu)"),
+            "microseconds",
+            25_500,
+            json!([[0, 1], [], [0]]),
+            json!([20_000, 0, 5_500])
+        ),
+        profile(&format!("{second} (samples)"), "none", 2, json!([[0], [0, 1]]), json!([1, 1])),
+        profile(&format!("{second} (cpu)"), "microseconds", 10_000, json!([[0, 1]]), json!([10_000])),
+    ]);
+    assert_eq!(file["profiles"], expected);
+    assert_eq!(file["activeProfileIndex"], 1);
+    assert_eq!(file["exporter"], concat!("profkit ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        written.losses,
+        [
+            "the sample type cpu/microseconds, which is read back as time/nanoseconds",
+            "the sample type samples/count, which is read back as weight/none"
+        ]
+    );
+    let back = read(text.as_bytes()).unwrap();
+    let origins: Vec<_> = back.tracks().tracks().iter().map(|track| back.origins()[track.origin]).collect();
+    assert_eq!(back.text(origins[0].process), "python \"x\".py");
+    assert_eq!(
+        (origins[2].pid, origins[2].tid, back.text(origins[2].thread).as_ref()),
+        (Some(7), Some(2), "worker")
+    );
+    assert_eq!(write(&back), text);
+}
+
+#[test]
+fn the_wanted_sample_type_is_shown_first() {
+    let options = WriteOptions { sample_type: Some(0), ..WriteOptions::default() };
+    assert_eq!(parsed(&write_with(&two_threads(), &options).0)["activeProfileIndex"], 0);
+}
+
+#[test]
+fn measures_of_one_unit_are_read_back_apart() {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"alloc_space", b"bytes").unwrap();
+    builder.sample_type(b"inuse_space", b"bytes").unwrap();
+    let frame = frame(&mut builder, b"a", 0);
+    let stack = builder.stack_from_root([frame]).unwrap();
+    builder.sample(Sample::of(stack), &[9, 4]).unwrap();
+    let (text, written) = write_with(&builder.finish().unwrap(), &WriteOptions::default());
+    assert_eq!(written.losses, Vec::<String>::new());
+    let back = read(text.as_bytes()).unwrap();
+    let names: Vec<_> = back.sample_types().iter().map(|it| back.text(it.name).into_owned()).collect();
+    assert_eq!(names, ["alloc_space", "inuse_space"]);
+    assert_eq!((back.samples().values(0), back.samples().values(1)), (&[9, 0][..], &[0, 4][..]));
+    assert_eq!(write(&back), text);
+}
+
+#[test]
+fn a_file_is_written_back_as_it_was() {
+    let evented = evented("milliseconds", "O0@0 O1@0 C1@0 O1@0.5 C1@1.000001 C0@1.000001 O0@1.000001 C0@7");
+    let sampled = sampled("seconds", "[[0,1],[0,1],[],[0]]", "[0.01,0.000000001,2,0]");
+    for text in [evented, sampled] {
+        let (before, after) = (parsed(&text), parsed(&write(&read(text.as_bytes()).unwrap())));
+        assert_eq!(after["profiles"], before["profiles"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_told_is_never_null() {
+    let keys = r#","name":null,"activeProfileIndex":null,"exporter":null"#;
+    let frame = r#"{"name":"a","file":null,"line":null,"col":null}"#;
+    let text = file(&sampled_profile("", "none", "[[0]]", "[1]"), keys).replace(r#"{"name":"a"}"#, frame);
+    let written = write(&read(text.as_bytes()).unwrap());
+    assert!(!written.contains("null"), "{written}");
+}
+
+#[test]
+fn lines_of_definitions_are_said_to_be_such() {
+    let build = |line: i64, first_line: i64| {
+        let mut builder = ProfileBuilder::new();
+        builder.sample_type(b"time", b"nanoseconds").unwrap();
+        for (name, line) in [(&b"a"[..], 0), (b"b", line)] {
+            let function = function(&mut builder, name, first_line);
+            let frame = builder.frame(Frame { line, ..Frame::of(function) }).unwrap();
+            let stack = builder.stack_from_root([frame]).unwrap();
+            builder.sample(Sample::of(stack), &[1]).unwrap();
+        }
+        write_with(&builder.finish().unwrap(), &WriteOptions::default())
+    };
+    let (text, written) = build(0, 7);
+    assert!(text.contains("(lines of definitions)"));
+    assert_eq!(written.losses, Vec::<String>::new());
+    assert_eq!(read(text.as_bytes()).unwrap().functions().rows()[0].first_line, 7);
+    let (text, written) = build(3, 7);
+    assert!(!text.contains("definitions"));
+    assert_eq!(
+        written.losses,
+        ["1 frames whose line is that of the definition, not the one that ran", "1 functions' first lines"]
+    );
+    assert!(!build(0, 0).0.contains("definitions"));
+}
+
+/// A profile whose sample has two guessed frames above one that is known.
+fn estimated() -> Profile {
+    let mut builder = ProfileBuilder::new();
+    builder.meta.estimated = true;
+    builder.sample_type(b"time", b"nanoseconds").unwrap();
+    let frames = [frame(&mut builder, b"a", 0), frame(&mut builder, b"b", 0)];
+    let stack = builder.stack_from_root([frames[0], frames[1], frames[0]]).unwrap();
+    let (key, unit) = (builder.string(b"profkit.inferred").unwrap(), builder.string(b"frames").unwrap());
+    let labels = builder.labels(&[Label::number(key, 2, unit)]).unwrap();
+    builder.sample(Sample::of(stack), &[1]).unwrap();
+    builder.sample(Sample { labels, ..Sample::of(stack) }, &[2]).unwrap();
+    builder.sample(Sample::of(stack), &[3]).unwrap();
+    builder.finish().unwrap()
+}
+
+#[test]
+fn an_estimate_says_so_and_marks_what_it_made_up() {
+    let (text, written) = write_with(&estimated(), &WriteOptions::default());
+    assert!(text.contains("(stacks estimated from call edges)"), "{text}");
+    assert_eq!(written.losses, ["1 samples with labels"]);
+    assert!(read(text.as_bytes()).unwrap().meta().estimated);
+    let options = WriteOptions { mark_inferred: true, ..WriteOptions::default() };
+    let (text, written) = write_with(&estimated(), &options);
+    assert_eq!(written.losses, Vec::<String>::new());
+    let back = read(text.as_bytes()).unwrap();
+    assert_eq!(folded(&back), ["a;b;a 1", "a [inferred];b [inferred];a 2", "a;b;a 3"]);
+}
+
+#[test]
+fn negative_values_are_refused() {
+    let profile = read(sampled("none", "[[0],[1]]", "[2,-1]").as_bytes()).unwrap();
+    let error = Speedscope.write(&profile, &mut Vec::new(), &WriteOptions::default()).unwrap_err();
+    assert!(matches!(error, WriteError::Unsupported(_)), "{error}");
+}
+
+#[test]
+fn call_edges_are_refused() {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"time", b"nanoseconds").unwrap();
+    let (caller, callee) = (function(&mut builder, b"a", 0), function(&mut builder, b"b", 0));
+    let (calls, primitive_calls) = (Some(1), Some(1));
+    let edge = CallEdge {
+        origin: OriginId::UNKNOWN,
+        caller,
+        callee,
+        site: None,
+        calls,
+        primitive_calls,
+        has_self: true,
+        has_total: true,
+    };
+    builder.call_edge(edge, &[1], &[1]).unwrap();
+    let profile = builder.finish().unwrap();
+    let error = Speedscope.write(&profile, &mut Vec::new(), &WriteOptions::default()).unwrap_err();
+    assert!(matches!(error, WriteError::NeedsStacks));
+}
+
+#[test]
+fn nothing_is_a_profile_that_speedscope_opens() {
+    let profiles = |profile: Profile| parsed(&write(&profile))["profiles"].clone();
+    let empty = |name: &str, unit: &str| json!({"type": "sampled", "name": name, "unit": unit, "startValue": 0, "endValue": 0, "samples": [], "weights": []});
+    assert_eq!(profiles(ProfileBuilder::new().finish().unwrap()), json!([empty("", "none")]));
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"cpu", b"nanoseconds").unwrap();
+    builder.sample_type(b"space", b"kB").unwrap();
+    assert_eq!(
+        profiles(builder.finish().unwrap()),
+        json!([empty("(cpu)", "nanoseconds"), empty("(space)", "bytes")])
+    );
+}
+
+#[test]
+fn other_units_are_scaled() {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"cpu", b"minutes").unwrap();
+    builder.sample_type(b"space", b"kB").unwrap();
+    let frame = frame(&mut builder, b"a", 0);
+    let stack = builder.stack_from_root([frame]).unwrap();
+    builder.sample(Sample::of(stack), &[i64::MAX, 3]).unwrap();
+    let text = write(&builder.finish().unwrap());
+    assert!(text.contains(&format!("\"weights\":[{}]", i128::from(i64::MAX) * 60_000_000_000)), "{text}");
+    assert!(text.contains("\"weights\":[3072]"));
+}
+
+#[test]
+fn bytes_that_json_cannot_hold_are_counted() {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"time", b"nanoseconds").unwrap();
+    let frames = [frame(&mut builder, b"caf\xe9", 0), frame(&mut builder, b"\xed\xb3\xa9", 0)];
+    let stack = builder.stack_from_root(frames).unwrap();
+    builder.sample(Sample::of(stack), &[1]).unwrap();
+    let (text, written) = write_with(&builder.finish().unwrap(), &WriteOptions::default());
+    assert!(text.contains("\"caf\u{fffd}\"") && text.contains(r#""\udce9""#), "{text}");
+    assert_eq!(written.losses, ["1 strings changed: they are not Unicode"]);
+}
