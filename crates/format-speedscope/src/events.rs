@@ -6,8 +6,9 @@
 
 use profkit_profile::{AtOffset, BuildError, ReadError};
 
+use crate::event_scanner::each_event;
 use crate::read::{self, Reader};
-use crate::schema::{Event, EventKind};
+use crate::schema::EventKind;
 
 /// Reads `events`; the result is where the profile ends.
 pub(crate) fn read(
@@ -20,19 +21,19 @@ pub(crate) fn read(
     let source = reader.source;
     let mut last = start;
     let (mut open, mut moved) = (0usize, 0usize);
-    source.each(events, |event: Event<'_>| {
-        let frame = reader.frame(event.frame.get())?;
-        let at = time(reader, event.at.get(), last)?;
+    each_event(source, events, |event| {
+        let frame = reader.frame(event.frame)?;
+        let at = time(reader, event.at, last)?;
         moved += usize::from(at < last);
         last = last.max(at);
         match event.kind {
             EventKind::Open => {
                 open += 1;
-                reader.builder.enter(frame, last).at(source.offset(event.at.get()))
+                reader.builder.enter(frame, last).at(source.offset(event.at))
             }
             EventKind::Close => {
                 open = open.saturating_sub(1);
-                reader.builder.leave(frame, last).at(source.offset(event.frame.get()))
+                reader.builder.leave(frame, last).at(source.offset(event.frame))
             }
         }
     })?;

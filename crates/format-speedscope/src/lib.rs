@@ -86,6 +86,7 @@
 #![forbid(unsafe_code)]
 
 mod decimal;
+mod event_scanner;
 mod events;
 mod exporter;
 mod frame_numbers;

@@ -22,28 +22,29 @@ pub(crate) fn losses(it: &Losses<'_>) -> Written {
     let mut losses = Vec::new();
     let mut lost = |count: usize, what: &str| {
         if count > 0 {
-            losses.push(format!("{count} {what}"));
+            losses.push(format!("{what} ({count})"));
         }
     };
-    lost(it.changed, "strings changed: they are not Unicode");
-    lost(it.numbers.addresses, "frames without function named by their address");
-    let mixed = if it.numbers.running_lines > 0 { it.numbers.first_lines } else { 0 };
-    lost(mixed, "frames whose line is that of the definition, not the one that ran");
-    lost(it.lanes.iter().filter(|lane| lane.renamed).count(), "names of tracks");
-    lost(it.lanes.iter().filter(|lane| lane.converted).count(), "units of tracks");
-    lost(labelled_samples(it), "samples with labels");
     let profile = it.profile;
+    lost(it.changed, "strings that are not Unicode, changed");
+    lost(it.numbers.addresses, "frames without function, named by their address");
+    let definitions = if it.numbers.running_lines > 0 { it.numbers.first_lines } else { 0 };
+    lost(definitions, "which lines are those of definitions");
+    let lanes = |lost: fn(&Lane<'_>) -> bool| it.lanes.iter().filter(|lane| lost(lane)).count();
+    lost(lanes(|lane| lane.renamed), "names of tracks");
+    lost(lanes(|lane| lane.converted), "units of tracks");
+    lost(labelled_samples(it), "labels of samples");
     let frames =
         |lost: fn(&Frame) -> bool| profile.frames().rows().iter().filter(|frame| lost(frame)).count();
     lost(frames(|frame| frame.address != 0 && frame.function.is_some()), "addresses of frames");
-    lost(profile.mappings().len(), "binaries");
     lost(
         frames(|frame| frame.flags != FrameFlags::NONE),
-        "frames marked as inlined, compiled or the kernel's",
+        "marks of frames as inlined, compiled or the kernel's",
     );
+    lost(profile.mappings().len(), "binaries");
     let functions = profile.functions().rows().iter();
-    lost(functions.filter(|function| !function.system_name.is_empty()).count(), "linker names");
-    lost(hidden_first_lines(profile), "functions' first lines");
+    lost(functions.filter(|function| !function.system_name.is_empty()).count(), "linker names of functions");
+    lost(hidden_first_lines(profile), "first lines of functions");
     losses.extend(sample_types(it));
     losses.extend(remarks(profile));
     Written { losses }

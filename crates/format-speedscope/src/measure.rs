@@ -9,10 +9,11 @@ use std::collections::{HashMap, HashSet};
 use profkit_profile::{AtOffset, Dimension, ProfileBuilder, ReadError, SampleType};
 
 use crate::decimal::Decimal;
+use crate::event_scanner::each_event;
 use crate::exporter::Exporter;
 use crate::profile_name::ProfileName;
 use crate::read;
-use crate::schema::{Body, Event, File, Number, Profile};
+use crate::schema::{Body, File, Number, Profile};
 use crate::source::Source;
 use crate::unit::Unit;
 
@@ -136,8 +137,8 @@ fn reach(source: &Source<'_>, profile: &Profile<'_>, reach: &mut Reach) -> Resul
         }
         Body::Evented { events } if has_fractions(events.get()) => {
             let mut last = Decimal::ZERO;
-            source.each(events.get(), |event: Event<'_>| {
-                last = read::number(source, event.at.get())?;
+            each_event(source, events.get(), |event| {
+                last = read::number(source, event.at)?;
                 reach.decimals = reach.decimals.max(last.decimals());
                 Ok(())
             })?;

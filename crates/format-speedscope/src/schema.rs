@@ -24,6 +24,7 @@ pub(crate) fn is_schema(schema: &[u8]) -> bool {
 
 /// The whole file.
 #[derive(serde::Deserialize)]
+#[serde(expecting = "a speedscope file")]
 pub(crate) struct File<'a> {
     #[serde(borrow)]
     pub(crate) shared: Shared<'a>,
@@ -38,6 +39,7 @@ pub(crate) struct File<'a> {
 }
 
 #[derive(serde::Deserialize)]
+#[serde(expecting = "an object with frames")]
 pub(crate) struct Shared<'a> {
     #[serde(borrow)]
     pub(crate) frames: &'a RawValue,
@@ -70,6 +72,7 @@ impl<'a> Body<'a> {
 }
 
 #[derive(serde::Deserialize)]
+#[serde(expecting = "a profile")]
 struct Fields<'a> {
     #[serde(rename = "type")]
     kind: Kind,
@@ -115,6 +118,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Profile<'a> {
 
 /// A frame. `name` is required by the schema, but pyinstrument 5.1.3 may leave it null.
 #[derive(serde::Deserialize)]
+#[serde(expecting = "a frame")]
 pub(crate) struct Frame<'a> {
     #[serde(borrow)]
     pub(crate) name: Option<Text<'a>>,
@@ -128,6 +132,7 @@ pub(crate) struct Frame<'a> {
 
 /// One event of an evented profile.
 #[derive(serde::Deserialize)]
+#[serde(expecting = "an event")]
 pub(crate) struct Event<'a> {
     #[serde(rename = "type")]
     pub(crate) kind: EventKind,

@@ -85,7 +85,8 @@ impl<'a> Source<'a> {
         read.map_err(|error| failed.unwrap_or_else(|| self.error(part, &error)))
     }
 
-    fn error(&self, part: &str, error: &serde_json::Error) -> ReadError {
+    /// serde's error about a part, with its place in the text.
+    pub(crate) fn error(&self, part: &str, error: &serde_json::Error) -> ReadError {
         let start = self.offset(part);
         if error.classify() == Category::Eof {
             return ReadError::truncated("the JSON text", start + part.len());

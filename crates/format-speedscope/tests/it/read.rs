@@ -162,6 +162,31 @@ fn events_that_do_not_nest_are_refused_where_they_are() {
 }
 
 #[test]
+fn events_in_unusual_forms_are_read() {
+    let unusual = [
+        r#"{"type":"\u004f","frame":0,"at":0,"note":"}],{"}"#,
+        r#"{ "at" : 1e0 , "extra" : {"type":"C"} , "frame" : 1.0 , "type" : "O" }"#,
+        r#"{"frame":1,"type":"C","at":3}"#,
+        r#"{"at":9,"frame":0,"args":[],"type":"C"}"#,
+    ];
+    let usual = r#"{"type":"O","frame":0,"at":0}"#;
+    let text = evented("none", "O0@0").replace(usual, &unusual.join(" , "));
+    assert_eq!(folded(&read(text.as_bytes()).unwrap()), ["a 7", "a;b 2"]);
+    for wrong in [
+        r#"{"type":"O","frame":0}"#,
+        r#"{"type":"X","frame":0,"at":0}"#,
+        r#"{"type":"O","type":"O","frame":0,"at":0}"#,
+        "[]",
+        "true",
+    ] {
+        let text = evented("none", "O0@0").replace(usual, wrong);
+        let error = read(text.as_bytes()).unwrap_err();
+        let place = text.find(wrong).unwrap();
+        assert!((place..=place + wrong.len()).contains(&error.offset), "{error} for {wrong}");
+    }
+}
+
+#[test]
 fn surrogates_and_stray_bytes_are_kept() {
     let text = sampled("none", "[[0]]", "[1]").replace(r#""a""#, r#""\udcf3x\ud83d\ude00""#);
     let profile = read(text.as_bytes()).unwrap();

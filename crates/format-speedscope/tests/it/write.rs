@@ -151,10 +151,7 @@ fn lines_of_definitions_are_said_to_be_such() {
     assert_eq!(read(text.as_bytes()).unwrap().functions().rows()[0].first_line, 7);
     let (text, written) = build(3, 7);
     assert!(!text.contains("definitions"));
-    assert_eq!(
-        written.losses,
-        ["1 frames whose line is that of the definition, not the one that ran", "1 functions' first lines"]
-    );
+    assert_eq!(written.losses, ["which lines are those of definitions (1)", "first lines of functions (1)"]);
     assert!(!build(0, 0).0.contains("definitions"));
 }
 
@@ -177,7 +174,7 @@ fn estimated() -> Profile {
 fn an_estimate_says_so_and_marks_what_it_made_up() {
     let (text, written) = write_with(&estimated(), &WriteOptions::default());
     assert!(text.contains("(stacks estimated from call edges)"), "{text}");
-    assert_eq!(written.losses, ["1 samples with labels"]);
+    assert_eq!(written.losses, ["labels of samples (1)"]);
     assert!(read(text.as_bytes()).unwrap().meta().estimated);
     let options = WriteOptions { mark_inferred: true, ..WriteOptions::default() };
     let (text, written) = write_with(&estimated(), &options);
@@ -251,5 +248,5 @@ fn bytes_that_json_cannot_hold_are_counted() {
     builder.sample(Sample::of(stack), &[1]).unwrap();
     let (text, written) = write_with(&builder.finish().unwrap(), &WriteOptions::default());
     assert!(text.contains("\"caf\u{fffd}\"") && text.contains(r#""\udce9""#), "{text}");
-    assert_eq!(written.losses, ["1 strings changed: they are not Unicode"]);
+    assert_eq!(written.losses, ["strings that are not Unicode, changed (1)"]);
 }
