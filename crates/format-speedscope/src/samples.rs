@@ -18,61 +18,62 @@ pub(crate) fn read(
     origin: OriginId,
 ) -> Result<i64, ReadError> {
     let source = reader.source;
-    let mut stacks: Vec<Option<StackId>> = Vec::new();
+    let mut texts = SampleTexts::new(source, samples)?;
     let mut last = LastSample { text: "", frames: Vec::new() };
-    each_sample(source, samples, |sample| {
-        stacks.push(last.read(reader, sample)?);
-        Ok(())
-    })?;
     let mut running = Running::new(reader.measure.decimals.into());
     let mut values = vec![0; reader.builder.sample_types().len()];
-    let (mut count, mut total) = (0, 0i64);
+    let mut total = 0i64;
     source.each(weights, |weight: Number<'_>| {
         let at = source.offset(weight.get());
+        let sample = texts.next()?.ok_or_else(|| ReadError::malformed("more weights than samples", at))?;
+        let stack = last.read(reader, sample)?;
         let value = running.next(read::number(source, weight.get())?).ok_or(BuildError::Overflow).at(at)?;
         total = total.checked_add(value).ok_or(BuildError::Overflow).at(at)?;
-        let &stack = stacks.get(count).ok_or_else(|| uneven(&stacks, "more", at))?;
-        count += 1;
         if let Some(column) = values.get_mut(reader.measure.sample_type) {
             *column = value;
         }
         reader.builder.sample(Sample { stack, origin, labels: LabelSetId::EMPTY }, &values).at(at)
     })?;
-    if count < stacks.len() {
-        return Err(uneven(&stacks, &format!("only {count}"), source.offset(weights)));
-    }
-    Ok(total)
-}
-
-/// Hands out the texts of the arrays in an array of arrays. The text is known to be JSON, and the inner arrays hold
-/// nothing but numbers (or whoever reads them fails), so the next bracket ends one: this is all of the parsing that a
-/// hundred megabytes of stacks need.
-fn each_sample<'t>(
-    source: &Source<'_>,
-    samples: &'t str,
-    mut each: impl FnMut(&'t str) -> Result<(), ReadError>,
-) -> Result<(), ReadError> {
-    let not_arrays = |at: &str| ReadError::malformed("samples must be arrays of frames", source.offset(at));
-    let mut rest = samples.strip_prefix('[').ok_or_else(|| not_arrays(samples))?;
-    let mut between = "";
-    loop {
-        let start = rest.find('[').unwrap_or(rest.len());
-        let (space, sample) = rest.split_at(start);
-        if sample.is_empty() {
-            return if space.trim_ascii() == "]" { Ok(()) } else { Err(not_arrays(rest)) };
-        }
-        if space.trim_ascii() != between {
-            return Err(not_arrays(rest));
-        }
-        between = ",";
-        let end = sample.find(']').ok_or_else(|| not_arrays(sample))? + 1;
-        each(&sample[..end])?;
-        rest = &sample[end..];
+    match texts.next()? {
+        Some(sample) => Err(ReadError::malformed("more samples than weights", source.offset(sample))),
+        None => Ok(total),
     }
 }
 
-fn uneven(stacks: &[Option<StackId>], weights: &str, at: usize) -> ReadError {
-    ReadError::malformed(format!("{} samples have {weights} weights", stacks.len()), at)
+/// The arrays in an array of arrays. The text is known to be JSON, and the inner arrays hold nothing but numbers (or
+/// whoever reads them fails), so the next bracket ends one: this is all of the parsing that a hundred megabytes of
+/// stacks need.
+struct SampleTexts<'s, 't> {
+    source: &'s Source<'s>,
+    rest: &'t str,
+    /// What stands before the next array.
+    before: &'static str,
+}
+
+impl<'s, 't> SampleTexts<'s, 't> {
+    fn new(source: &'s Source<'s>, samples: &'t str) -> Result<Self, ReadError> {
+        let rest = samples.strip_prefix('[');
+        let rest =
+            rest.ok_or_else(|| ReadError::malformed("samples must be an array", source.offset(samples)))?;
+        Ok(Self { source, rest, before: "" })
+    }
+
+    fn next(&mut self) -> Result<Option<&'t str>, ReadError> {
+        let (space, sample) = self.rest.split_at(self.rest.find('[').unwrap_or(self.rest.len()));
+        let end = sample.find(']').map_or(sample.len(), |end| end + 1);
+        let last = sample.is_empty();
+        if space.trim_ascii() != if last { "]" } else { self.before } {
+            let problem = "a sample must be an array of frames";
+            return Err(ReadError::malformed(problem, self.source.offset(self.rest)));
+        }
+        if last {
+            return Ok(None);
+        }
+        self.before = ",";
+        let (sample, rest) = sample.split_at(end);
+        self.rest = rest;
+        Ok(Some(sample))
+    }
 }
 
 /// The sample that was read last.
