@@ -19,10 +19,11 @@
 //! ```
 //!
 //! One file has several profiles, usually one a thread, over one list of frames.
-//! * A **sampled** profile is a list of stacks, frame numbers from the root to the leaf, and one of as many weights. Samples
-//!   stand one after another; `[]` is a gap.
+//! * A **sampled** profile is a list of stacks, frame numbers from the root to the leaf, and one of as many weights.
+//!   Samples stand one after another; `[]` is a gap.
 //! * An **evented** profile is a trace: frames are opened and closed at a time, nested, times never going back.
-//! * The **unit** is that of weights and times: `none`, `nanoseconds`, `microseconds`, `milliseconds`, `seconds`, `bytes`.
+//! * The **unit** is that of weights and times: `none`, `bytes`, `nanoseconds`, `microseconds`, `milliseconds` or
+//!   `seconds`.
 //!
 //! # In the model
 //!
@@ -30,24 +31,26 @@
 //! |---|---|
 //! | profile | a [`Track`](profkit_profile::Track) of samples or of intervals, with name, unit, start and end |
 //! | unit of time / `bytes` / any other | sample type `time`/nanoseconds, `memory`/bytes, `weight`/none with decimals |
-//! | profile name of py-spy, austin or profkit | [`Origin`](profkit_profile::Origin): process, thread |
-//! | `name`, `file`, `line`, `col` of a frame | function and frame; `line` is the one that ran, with pyinstrument the definition's |
+//! | name of a profile by py-spy, austin or profkit | [`Origin`](profkit_profile::Origin): process, thread |
+//! | `name`, `file`, `line`, `col` of a frame | function and frame; `line` is the one that ran, or the definition's |
 //! | `name`, `activeProfileIndex`, `exporter` | title, active track, producer |
 //!
-//! Values are exact: decimals are read as decimals, not as doubles. Seconds with more than nine of them are rounded so that a
-//! profile's sum stays right to the nanosecond. A file that was read is written back as it was: the same kinds of
-//! profile in the same order and units, the same events. Samples of other formats become one sampled profile for each
-//! origin and sample type, weights in the order of the samples.
+//! Values are exact: decimals are read as decimals, not as doubles. Seconds with more than nine of them are rounded
+//! so that a profile's sum stays right to the nanosecond. A file that was read is written back as it was: the same
+//! kinds of profile in the same order and units, the same events. Samples of other formats become one sampled profile
+//! for each origin and sample type, weights in the order of the samples. Several measures in one unit (`cpu` and
+//! `wall`) are told by the names of their profiles, so that they are not added up when read back.
 //!
 //! # What real files do
 //!
-//! * py-spy 0.4.3 and pyinstrument 5.1.3 write `null` for `activeProfileIndex`, `col` and `file`, which the schema forbids and the
-//!   app takes. It is read as absence and never written.
-//! * py-spy and pyinstrument put `profiles` before `shared`, speedscope 0.0.1 `type` and `unit` after `events`.
+//! * py-spy 0.4.3 and pyinstrument 5.1.3 write `null` for `activeProfileIndex`, `col` and `file`, which the schema
+//!   forbids and the app takes. It is read as absence and never written.
+//! * They also put `profiles` before `shared`; speedscope 0.0.1 put `type` and `unit` after `events`.
+//! * pyinstrument and the PyPI package `speedscope` give the line of a function's definition, others the one that ran.
 //! * Sums of doubles make times go back by a hair; the app refuses such files, this reader does not.
 //! * Frames that are never left: likewise. They last to the end of the profile.
-//! * Lone surrogates in names (`\udcf3`, Python's sign for a byte that is no UTF-8) are kept as the three bytes that Python's
-//!   `surrogatepass` makes of them, and written back.
+//! * Lone surrogates in names (`\udcf3`, Python's sign for a byte that is no UTF-8) are kept as the three bytes that
+//!   Python's `surrogatepass` makes of them, and written back.
 //! * The app takes negative weights for an error, so a profile with negative values cannot be written.
 //! * The app counts in doubles: nanoseconds since 1970 lose all below 256 ns there (not here).
 //!
@@ -59,8 +62,9 @@
 //! | 0.1.2 | sampled profiles |
 //! | 0.6.0 | `name` and `activeProfileIndex`; `exporter` in place of `version`, on which nothing ever depended |
 //!
-//! Learned from the schema and importer of the npm package speedscope 1.25.0, its sample files, the sources of py-spy
-//! 0.4.3, pyinstrument 5.1.3, austin-python 2.4.0, memray 1.20.0 and the PyPI package speedscope 1.0, and from their output.
+//! Learned from the schema and importer of the npm package speedscope 1.25.0 and its sample files, from the sources and
+//! the output of py-spy 0.4.3, pyinstrument 5.1.3, austin-python 2.4.0, memray 1.20.0 and the PyPI package speedscope
+//! 1.0.
 //!
 //! # Example
 //!

@@ -1,10 +1,11 @@
 //! What a profile's name says: the only place in the format for a process or a thread.
 //!
-//! | who | form |
-//! |---|---|
-//! | py-spy 0.3.4 to 0.4.3 | `Thread 12 "MainThread"`, `Thread 0x7F00DEAD ""`; with `--subprocesses` after `Process 34 ` |
-//! | austin-python 2.4.0 | `CPU time profile for 34:0:12`, that is pid, interpreter and thread; also `Wall time`, `Memory allocation`, `Memory deallocation`; before sub-interpreters `34:12` |
-//! | profkit | py-spy's, with what else an origin has: `Host "a" File "b.pstats" Process 34 "python app.py" Thread 12 "MainThread" (cpu)` |
+//! * **py-spy 0.4.3**: `Thread 12 "MainThread"`, or by address `Thread 0x7F00DEAD ""`; with `--subprocesses`
+//!   `Process 34 Thread 12 "MainThread"`. Its first releases called every profile `py-spy`.
+//! * **austin-python 2.4.0**: `CPU time profile for 34:0:12`, that is process, interpreter and thread, or `34:12` of
+//!   Austin before 3.6; also `Wall time`, `Memory allocation` and `Memory deallocation`.
+//! * **profkit**: py-spy's form with what else an origin has, and a measure where a file has several:
+//!   `Host "a" File "b.pstats" Process 34 "python app.py" Thread 12 "MainThread" (cpu)`.
 //!
 //! py-spy escapes nothing, so a thread's name reaches to the last quote. In profkit's own parts a backslash stands
 //! before quotes and backslashes.
