@@ -1,0 +1,582 @@
+//! A decoder of pickles that never executes anything: the opcodes that yappi's pickles consist of and their kin, and
+//! no others. Whatever would call something is refused by the name of what it would call.
+//!
+//! Opcodes and their arguments are those of CPython's `Lib/pickletools.py`. The stack machine has no recursion, and
+//! every opcode makes at most one value, so neither depth nor size can grow beyond the input.
+
+use std::borrow::Cow;
+
+use foldhash::{HashMap, HashMapExt};
+use nom::bytes::complete::take;
+use nom::error::Error;
+use nom::number::complete::{be_f64, le_i32, le_u8, le_u16, le_u32, le_u64};
+use nom::{IResult, Parser};
+use profkit_profile::{ReadError, ReadErrorKind};
+
+use crate::value::{Class, Heap, Kind, Object, Value};
+
+/// Offsets are kept in 32 bits. The largest ystat that yappi itself loads within a day is far below.
+const LARGEST_INPUT: usize = u32::MAX as usize;
+
+/// The memo is a plain table while its numbers come in order, as every pickler gives them; numbers that jump further
+/// ahead than this go into a map, so that a few bytes cannot make a large table.
+const LARGEST_MEMO_GAP: usize = 256;
+
+/// Picklers empty the stack every thousand items of a container, so a deep stack is no real file's. Without a limit one
+/// byte of input could cost the 24 of a value, twice over while the stack grows.
+const LARGEST_STACK: usize = 1 << 20;
+
+/// A decoded pickle.
+#[derive(Debug)]
+pub struct Pickle<'a> {
+    /// What `pickle.load` would return.
+    pub root: Value,
+    /// The containers that it refers to.
+    pub heap: Heap<'a>,
+    bytes: &'a [u8],
+}
+
+impl<'a> Pickle<'a> {
+    /// Decodes a whole file.
+    ///
+    /// # Errors
+    /// Where it is cut short, holds an opcode that yappi's pickles do not, or would call something.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, ReadError> {
+        if bytes.len() > LARGEST_INPUT {
+            return Err(ReadErrorKind::Unsupported("a pickle of more than 4 GiB is not read".into()).at(0));
+        }
+        let mut machine = Machine::new(bytes);
+        while !machine.step()? {}
+        let root = machine.pop()?;
+        let rest = bytes.len() - machine.at;
+        if rest > 0 {
+            return Err(ReadError::malformed(
+                format!("{rest} bytes follow the end of the pickle"),
+                machine.at,
+            ));
+        }
+        Ok(Self { root, heap: machine.heap, bytes })
+    }
+
+    /// The bytes of a string.
+    #[must_use]
+    pub fn text(&self, value: Value) -> Option<&'a [u8]> {
+        text(self.bytes, value.kind)
+    }
+
+    /// The items of a list or tuple.
+    #[must_use]
+    pub fn sequence(&self, value: Value) -> Option<&[Value]> {
+        let (Kind::List(row) | Kind::Tuple(row)) = value.kind else { return None };
+        self.heap.sequences.get(row as usize).map(Vec::as_slice)
+    }
+
+    /// An object.
+    #[must_use]
+    pub fn object(&self, value: Value) -> Option<Object> {
+        let Kind::Object(row) = value.kind else { return None };
+        self.heap.objects.get(row as usize).copied()
+    }
+
+    /// The attributes with these names, each `None` where the object lacks it.
+    #[must_use]
+    pub fn attributes<const N: usize>(&self, object: Object, names: [&str; N]) -> [Option<Value>; N] {
+        let mut found = [None; N];
+        let items = object.attributes.and_then(|row| self.heap.dicts.get(row as usize));
+        for &(key, value) in items.into_iter().flatten() {
+            let Some(key) = self.text(key) else { continue };
+            if let Some(slot) = names.iter().position(|name| name.as_bytes() == key) {
+                found[slot] = Some(value);
+            }
+        }
+        found
+    }
+}
+
+fn text(bytes: &[u8], kind: Kind) -> Option<&[u8]> {
+    let Kind::Text { start, len } = kind else { return None };
+    bytes.get(start as usize..)?.get(..len as usize)
+}
+
+/// The first thing that a pickle names: module and name, as far as that can be told without decoding it all.
+/// `None` for what does not begin like a pickle.
+#[must_use]
+pub fn first_global(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut machine = Machine::new(bytes);
+    let starts_with_protocol = bytes.first() == Some(&0x80);
+    // Protocols 0 and 1 have no mark of their own: only one that names something at once is told from a text.
+    if !(starts_with_protocol || bytes.first() == Some(&b'c')) {
+        return None;
+    }
+    // Before the first name there can only be the opening of containers.
+    const LONGEST_START: usize = 64;
+    for _ in 0..LONGEST_START {
+        let opcode = *bytes.get(machine.at)?;
+        let before = machine.at;
+        let ended = machine.step().ok()?;
+        match opcode {
+            b'c' => {
+                let line = bytes.get(before + 1..machine.at)?;
+                let mut lines = line.split(|&byte| byte == b'\n');
+                let (module, name) = (lines.next()?, lines.next()?);
+                let plain = |part: &[u8]| {
+                    !part.is_empty()
+                        && part
+                            .iter()
+                            .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+                };
+                // What picklers go on with: arguments, or a memo number. Two lines of a text rarely do.
+                let goes_on = matches!(bytes.get(machine.at), Some(b'(' | b')' | b'q' | b'p'));
+                return (goes_on && plain(module) && plain(name)).then_some((module, name));
+            }
+            0x93 => return machine.last_stack_global,
+            _ if ended => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+struct Machine<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    stack: Vec<Value>,
+    marks: Vec<usize>,
+    memo: Vec<Option<Value>>,
+    scattered_memo: HashMap<usize, Value>,
+    heap: Heap<'a>,
+    last_stack_global: Option<(&'a [u8], &'a [u8])>,
+}
+
+impl<'a> Machine<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: Vec::new(),
+            scattered_memo: HashMap::new(),
+            heap: Heap { sequences: vec![Vec::new()], ..Heap::default() },
+            last_stack_global: None,
+        }
+    }
+
+    /// Carries out one opcode; whether it was the last.
+    fn step(&mut self) -> Result<bool, ReadError> {
+        let start = self.at;
+        if self.stack.len() > LARGEST_STACK || self.marks.len() > LARGEST_STACK {
+            return Err(ReadErrorKind::TooDeep(LARGEST_STACK).at(start));
+        }
+        let opcode = self.argument(le_u8, "a pickle")?;
+        match opcode {
+            b'.' => return Ok(true),
+            // PROTO and FRAME say nothing that we need.
+            0x80 => drop(self.argument(le_u8, "the protocol number")?),
+            0x95 => drop(self.argument(le_u64, "a frame's length")?),
+            b'N' => self.push(Kind::None, start),
+            0x88 => self.push(Kind::Bool(true), start),
+            0x89 => self.push(Kind::Bool(false), start),
+            b'I' | b'L' | b'J' | b'K' | b'M' | 0x8a | 0x8b => self.integer(opcode, start)?,
+            b'G' => {
+                let float = self.argument(be_f64, "a float")?;
+                self.push(Kind::Float(float), start);
+            }
+            b'F' => {
+                let float = self.line("a float")?.parse_float();
+                let float = float.ok_or_else(|| ReadError::malformed("a float is expected", start + 1))?;
+                self.push(Kind::Float(float), start);
+            }
+            b'U' | b'T' | b'X' | b'C' | b'B' | 0x8c | 0x8d | 0x8e | b'S' | b'V' => {
+                self.string(opcode, start)?;
+            }
+            b'(' => self.marks.push(self.stack.len()),
+            b')' | 0x85 | 0x86 | 0x87 | b't' | b']' | b'l' | b'}' | b'd' => self.container(opcode, start)?,
+            b'a' | b'e' | b's' | b'u' => self.fill(opcode, start)?,
+            b'q' | b'r' | b'p' | 0x94 | b'h' | b'j' | b'g' => self.remember(opcode, start)?,
+            b'0' => {
+                // POP of a mark is how old picklers dropped an unfinished tuple.
+                if self.marks.last() == Some(&self.stack.len()) {
+                    self.marks.pop();
+                } else {
+                    self.pop()?;
+                }
+            }
+            b'1' => drop(self.pop_to_mark()?),
+            b'2' => {
+                let top = self.top()?;
+                self.stack.push(top);
+            }
+            b'c' | 0x93 => self.global(opcode, start)?,
+            0x81 | 0x92 => self.new_object(opcode, start)?,
+            b'b' => self.build(start)?,
+            b'R' => {
+                self.pop()?;
+                let called = self.pop()?;
+                return Err(self.refusal(called, start));
+            }
+            b'o' => {
+                let arguments = self.pop_to_mark()?;
+                let called = arguments.first().copied().ok_or_else(|| underflow(start))?;
+                return Err(self.refusal(called, start));
+            }
+            b'i' => {
+                let (module, name) = (self.line("a module's name")?, self.line("a class's name")?);
+                return Err(would_call(module, name, start));
+            }
+            b'P' | b'Q' => return Err(unsupported("the pickle refers to an object outside of it", start)),
+            0x82..=0x84 => {
+                return Err(unsupported("the pickle refers to a class by an extension code", start));
+            }
+            _ => {
+                let problem = format!("yappi's pickles have no opcode {opcode:#04x}");
+                return Err(ReadError::malformed(problem, start));
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads the argument of an opcode.
+    fn argument<O, P>(&mut self, mut parser: P, what: &'static str) -> Result<O, ReadError>
+    where
+        P: Parser<&'a [u8], Output = O, Error = Error<&'a [u8]>>,
+    {
+        let rest: IResult<&[u8], O> = parser.parse(self.bytes.get(self.at..).unwrap_or_default());
+        let (rest, value) = rest.map_err(|_| ReadError::truncated(what, self.bytes.len()))?;
+        self.at = self.bytes.len() - rest.len();
+        Ok(value)
+    }
+
+    /// Reads a length and so many bytes; checked against what is left before anything else happens.
+    fn counted(&mut self, len: u64, what: &'static str) -> Result<&'a [u8], ReadError> {
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        self.argument(take(len), what)
+    }
+
+    /// Reads up to the end of the line.
+    fn line(&mut self, what: &'static str) -> Result<&'a [u8], ReadError> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let end = rest.iter().position(|&byte| byte == b'\n');
+        let end = end.ok_or_else(|| ReadError::truncated(what, self.bytes.len()))?;
+        self.at += end + 1;
+        Ok(&rest[..end])
+    }
+
+    fn integer(&mut self, opcode: u8, start: usize) -> Result<(), ReadError> {
+        let what = "an integer";
+        let kind = match opcode {
+            b'J' => Kind::Int(i64::from(self.argument(le_i32, what)?)),
+            b'K' => Kind::Int(i64::from(self.argument(le_u8, what)?)),
+            b'M' => Kind::Int(i64::from(self.argument(le_u16, what)?)),
+            0x8a => {
+                let len = self.argument(le_u8, what)?;
+                little_endian(self.counted(u64::from(len), what)?)
+            }
+            0x8b => {
+                let len = self.argument(le_i32, what)?;
+                let len = u64::try_from(len)
+                    .map_err(|_| ReadError::malformed("an integer of negative length", start))?;
+                little_endian(self.counted(len, what)?)
+            }
+            _ => {
+                let line = self.line(what)?;
+                match (opcode, line) {
+                    (b'I', b"00") => Kind::Bool(false),
+                    (b'I', b"01") => Kind::Bool(true),
+                    _ => line
+                        .parse_integer()
+                        .ok_or_else(|| ReadError::malformed("an integer is expected", start + 1))?,
+                }
+            }
+        };
+        self.push(kind, start);
+        Ok(())
+    }
+
+    fn string(&mut self, opcode: u8, start: usize) -> Result<(), ReadError> {
+        let what = "a string";
+        let string = match opcode {
+            b'U' | b'C' | 0x8c => {
+                let len = self.argument(le_u8, what)?;
+                self.counted(u64::from(len), what)?
+            }
+            b'T' => {
+                let len = self.argument(le_i32, what)?;
+                let len = u64::try_from(len)
+                    .map_err(|_| ReadError::malformed("a string of negative length", start))?;
+                self.counted(len, what)?
+            }
+            b'X' | b'B' => {
+                let len = self.argument(le_u32, what)?;
+                self.counted(u64::from(len), what)?
+            }
+            0x8d | 0x8e => {
+                let len = self.argument(le_u64, what)?;
+                self.counted(len, what)?
+            }
+            // Protocol 0 writes a literal. It is kept as it stands: objects of protocol 0 are refused anyway.
+            _ => self.line(what)?,
+        };
+        let len = small(string.len(), start)?;
+        let text_start = small(self.at - usize::from(matches!(opcode, b'S' | b'V')) - string.len(), start)?;
+        self.push(Kind::Text { start: text_start, len }, start);
+        Ok(())
+    }
+
+    fn container(&mut self, opcode: u8, start: usize) -> Result<(), ReadError> {
+        let items = match opcode {
+            b')' | b']' | b'}' => Vec::new(),
+            b't' | b'l' | b'd' => self.pop_to_mark()?,
+            _ => {
+                let count = usize::from(opcode - 0x84);
+                let first = self.stack.len().checked_sub(count).filter(|&first| first >= self.floor());
+                self.stack.split_off(first.ok_or_else(|| underflow(start))?)
+            }
+        };
+        let kind = match opcode {
+            // No tuple changes, so all empty ones are the first row.
+            b')' => Kind::Tuple(0),
+            b'}' | b'd' => {
+                self.heap.dicts.push(pairs(&items, start)?);
+                Kind::Dict(row(self.heap.dicts.len(), start)?)
+            }
+            _ => {
+                self.heap.sequences.push(items);
+                let row = row(self.heap.sequences.len(), start)?;
+                if matches!(opcode, b']' | b'l') { Kind::List(row) } else { Kind::Tuple(row) }
+            }
+        };
+        self.push(kind, start);
+        Ok(())
+    }
+
+    /// Adds to the list or dict below the top (APPEND, SETITEM) or below the mark (APPENDS, SETITEMS).
+    fn fill(&mut self, opcode: u8, start: usize) -> Result<(), ReadError> {
+        let items = match opcode {
+            b'a' => vec![self.pop()?],
+            b's' => {
+                let value = self.pop()?;
+                vec![self.pop()?, value]
+            }
+            _ => self.pop_to_mark()?,
+        };
+        let target = self.top()?;
+        let is_list = matches!(opcode, b'a' | b'e');
+        match target.kind {
+            Kind::List(row) if is_list => {
+                if let Some(list) = self.heap.sequences.get_mut(row as usize) {
+                    list.extend(items);
+                }
+            }
+            Kind::Dict(row) if !is_list => {
+                let items = pairs(&items, start)?;
+                if let Some(dict) = self.heap.dicts.get_mut(row as usize) {
+                    dict.extend(items);
+                }
+            }
+            // The numbered items of yappi's dicts: see `Heap::objects`.
+            Kind::Object(_) if !is_list => even(&items, start)?,
+            _ => return Err(ReadError::malformed("items are added to what holds none", start)),
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, opcode: u8, start: usize) -> Result<(), ReadError> {
+        let what = "a memo number";
+        let number = match opcode {
+            b'q' | b'h' => usize::from(self.argument(le_u8, what)?),
+            b'r' | b'j' => self.argument(le_u32, what)? as usize,
+            0x94 => self.memo.len() + self.scattered_memo.len(),
+            _ => {
+                let number = match self.line(what)?.parse_integer() {
+                    Some(Kind::Int(number)) => usize::try_from(number).ok(),
+                    _ => None,
+                };
+                number.ok_or_else(|| ReadError::malformed("a memo number is expected", start + 1))?
+            }
+        };
+        if matches!(opcode, b'h' | b'j' | b'g') {
+            let found = match self.memo.get(number) {
+                Some(&value) => value,
+                None => self.scattered_memo.get(&number).copied(),
+            };
+            let id = i128::try_from(number).unwrap_or(i128::MAX);
+            let found = found.ok_or_else(|| ReadErrorKind::Undefined { table: "memo", id }.at(start))?;
+            self.stack.push(found);
+            return Ok(());
+        }
+        let top = self.top()?;
+        if number > self.memo.len() + LARGEST_MEMO_GAP {
+            self.scattered_memo.insert(number, top);
+            return Ok(());
+        }
+        if number >= self.memo.len() {
+            self.memo.resize(number + 1, None);
+        }
+        self.memo[number] = Some(top);
+        Ok(())
+    }
+
+    fn global(&mut self, opcode: u8, start: usize) -> Result<(), ReadError> {
+        let (module, name) = if opcode == b'c' {
+            (self.line("a module's name")?, self.line("a class's name")?)
+        } else {
+            let (name, module) = (self.pop()?, self.pop()?);
+            let both = text(self.bytes, module.kind).zip(text(self.bytes, name.kind));
+            both.ok_or_else(|| {
+                ReadError::malformed("a class is named by something else than strings", start)
+            })?
+        };
+        self.last_stack_global = Some((module, name));
+        let kind = match Class::named(module, name) {
+            Some(class) => Kind::Class(class),
+            None => {
+                self.heap.globals.push((module, name));
+                Kind::Global(row(self.heap.globals.len(), start)?)
+            }
+        };
+        self.push(kind, start);
+        Ok(())
+    }
+
+    fn new_object(&mut self, opcode: u8, start: usize) -> Result<(), ReadError> {
+        if opcode == 0x92 {
+            self.pop()?;
+        }
+        let arguments = self.pop()?;
+        let class = self.pop()?;
+        let Kind::Class(class) = class.kind else { return Err(self.refusal(class, start)) };
+        let none = match arguments.kind {
+            Kind::Tuple(row) => self.heap.sequences.get(row as usize).is_some_and(Vec::is_empty),
+            _ => false,
+        };
+        if !none {
+            return Err(ReadError::malformed("one of yappi's classes is made with arguments", start));
+        }
+        self.heap.objects.push(Object { class, attributes: None });
+        let row = row(self.heap.objects.len(), start)?;
+        self.push(Kind::Object(row), start);
+        Ok(())
+    }
+
+    fn build(&mut self, start: usize) -> Result<(), ReadError> {
+        let state = self.pop()?;
+        let target = self.top()?;
+        let (Kind::Object(row), Kind::Dict(dict)) = (target.kind, state.kind) else {
+            return Err(ReadError::malformed("attributes are given to what has none", start));
+        };
+        let object = self.heap.objects.get_mut(row as usize);
+        match object {
+            Some(object) if object.attributes.is_none() => object.attributes = Some(dict),
+            _ => return Err(ReadError::malformed("an object is given its attributes twice", start)),
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, kind: Kind, start: usize) {
+        // `decode` has checked that offsets fit.
+        let at = u32::try_from(start).unwrap_or(u32::MAX);
+        self.stack.push(Value { kind, at });
+    }
+
+    /// How many values lie below the last mark.
+    fn floor(&self) -> usize {
+        self.marks.last().copied().unwrap_or(0)
+    }
+
+    fn pop(&mut self) -> Result<Value, ReadError> {
+        if self.stack.len() <= self.floor() {
+            return Err(underflow(self.at.saturating_sub(1)));
+        }
+        self.stack.pop().ok_or_else(|| underflow(self.at))
+    }
+
+    fn top(&self) -> Result<Value, ReadError> {
+        let top = self.stack.last().filter(|_| self.stack.len() > self.floor());
+        top.copied().ok_or_else(|| underflow(self.at.saturating_sub(1)))
+    }
+
+    fn pop_to_mark(&mut self) -> Result<Vec<Value>, ReadError> {
+        let mark = self.marks.pop().ok_or_else(|| underflow(self.at.saturating_sub(1)))?;
+        Ok(self.stack.split_off(mark.min(self.stack.len())))
+    }
+
+    /// The error for a call of `called`.
+    fn refusal(&self, called: Value, at: usize) -> ReadError {
+        match called.kind {
+            Kind::Global(row) => {
+                let (module, name) = self.heap.globals.get(row as usize).copied().unwrap_or_default();
+                would_call(module, name, at)
+            }
+            Kind::Class(class) => would_call(b"yappi", class.name().as_bytes(), at),
+            _ => unsupported("the pickle would call something when it is opened; profkit calls nothing", at),
+        }
+    }
+}
+
+/// Text arguments of protocols 0 and 1, and of Python 2's integers beyond 32 bits in protocol 2.
+trait TextArgument {
+    fn parse_integer(&self) -> Option<Kind>;
+    fn parse_float(&self) -> Option<f64>;
+}
+
+impl TextArgument for [u8] {
+    fn parse_integer(&self) -> Option<Kind> {
+        let digits = self.strip_suffix(b"L").unwrap_or(self);
+        let text = std::str::from_utf8(digits).ok()?;
+        let plain = text.strip_prefix('-').unwrap_or(text);
+        if plain.is_empty() || !plain.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some(text.parse().map_or(Kind::LargeInt, Kind::Int))
+    }
+
+    fn parse_float(&self) -> Option<f64> {
+        std::str::from_utf8(self).ok()?.parse().ok()
+    }
+}
+
+/// A two's complement integer of any length.
+fn little_endian(bytes: &[u8]) -> Kind {
+    let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+    let fill = if negative { 0xff } else { 0 };
+    let (low, high) = bytes.split_at(bytes.len().min(8));
+    let mut word = [fill; 8];
+    word[..low.len()].copy_from_slice(low);
+    let value = i64::from_le_bytes(word);
+    let fits = high.iter().all(|&byte| byte == fill) && (value < 0) == negative;
+    if fits { Kind::Int(value) } else { Kind::LargeInt }
+}
+
+fn pairs(items: &[Value], at: usize) -> Result<Vec<(Value, Value)>, ReadError> {
+    even(items, at)?;
+    Ok(items.as_chunks::<2>().0.iter().map(|&[key, value]| (key, value)).collect())
+}
+
+fn even(items: &[Value], at: usize) -> Result<(), ReadError> {
+    let fine = items.len().is_multiple_of(2);
+    if fine { Ok(()) } else { Err(ReadError::malformed("a dict is given a key without a value", at)) }
+}
+
+/// The number of the last row of a table.
+fn row(len: usize, at: usize) -> Result<u32, ReadError> {
+    small(len.saturating_sub(1), at)
+}
+
+fn small(number: usize, at: usize) -> Result<u32, ReadError> {
+    u32::try_from(number).map_err(|_| unsupported("a pickle of more than 4 GiB is not read", at))
+}
+
+fn underflow(at: usize) -> ReadError {
+    ReadError::malformed("an opcode finds nothing on the stack to work on", at)
+}
+
+fn unsupported(problem: &'static str, at: usize) -> ReadError {
+    ReadErrorKind::Unsupported(Cow::Borrowed(problem)).at(at)
+}
+
+fn would_call(module: &[u8], name: &[u8], at: usize) -> ReadError {
+    let (module, name) = (String::from_utf8_lossy(module), String::from_utf8_lossy(name));
+    let problem = format!("the pickle would call `{module}.{name}` when it is opened; profkit calls nothing");
+    ReadErrorKind::Unsupported(problem.into()).at(at)
+}
