@@ -23,7 +23,7 @@ const LARGEST_INPUT: usize = u32::MAX as usize;
 const LARGEST_MEMO_GAP: usize = 256;
 
 /// Picklers empty the stack every thousand items of a container, so a deep stack is no real file's. Without a limit one
-/// byte of input could cost the 24 of a value, twice over while the stack grows.
+/// byte of input could cost the 16 of a value, twice over while the stack grows.
 const LARGEST_STACK: usize = 1 << 20;
 
 /// A decoded pickle.
@@ -61,20 +61,20 @@ impl<'a> Pickle<'a> {
     /// The bytes of a string.
     #[must_use]
     pub fn text(&self, value: Value) -> Option<&'a [u8]> {
-        text(self.bytes, value.kind)
+        text(self.bytes, value.kind())
     }
 
     /// The items of a list or tuple.
     #[must_use]
     pub fn sequence(&self, value: Value) -> Option<&[Value]> {
-        let (Kind::List(row) | Kind::Tuple(row)) = value.kind else { return None };
+        let (Kind::List(row) | Kind::Tuple(row)) = value.kind() else { return None };
         self.heap.sequences.get(row as usize).map(Vec::as_slice)
     }
 
     /// An object.
     #[must_use]
     pub fn object(&self, value: Value) -> Option<Object> {
-        let Kind::Object(row) = value.kind else { return None };
+        let Kind::Object(row) = value.kind() else { return None };
         self.heap.objects.get(row as usize).copied()
     }
 
@@ -170,6 +170,19 @@ impl<'a> Machine<'a> {
         }
         let opcode = self.argument(le_u8, "a pickle")?;
         match opcode {
+            // Two of three opcodes are one of these.
+            b'h' => {
+                let number = self.argument(le_u8, "a memo number")?;
+                self.recall(usize::from(number), start)?;
+            }
+            b'q' => {
+                let number = self.argument(le_u8, "a memo number")?;
+                self.memorise(usize::from(number))?;
+            }
+            b'K' => {
+                let number = self.argument(le_u8, "an integer")?;
+                self.push(Kind::Int(i64::from(number)), start);
+            }
             b'.' => return Ok(true),
             // PROTO and FRAME say nothing that we need.
             0x80 => drop(self.argument(le_u8, "the protocol number")?),
@@ -177,7 +190,7 @@ impl<'a> Machine<'a> {
             b'N' => self.push(Kind::None, start),
             0x88 => self.push(Kind::Bool(true), start),
             0x89 => self.push(Kind::Bool(false), start),
-            b'I' | b'L' | b'J' | b'K' | b'M' | 0x8a | 0x8b => self.integer(opcode, start)?,
+            b'I' | b'L' | b'J' | b'M' | 0x8a | 0x8b => self.integer(opcode, start)?,
             b'G' => {
                 let float = self.argument(be_f64, "a float")?;
                 self.push(Kind::Float(float), start);
@@ -193,7 +206,7 @@ impl<'a> Machine<'a> {
             b'(' => self.marks.push(self.stack.len()),
             b')' | 0x85 | 0x86 | 0x87 | b't' | b']' | b'l' | b'}' | b'd' => self.container(opcode, start)?,
             b'a' | b'e' | b's' | b'u' => self.fill(opcode, start)?,
-            b'q' | b'r' | b'p' | 0x94 | b'h' | b'j' | b'g' => self.remember(opcode, start)?,
+            b'r' | b'p' | 0x94 | b'j' | b'g' => self.remember(opcode, start)?,
             b'0' => {
                 // POP of a mark is how old picklers dropped an unfinished tuple.
                 if self.marks.last() == Some(&self.stack.len()) {
@@ -266,7 +279,6 @@ impl<'a> Machine<'a> {
         let what = "an integer";
         let kind = match opcode {
             b'J' => Kind::Int(i64::from(self.argument(le_i32, what)?)),
-            b'K' => Kind::Int(i64::from(self.argument(le_u8, what)?)),
             b'M' => Kind::Int(i64::from(self.argument(le_u16, what)?)),
             0x8a => {
                 let len = self.argument(le_u8, what)?;
@@ -337,7 +349,7 @@ impl<'a> Machine<'a> {
             // No tuple changes, so all empty ones are the first row.
             b')' => Kind::Tuple(0),
             b'}' | b'd' => {
-                self.heap.dicts.push(pairs(&items, start)?);
+                self.heap.dicts.push(pairs(&items, start)?.collect());
                 Kind::Dict(row(self.heap.dicts.len(), start)?)
             }
             _ => {
@@ -352,39 +364,37 @@ impl<'a> Machine<'a> {
 
     /// Adds to the list or dict below the top (APPEND, SETITEM) or below the mark (APPENDS, SETITEMS).
     fn fill(&mut self, opcode: u8, start: usize) -> Result<(), ReadError> {
-        let items = match opcode {
-            b'a' => vec![self.pop()?],
-            b's' => {
-                let value = self.pop()?;
-                vec![self.pop()?, value]
-            }
-            _ => self.pop_to_mark()?,
+        let first = match opcode {
+            b'a' => self.stack.len().checked_sub(1),
+            b's' => self.stack.len().checked_sub(2),
+            _ => self.marks.pop(),
         };
-        let target = self.top()?;
+        let first = first.filter(|&first| first > self.floor() && first <= self.stack.len());
+        let first = first.ok_or_else(|| underflow(start))?;
+        let items = &self.stack[first..];
         let is_list = matches!(opcode, b'a' | b'e');
-        match target.kind {
+        match self.stack[first - 1].kind() {
             Kind::List(row) if is_list => {
                 if let Some(list) = self.heap.sequences.get_mut(row as usize) {
-                    list.extend(items);
+                    list.extend_from_slice(items);
                 }
             }
             Kind::Dict(row) if !is_list => {
-                let items = pairs(&items, start)?;
                 if let Some(dict) = self.heap.dicts.get_mut(row as usize) {
-                    dict.extend(items);
+                    dict.extend(pairs(items, start)?);
                 }
             }
             // The numbered items of yappi's dicts: see `Heap::objects`.
-            Kind::Object(_) if !is_list => even(&items, start)?,
+            Kind::Object(_) if !is_list => drop(pairs(items, start)?),
             _ => return Err(ReadError::malformed("items are added to what holds none", start)),
         }
+        self.stack.truncate(first);
         Ok(())
     }
 
     fn remember(&mut self, opcode: u8, start: usize) -> Result<(), ReadError> {
         let what = "a memo number";
         let number = match opcode {
-            b'q' | b'h' => usize::from(self.argument(le_u8, what)?),
             b'r' | b'j' => self.argument(le_u32, what)? as usize,
             0x94 => self.memo.len() + self.scattered_memo.len(),
             _ => {
@@ -395,25 +405,39 @@ impl<'a> Machine<'a> {
                 number.ok_or_else(|| ReadError::malformed("a memo number is expected", start + 1))?
             }
         };
-        if matches!(opcode, b'h' | b'j' | b'g') {
-            let found = match self.memo.get(number) {
-                Some(&value) => value,
-                None => self.scattered_memo.get(&number).copied(),
-            };
+        match opcode {
+            b'j' | b'g' => self.recall(number, start),
+            _ => self.memorise(number),
+        }
+    }
+
+    #[inline]
+    fn recall(&mut self, number: usize, start: usize) -> Result<(), ReadError> {
+        let found = match self.memo.get(number) {
+            Some(&value) => value,
+            None => self.scattered_memo.get(&number).copied(),
+        };
+        let Some(found) = found else {
             let id = i128::try_from(number).unwrap_or(i128::MAX);
-            let found = found.ok_or_else(|| ReadErrorKind::Undefined { table: "memo", id }.at(start))?;
-            self.stack.push(found);
-            return Ok(());
-        }
+            return Err(ReadErrorKind::Undefined { table: "memo", id }.at(start));
+        };
+        self.stack.push(found);
+        Ok(())
+    }
+
+    #[inline]
+    fn memorise(&mut self, number: usize) -> Result<(), ReadError> {
         let top = self.top()?;
-        if number > self.memo.len() + LARGEST_MEMO_GAP {
+        if number == self.memo.len() {
+            self.memo.push(Some(top));
+        } else if number > self.memo.len() + LARGEST_MEMO_GAP {
             self.scattered_memo.insert(number, top);
-            return Ok(());
+        } else {
+            if number > self.memo.len() {
+                self.memo.resize(number + 1, None);
+            }
+            self.memo[number] = Some(top);
         }
-        if number >= self.memo.len() {
-            self.memo.resize(number + 1, None);
-        }
-        self.memo[number] = Some(top);
         Ok(())
     }
 
@@ -422,7 +446,7 @@ impl<'a> Machine<'a> {
             (self.line("a module's name")?, self.line("a class's name")?)
         } else {
             let (name, module) = (self.pop()?, self.pop()?);
-            let both = text(self.bytes, module.kind).zip(text(self.bytes, name.kind));
+            let both = text(self.bytes, module.kind()).zip(text(self.bytes, name.kind()));
             both.ok_or_else(|| {
                 ReadError::malformed("a class is named by something else than strings", start)
             })?
@@ -445,8 +469,8 @@ impl<'a> Machine<'a> {
         }
         let arguments = self.pop()?;
         let class = self.pop()?;
-        let Kind::Class(class) = class.kind else { return Err(self.refusal(class, start)) };
-        let none = match arguments.kind {
+        let Kind::Class(class) = class.kind() else { return Err(self.refusal(class, start)) };
+        let none = match arguments.kind() {
             Kind::Tuple(row) => self.heap.sequences.get(row as usize).is_some_and(Vec::is_empty),
             _ => false,
         };
@@ -462,7 +486,7 @@ impl<'a> Machine<'a> {
     fn build(&mut self, start: usize) -> Result<(), ReadError> {
         let state = self.pop()?;
         let target = self.top()?;
-        let (Kind::Object(row), Kind::Dict(dict)) = (target.kind, state.kind) else {
+        let (Kind::Object(row), Kind::Dict(dict)) = (target.kind(), state.kind()) else {
             return Err(ReadError::malformed("attributes are given to what has none", start));
         };
         let object = self.heap.objects.get_mut(row as usize);
@@ -476,7 +500,7 @@ impl<'a> Machine<'a> {
     fn push(&mut self, kind: Kind, start: usize) {
         // `decode` has checked that offsets fit.
         let at = u32::try_from(start).unwrap_or(u32::MAX);
-        self.stack.push(Value { kind, at });
+        self.stack.push(Value::new(kind, at));
     }
 
     /// How many values lie below the last mark.
@@ -503,7 +527,7 @@ impl<'a> Machine<'a> {
 
     /// The error for a call of `called`.
     fn refusal(&self, called: Value, at: usize) -> ReadError {
-        match called.kind {
+        match called.kind() {
             Kind::Global(row) => {
                 let (module, name) = self.heap.globals.get(row as usize).copied().unwrap_or_default();
                 would_call(module, name, at)
@@ -548,14 +572,12 @@ fn little_endian(bytes: &[u8]) -> Kind {
     if fits { Kind::Int(value) } else { Kind::LargeInt }
 }
 
-fn pairs(items: &[Value], at: usize) -> Result<Vec<(Value, Value)>, ReadError> {
-    even(items, at)?;
-    Ok(items.as_chunks::<2>().0.iter().map(|&[key, value]| (key, value)).collect())
-}
-
-fn even(items: &[Value], at: usize) -> Result<(), ReadError> {
-    let fine = items.len().is_multiple_of(2);
-    if fine { Ok(()) } else { Err(ReadError::malformed("a dict is given a key without a value", at)) }
+fn pairs(items: &[Value], at: usize) -> Result<impl Iterator<Item = (Value, Value)>, ReadError> {
+    let (pairs, rest) = items.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(ReadError::malformed("a dict is given a key without a value", at));
+    }
+    Ok(pairs.iter().map(|&[key, value]| (key, value)))
 }
 
 /// The number of the last row of a table.

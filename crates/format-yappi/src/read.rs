@@ -21,7 +21,7 @@ pub(crate) fn read(bytes: &[u8], into: &mut ProfileBuilder) -> Result<(), ReadEr
     let reader = Reader { pickle: &pickle, size: bytes.len() };
     // `YFuncStats.save` dumps a pair; whoever dumps the statistics himself leaves the clock to their attribute.
     let (root, clock) = match pickle.sequence(pickle.root) {
-        Some(&[root, clock]) if matches!(pickle.root.kind, Kind::Tuple(_)) => (root, Some(clock)),
+        Some(&[root, clock]) if matches!(pickle.root.kind(), Kind::Tuple(_)) => (root, Some(clock)),
         _ => (pickle.root, None),
     };
     if let Some(object) = pickle.object(root) {
@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
     }
 
     fn clock(&self, clock: Option<Value>) -> Result<Option<&'a str>, ReadError> {
-        let Some(clock) = clock.filter(|clock| clock.kind != Kind::None) else { return Ok(None) };
+        let Some(clock) = clock.filter(|clock| clock.kind() != Kind::None) else { return Ok(None) };
         match self.pickle.text(clock) {
             Some(b"wall") => Ok(Some("wall")),
             Some(b"cpu") => Ok(Some("cpu")),
@@ -192,7 +192,7 @@ impl<'a> Reader<'a> {
 
     fn context(&self, value: Value) -> Result<Context<'a>, ReadError> {
         let [id, name, tag] = self.object(value, Class::FuncStat, ["ctx_id", "ctx_name", "tag"])?;
-        let tag = tag.filter(|tag| tag.kind != Kind::None);
+        let tag = tag.filter(|tag| tag.kind() != Kind::None);
         Ok(Context {
             id: self.integer(id, "ctx_id", value)?,
             name: self.optional_text(name, "ctx_name")?,
@@ -204,7 +204,7 @@ impl<'a> Reader<'a> {
         let names = ["name", "module", "lineno", "ncall", "nactualcall", "builtin", "ttot", "tsub", "tavg"];
         let [name, module, line, calls, primitive_calls, builtin, total, own, average] =
             self.object(value, class, names)?;
-        let seconds = |value: Option<Value>| match value.map(|value| value.kind) {
+        let seconds = |value: Option<Value>| match value.map(Value::kind) {
             Some(Kind::Float(seconds)) => seconds,
             _ => 0.0,
         };
@@ -248,14 +248,14 @@ impl<'a> Reader<'a> {
     fn optional_text(&self, value: Option<Value>, name: &'static str) -> Result<Option<&'a [u8]>, ReadError> {
         match value {
             None => Ok(None),
-            Some(value) if value.kind == Kind::None => Ok(None),
+            Some(value) if value.kind() == Kind::None => Ok(None),
             Some(value) => self.pickle.text(value).map(Some).ok_or_else(|| expected("a string", name, value)),
         }
     }
 
     fn integer(&self, value: Option<Value>, name: &'static str, owner: Value) -> Result<i64, ReadError> {
         let value = self.present(value, name, owner)?;
-        match value.kind {
+        match value.kind() {
             Kind::Int(number) => Ok(number),
             Kind::Bool(flag) => Ok(i64::from(flag)),
             Kind::LargeInt => Err(does_not_fit(name, value)),
@@ -265,7 +265,7 @@ impl<'a> Reader<'a> {
 
     fn time(&self, value: Option<Value>, name: &'static str, owner: Value) -> Result<i64, ReadError> {
         let value = self.present(value, name, owner)?;
-        match value.kind {
+        match value.kind() {
             Kind::Float(seconds) if !seconds.is_finite() => {
                 Err(ReadError::malformed(format!("`{name}` is {seconds}"), place(value)))
             }
@@ -329,7 +329,7 @@ impl Context<'_> {
 }
 
 fn place(value: Value) -> usize {
-    value.at as usize
+    value.at()
 }
 
 fn expected(what: &str, name: &str, value: Value) -> ReadError {
