@@ -1,0 +1,182 @@
+//! Event types: words of the `events:` line on one side, sample types on the other.
+//!
+//! The format has no units. Go's pprof and xdebug put them into the word, `cpu(ms)` and `Time_(10ns)`; valgrind and
+//! pyprof2calltree into the long name of an `event:` line; yappi's `Ticks` are microseconds (its `_save_as_CALLGRIND`
+//! writes `int(seconds * 1e6)`). profkit writes `wall(nanoseconds)`.
+
+use nom::bytes::complete::tag;
+use nom::character::complete::digit1;
+use nom::combinator::opt;
+use nom::{IResult, Parser};
+use profkit_profile::{Dimension, Unit};
+
+/// What an event word stands for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Event {
+    pub(crate) name: Vec<u8>,
+    pub(crate) unit: Vec<u8>,
+    /// How many of the unit one of the file's numbers is.
+    pub(crate) factor: i64,
+    /// See [`profkit_profile::SampleType::decimals`].
+    pub(crate) decimals: u8,
+}
+
+/// The unit of events of which nothing is said.
+const COUNT: &[u8] = b"count";
+
+/// Who wrote the file, as far as event words depend on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Writer {
+    Yappi,
+    Profkit,
+    Other,
+}
+
+impl Event {
+    /// Reads a word of the `events:` line; `long_name` is what an `event:` line says of it.
+    pub(crate) fn parse(word: &[u8], long_name: Option<&[u8]>, writer: Writer) -> Self {
+        let plain = |name: &[u8], unit: &[u8]| Self {
+            name: name.to_vec(),
+            unit: unit.to_vec(),
+            factor: 1,
+            decimals: 0,
+        };
+        if let Some((name, unit)) = split_unit(word) {
+            // xdebug joins the two, `Time_(10ns)`, since a word cannot hold a space.
+            let name = match name.strip_suffix(b"_") {
+                Some(stripped) if writer != Writer::Profkit && !stripped.is_empty() => stripped,
+                _ => name,
+            };
+            let (unit, factor, decimals) = scaled(unit);
+            return Self { factor, decimals, ..plain(name, unit) };
+        }
+        if writer == Writer::Yappi && word == b"Ticks" {
+            return plain(word, b"microseconds");
+        }
+        let unit = long_name.and_then(unit_of_long_name);
+        plain(word, unit.or_else(|| known_unit(word)).unwrap_or(COUNT))
+    }
+
+    /// The word that reads back as this event, but for what no word can hold.
+    pub(crate) fn word(&self) -> Vec<u8> {
+        let mut word = sanitized(&self.name, b"_");
+        let says_unit = self.unit != COUNT || self.decimals > 0;
+        let read_back = Self::parse(&word, None, Writer::Profkit);
+        if !says_unit && read_back.name == word && read_back.unit == COUNT {
+            return word;
+        }
+        word.push(b'(');
+        if self.decimals > 0 {
+            word.extend_from_slice(format!("1e-{}", self.decimals).as_bytes());
+        }
+        let mut unit = sanitized(&self.unit, b"");
+        // Digits in front would be a factor.
+        if unit.first().is_some_and(u8::is_ascii_digit) {
+            unit.insert(0, b'_');
+        }
+        word.extend_from_slice(&unit);
+        word.push(b')');
+        word
+    }
+}
+
+/// `cpu(ms)` as `cpu` and `ms`.
+fn split_unit(word: &[u8]) -> Option<(&[u8], &[u8])> {
+    let inner = word.strip_suffix(b")")?;
+    let open = inner.iter().rposition(|&byte| byte == b'(').filter(|&open| open > 0)?;
+    Some((&inner[..open], &inner[open + 1..]))
+}
+
+/// The factor in front of a unit: `10ns`, or `1e-3` for decimals.
+fn scaled(unit: &[u8]) -> (&[u8], i64, u8) {
+    type Factor<'a> = (&'a [u8], Option<&'a [u8]>);
+    fn factor(input: &[u8]) -> IResult<&[u8], Factor<'_>> {
+        (digit1, opt((tag("e-"), digit1).map(|(_, power)| power))).parse(input)
+    }
+    let parse = |digits: &[u8]| std::str::from_utf8(digits).ok()?.parse::<i64>().ok();
+    match factor(unit) {
+        Ok((rest, (b"1", Some(power)))) => match parse(power).map(u8::try_from) {
+            Some(Ok(decimals)) => (rest, 1, decimals),
+            _ => (unit, 1, 0),
+        },
+        Ok((rest, (digits, None))) => match parse(digits).filter(|&factor| factor > 0) {
+            Some(factor) if !rest.is_empty() => (rest, factor, 0),
+            _ => (unit, 1, 0),
+        },
+        _ => (unit, 1, 0),
+    }
+}
+
+/// `Nanoseconds`, or the last word in brackets: `sysTime (elapsed ms)` by valgrind.
+fn unit_of_long_name(long_name: &[u8]) -> Option<&[u8]> {
+    let in_brackets = split_unit(long_name).map(|(_, inner)| inner);
+    let last = in_brackets.and_then(|inner| inner.rsplit(|&byte| byte == b' ').next());
+    known_unit(long_name).or_else(|| last.and_then(known_unit))
+}
+
+/// A word that is a unit of time or memory; single letters are not taken for one.
+fn known_unit(word: &[u8]) -> Option<&[u8]> {
+    let known = word.len() > 1 && Unit::parse(word).dimension != Dimension::Count;
+    known.then_some(word)
+}
+
+/// A part of an event word: what ends a word or confuses its brackets becomes `_`.
+fn sanitized(text: &[u8], if_empty: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(text);
+    let is_separator = |character: char| {
+        character.is_whitespace()
+            || character.is_control()
+            || matches!(character, '(' | ')' | char::REPLACEMENT_CHARACTER | '\u{feff}')
+    };
+    let word: String =
+        text.chars().map(|character| if is_separator(character) { '_' } else { character }).collect();
+    if word.is_empty() { if_empty.to_vec() } else { word.into_bytes() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(name: &str, unit: &str, factor: i64, decimals: u8) -> Event {
+        Event { name: name.into(), unit: unit.into(), factor, decimals }
+    }
+
+    #[test]
+    fn units_are_found_wherever_writers_put_them() {
+        let parse = |word: &str, long: Option<&'static str>| {
+            Event::parse(word.as_bytes(), long.map(str::as_bytes), Writer::Other)
+        };
+        assert_eq!(parse("Ir", None), event("Ir", "count", 1, 0));
+        assert_eq!(parse("cpu(ms)", None), event("cpu", "ms", 1, 0));
+        assert_eq!(parse("Time_(10ns)", None), event("Time", "ns", 10, 0));
+        assert_eq!(parse("Memory_(bytes)", None), event("Memory", "bytes", 1, 0));
+        assert_eq!(parse("ns", Some("Nanoseconds")), event("ns", "Nanoseconds", 1, 0));
+        assert_eq!(parse("sysTime", Some("sysTime (elapsed ms)")), event("sysTime", "ms", 1, 0));
+        assert_eq!(parse("Ir", Some("Instruction Fetches")), event("Ir", "count", 1, 0));
+        assert_eq!(Event::parse(b"Ticks", None, Writer::Yappi), event("Ticks", "microseconds", 1, 0));
+        assert_eq!(parse("Ticks", None), event("Ticks", "count", 1, 0));
+    }
+
+    #[test]
+    fn a_word_reads_back() {
+        for (name, unit, decimals) in [
+            ("wall", "nanoseconds", 0),
+            ("Ir", "count", 0),
+            ("ns", "count", 0),
+            ("cpu_", "ns", 0),
+            ("a", "", 0),
+            ("weight", "none", 3),
+            ("weight", "count", 2),
+        ] {
+            let event = event(name, unit, 1, decimals);
+            let word = event.word();
+            assert_eq!(Event::parse(&word, None, Writer::Profkit), event, "{}", word.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_a_word_cannot_hold_is_replaced() {
+        assert_eq!(event("a b(c)", "x y", 1, 0).word(), b"a_b_c_(x_y)");
+        assert_eq!(event("", "10ns", 1, 0).word(), b"_(_10ns)");
+    }
+}

@@ -1,0 +1,549 @@
+//! From text to costs, line by line.
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+use profkit_profile::{BuildError, OriginId, ProfileBuilder, ReadError, ReadErrorKind};
+
+use crate::costs::{CallKey, Costs, FunctionName, LineKey, Overflow, Place, Row};
+use crate::dialect::Dialect;
+use crate::finish;
+use crate::header::{Header, Position, key_and_value};
+use crate::names::{Name, Numbers, Text, Texts, UNKNOWN};
+use crate::number::{cost, number, position, skip_blanks};
+
+pub(crate) fn read(bytes: &[u8], into: &mut ProfileBuilder) -> Result<(), ReadError> {
+    let mut reader = Reader::new(bytes, into);
+    let mut at = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    while at < bytes.len() {
+        let line = line_at(bytes, at);
+        let next = at + line.len() + 1;
+        at = match reader.line(line, at)? {
+            Taken::Yes => next,
+            Taken::No => reader.continued_name(line, at)?,
+        };
+    }
+    reader.end_part()?;
+    if reader.header.events.is_none() && !reader.had_part {
+        return Err(ReadError::truncated("the header: no line begins with `events:`", bytes.len()));
+    }
+    finish::finish(reader.costs, &reader.texts, &reader.header, into, bytes.len())?;
+    Ok(())
+}
+
+/// A line without its end.
+fn line_at(bytes: &[u8], at: usize) -> &[u8] {
+    let rest = bytes.get(at..).unwrap_or_default();
+    &rest[..memchr(b'\n', rest).unwrap_or(rest.len())]
+}
+
+/// Whether a line was one of the format.
+enum Taken {
+    Yes,
+    No,
+}
+
+/// The kind of a name that a line gave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spec {
+    Object,
+    File,
+    InlineFile,
+    Function,
+    CalledObject,
+    CalledFile,
+    CalledFunction,
+    /// Only its number may be needed later: jump targets, and the callers of `--mangle-names=no`.
+    OtherFile,
+    OtherFunction,
+}
+
+/// What the next cost line belongs to.
+enum Pending {
+    Own,
+    Call { count: i64, at: usize },
+    Jump,
+}
+
+struct Reader<'a, 'b> {
+    bytes: &'a [u8],
+    into: &'b mut ProfileBuilder,
+    header: Header<'a>,
+    texts: Texts<'a>,
+    objects: Numbers,
+    files: Numbers,
+    functions: Numbers,
+    costs: Costs,
+    /// Whether the part has costs already, and whether there was a part before it.
+    in_body: bool,
+    had_part: bool,
+    origin: Option<OriginId>,
+    object: Text,
+    /// The file of functions, as `fl=` gives it, and that of costs, which `fi=` and `fe=` change.
+    function_file: Text,
+    file: Text,
+    name: Text,
+    /// The row of the current function, once it has a cost line.
+    row: Option<u32>,
+    called_file: Option<Text>,
+    called: Option<Text>,
+    pending: Pending,
+    /// The positions of the last cost line, and of this one.
+    last: [u64; 3],
+    /// Whether the next cost line is the first one after `fn=`.
+    is_first: bool,
+    part_sums: Vec<i128>,
+    values: Vec<i64>,
+    /// The name that the last line gave, and where it begins.
+    last_name: Option<(Spec, usize)>,
+    marks: Marks,
+}
+
+/// What profkit's comments say of the next call.
+#[derive(Clone, Copy, Default)]
+struct Marks {
+    count: Option<i64>,
+    unknown_cost: bool,
+}
+
+/// The comments by which profkit's files say what a call line cannot: `callgrind_annotate` 3.19 takes the cost of
+/// `calls=0` for the caller's own, so a count below 1 is written as 1.
+pub(crate) const COUNT_MARK: &[u8] = b"#calls=";
+pub(crate) const COST_MARK: &[u8] = b"#cost=?";
+
+impl<'a, 'b> Reader<'a, 'b> {
+    fn new(bytes: &'a [u8], into: &'b mut ProfileBuilder) -> Self {
+        Self {
+            bytes,
+            into,
+            header: Header::new(),
+            texts: Texts::new(),
+            objects: Numbers::new(),
+            files: Numbers::new(),
+            functions: Numbers::new(),
+            costs: Costs::new(),
+            in_body: false,
+            had_part: false,
+            origin: None,
+            object: UNKNOWN,
+            function_file: UNKNOWN,
+            file: UNKNOWN,
+            name: UNKNOWN,
+            row: None,
+            called_file: None,
+            called: None,
+            pending: Pending::Own,
+            last: [0; 3],
+            is_first: false,
+            part_sums: Vec::new(),
+            values: Vec::new(),
+            last_name: None,
+            marks: Marks::default(),
+        }
+    }
+
+    fn line(&mut self, line: &'a [u8], at: usize) -> Result<Taken, ReadError> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (at, line) = match line.first() {
+            Some(b' ' | b'\t') => {
+                let rest = skip_blanks(line);
+                (at + line.len() - rest.len(), rest)
+            }
+            _ => (at, line),
+        };
+        match line.first() {
+            None => {}
+            Some(b'0'..=b'9' | b'+' | b'-' | b'*') => {
+                self.last_name = None;
+                self.cost_line(line, at)?;
+            }
+            Some(b'#') => self.comment(line),
+            _ => return self.word_line(line, at),
+        }
+        Ok(Taken::Yes)
+    }
+
+    fn word_line(&mut self, line: &'a [u8], at: usize) -> Result<Taken, ReadError> {
+        if !matches!(self.pending, Pending::Own) {
+            return Err(ReadError::malformed(
+                "a line with positions must follow `calls=`, `jump=` and `jcnd=`",
+                at,
+            ));
+        }
+        let Some(end) = line.iter().position(|byte| matches!(byte, b'=' | b':' | b' ')) else {
+            return Ok(Taken::No);
+        };
+        let (word, value) = (&line[..end], &line[end + 1..]);
+        if line[end] != b'=' {
+            return self.header_line(line, at);
+        }
+        let spec = match word {
+            b"fn" => Spec::Function,
+            b"cfn" => Spec::CalledFunction,
+            b"cfi" | b"cfl" | b"cfe" => Spec::CalledFile,
+            b"cob" => Spec::CalledObject,
+            b"fi" | b"fe" => Spec::InlineFile,
+            b"fl" => Spec::File,
+            b"ob" => Spec::Object,
+            b"jfi" | b"jfl" => Spec::OtherFile,
+            b"jfn" | b"frfn" | b"cfrfn" => Spec::OtherFunction,
+            b"calls" | b"rcalls" => {
+                self.last_name = None;
+                self.calls_line(value, at + end + 1)?;
+                return Ok(Taken::Yes);
+            }
+            b"jump" | b"jcnd" => {
+                self.pending = Pending::Jump;
+                return Ok(Taken::Yes);
+            }
+            // callgrind's options for its own debugging: recursion levels, basic blocks and their lines, mappings.
+            b"rec" | b"crec" | b"bb" | b"ln" | b"mp" => return Ok(Taken::Yes),
+            _ => return Ok(Taken::No),
+        };
+        let value_at = at + line.len() - skip_blanks(value).len();
+        self.name_line(spec, skip_blanks(value), value_at)?;
+        self.last_name = Some((spec, value_at));
+        Ok(Taken::Yes)
+    }
+
+    fn name_line(&mut self, spec: Spec, value: &'a [u8], at: usize) -> Result<(), ReadError> {
+        // speedscope's test of a reset: `cfl=` without a name.
+        if value.is_empty() && spec == Spec::CalledFile {
+            self.called_file = None;
+            return Ok(());
+        }
+        let name = Name::parse(value, at)?;
+        let text = self.resolve(spec, name, value);
+        match spec {
+            Spec::Object => self.object = text,
+            Spec::File => {
+                self.function_file = text;
+                self.file = text;
+            }
+            Spec::InlineFile => self.file = text,
+            Spec::Function => {
+                // Costs of inlined code end with the function: valgrind's `dump.c` names a file anew only where it
+                // differs from the last `fl=`, and KCachegrind reads it so. callgrind_annotate does not.
+                self.file = self.function_file;
+                self.name = text;
+                self.row = None;
+                self.is_first = true;
+            }
+            Spec::CalledFile => self.called_file = Some(text),
+            Spec::CalledFunction => self.called = Some(text),
+            Spec::CalledObject | Spec::OtherFile | Spec::OtherFunction => {}
+        }
+        Ok(())
+    }
+
+    fn resolve(&mut self, spec: Spec, name: Name<'a>, written: &'a [u8]) -> Text {
+        let numbers = match spec {
+            Spec::Object | Spec::CalledObject => &self.objects,
+            Spec::File | Spec::InlineFile | Spec::CalledFile | Spec::OtherFile => &self.files,
+            Spec::Function | Spec::CalledFunction | Spec::OtherFunction => &self.functions,
+        };
+        let is_function = matches!(spec, Spec::Function | Spec::CalledFunction | Spec::OtherFunction);
+        let (number, name) = match name {
+            Name::Plain(name) => (None, name),
+            Name::Definition(number, name) => (Some(number), name),
+            Name::Reference(number) => {
+                // yappi before 1.6 refers to functions that it does not define; their number is all there is.
+                return match numbers.get(number) {
+                    Some(text) => text,
+                    None if is_function => self.texts.intern(Cow::Borrowed(written)),
+                    None => UNKNOWN,
+                };
+            }
+        };
+        let text = if is_function {
+            let expanded = self.expanded(name);
+            self.texts.intern(expanded)
+        } else if name == b"???" {
+            // What valgrind writes for an unknown file or object.
+            UNKNOWN
+        } else {
+            self.texts.intern(Cow::Borrowed(name))
+        };
+        if let Some(number) = number {
+            let numbers = match spec {
+                Spec::Object | Spec::CalledObject => &mut self.objects,
+                Spec::File | Spec::InlineFile | Spec::CalledFile | Spec::OtherFile => &mut self.files,
+                _ => &mut self.functions,
+            };
+            numbers.define(number, text);
+        }
+        text
+    }
+
+    /// Names of callgrind's `--compress-mangled=yes` are made of numbers: `(5)'2'(7)`.
+    fn expanded(&self, name: &'a [u8]) -> Cow<'a, [u8]> {
+        if !name.starts_with(b"(")
+            || !self.header.creator.is_some_and(|creator| creator.starts_with(b"callgrind"))
+        {
+            return Cow::Borrowed(name);
+        }
+        let mut expanded = Vec::new();
+        for (index, part) in name.split(|&byte| byte == b'\'').enumerate() {
+            if index > 0 {
+                expanded.push(b'\'');
+            }
+            match Name::parse(part, 0) {
+                Ok(Name::Reference(number)) => match self.functions.get(number) {
+                    Some(text) => expanded.extend_from_slice(self.texts.get(text)),
+                    None => expanded.extend_from_slice(part),
+                },
+                _ => expanded.extend_from_slice(part),
+            }
+            // A name of names of names could double with every line.
+            const LONGEST_NAME: usize = 1 << 16;
+            if expanded.len() > LONGEST_NAME {
+                return Cow::Borrowed(name);
+            }
+        }
+        Cow::Owned(expanded)
+    }
+
+    fn header_line(&mut self, line: &'a [u8], at: usize) -> Result<Taken, ReadError> {
+        let Some((key, value)) = key_and_value(line) else { return Ok(Taken::No) };
+        if !Header::is_known(key) && self.header.events.is_some() {
+            return Ok(Taken::No);
+        }
+        self.last_name = None;
+        if self.in_body && Header::begins_part(key) {
+            self.end_part()?;
+        }
+        self.origin = None;
+        self.row = None;
+        self.header.line(key, value, at + line.len() - value.len(), self.into)?;
+        if key == b"events" {
+            let count = self.header.events.as_ref().map_or(0, |events| events.types.len());
+            self.part_sums = vec![0; count];
+        }
+        Ok(Taken::Yes)
+    }
+
+    fn end_part(&mut self) -> Result<(), ReadError> {
+        if let Pending::Call { at, .. } = self.pending {
+            return Err(ReadError::truncated("a call", at));
+        }
+        if let Some(events) = &self.header.events {
+            self.had_part = true;
+            finish::compare_sums(&self.header, events, &self.part_sums, self.into)?;
+        }
+        self.header.begin_part();
+        self.part_sums.fill(0);
+        self.in_body = false;
+        Ok(())
+    }
+
+    fn comment(&mut self, line: &[u8]) {
+        if self.header.dialect != Dialect::Profkit {
+            return;
+        }
+        if let Some(count) = line.strip_prefix(COUNT_MARK) {
+            let count = std::str::from_utf8(count).ok().and_then(|count| count.parse().ok());
+            self.marks.count = Some(count.unwrap_or(0));
+        } else if line == COST_MARK {
+            self.marks.unknown_cost = true;
+        }
+    }
+
+    fn calls_line(&mut self, value: &'a [u8], at: usize) -> Result<(), ReadError> {
+        let value = skip_blanks(value);
+        let (mut rest, count) = number(value).map_err(|error| bad_number(&error, value, at))?;
+        let count = i64::try_from(count).map_err(|_| overflow(at))?;
+        self.pending = Pending::Call { count, at };
+        // Where the callee begins. Writers put anything here or nothing; what is no position is left alone.
+        let mut line = 0;
+        for (&kind, &last) in self.header.positions.iter().zip(&self.last) {
+            let Ok((after, value)) = position(skip_blanks(rest), last) else { return Ok(()) };
+            rest = after;
+            if kind == Position::Line {
+                line = value;
+            }
+        }
+        if line > 0
+            && let Some(callee) = self.callee()
+        {
+            let target = &mut self.costs.targets[callee as usize];
+            *target = if *target == 0 { line } else { line.min(*target) };
+        }
+        Ok(())
+    }
+
+    /// The function that is called.
+    fn callee(&mut self) -> Option<u32> {
+        let file = self.called_file.unwrap_or(self.file);
+        let name = self.called?;
+        Some(self.costs.function(FunctionName { file, name }))
+    }
+
+    fn cost_line(&mut self, line: &'a [u8], at: usize) -> Result<(), ReadError> {
+        let place_of = |rest: &[u8]| at + line.len() - rest.len();
+        let mut place = Place { file: self.file, object: self.object, line: 0, address: 0 };
+        let mut rest = line;
+        for (kind, last) in self.header.positions.iter().zip(&mut self.last) {
+            let input = skip_blanks(rest);
+            let (after, value) =
+                position(input, *last).map_err(|error| bad_number(&error, input, place_of(input)))?;
+            *last = value;
+            match kind {
+                Position::Line => place.line = value,
+                Position::Address => place.address = value,
+                Position::Block => {}
+            }
+            rest = after;
+        }
+        let Some(events) = &self.header.events else {
+            return Err(ReadError::malformed("costs before any `events:` line", at));
+        };
+        self.values.clear();
+        loop {
+            let input = skip_blanks(rest);
+            if input.is_empty() {
+                break;
+            }
+            if input.len() == rest.len() {
+                return Err(ReadError::malformed("a number is expected", place_of(rest)));
+            }
+            let Some(&factor) = events.factors.get(self.values.len()) else {
+                return Err(ReadError::malformed("more costs than events", place_of(input)));
+            };
+            let (after, value) = cost(input).map_err(|error| bad_number(&error, input, place_of(input)))?;
+            self.values.push(value.checked_mul(factor).ok_or_else(|| overflow(place_of(input)))?);
+            rest = after;
+        }
+        self.in_body = true;
+        match std::mem::replace(&mut self.pending, Pending::Own) {
+            Pending::Own => self.own_cost(place).map_err(|_| overflow(at)),
+            Pending::Call { count, at: call_at } => self.call_cost(place, count, call_at, at),
+            Pending::Jump => Ok(()),
+        }
+    }
+
+    fn own_cost(&mut self, place: Place) -> Result<(), Overflow> {
+        let row = self.current_row()?;
+        let is_definition = match self.header.dialect {
+            Dialect::Plain => false,
+            Dialect::Yappi => true,
+            Dialect::Profkit | Dialect::Pyprof2calltree => std::mem::replace(&mut self.is_first, false),
+        };
+        let Some(events) = &self.header.events else { return Ok(()) };
+        for ((&value, &column), sum) in self.values.iter().zip(&events.types).zip(&mut self.part_sums) {
+            *sum += i128::from(value);
+            if let Some(column) = column {
+                self.costs.functions.add(row, column, value)?;
+            }
+        }
+        let function = self.costs.functions.keys[row as usize].function;
+        if is_definition {
+            self.costs.definitions[function as usize].get_or_insert(place.line);
+            return Ok(());
+        }
+        let own_file = self.costs.names[function as usize].file;
+        let says_something =
+            place.line > 0 || place.address > 0 || place.object != UNKNOWN || place.file != own_file;
+        if !says_something || self.values.iter().all(|&value| value == 0) {
+            return Ok(());
+        }
+        let line = self.costs.lines.row(LineKey { row, place });
+        for (&value, &column) in self.values.iter().zip(&events.types) {
+            if let Some(column) = column {
+                self.costs.lines.add(line, column, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn call_cost(&mut self, place: Place, count: i64, call_at: usize, at: usize) -> Result<(), ReadError> {
+        let Some(callee) = self.callee() else {
+            return Err(ReadError::malformed("a call of nothing: no `cfn=` line before it", call_at));
+        };
+        let marks = std::mem::take(&mut self.marks);
+        let caller = self.current_row().map_err(|_| overflow(at))?;
+        let caller_row = self.costs.functions.keys[caller as usize];
+        // yappi and pyprof2calltree do not know where calls are.
+        let place = match self.header.dialect {
+            Dialect::Yappi | Dialect::Pyprof2calltree => Place { line: 0, address: 0, ..place },
+            Dialect::Plain | Dialect::Profkit => place,
+        };
+        let key = CallKey { caller, origin: caller_row.origin, callee, place };
+        let count = marks.count.unwrap_or(count);
+        let row = self.costs.call(key, count).map_err(|_| overflow(at))?;
+        self.costs.unknown_cost[row as usize] |= marks.unknown_cost;
+        if let Some(events) = &self.header.events {
+            for (&value, &column) in self.values.iter().zip(&events.types) {
+                if let Some(column) = column {
+                    self.costs.calls.add(row, column, value).map_err(|_| overflow(at))?;
+                }
+            }
+        }
+        self.called_file = None;
+        Ok(())
+    }
+
+    /// The row of the current function, made at its first cost.
+    fn current_row(&mut self) -> Result<u32, Overflow> {
+        if let Some(row) = self.row {
+            return Ok(row);
+        }
+        let origin = match self.origin {
+            Some(origin) => origin,
+            // Only a full table of strings fails here, which a profile reports again when it is finished.
+            None => self.header.origin(self.into).map_err(|_| Overflow)?,
+        };
+        self.origin = Some(origin);
+        let function = self.costs.function(FunctionName { file: self.function_file, name: self.name });
+        let row = self.costs.functions.row(Row { origin, function });
+        self.row = Some(row);
+        Ok(row)
+    }
+
+    /// A line that is none of the format. yappi writes names with their newlines, so there it may go on the name (or
+    /// the command) of the line before; anywhere else it is an error. Returns where the reader goes on.
+    fn continued_name(&mut self, line: &'a [u8], at: usize) -> Result<usize, ReadError> {
+        if self.header.dialect == Dialect::Yappi && self.header.events.is_none() {
+            return Ok(at + line.len() + 1);
+        }
+        let Some((spec, start)) = self.last_name.filter(|_| self.header.dialect == Dialect::Yappi) else {
+            let shown = String::from_utf8_lossy(&line[..line.len().min(40)]).into_owned();
+            return Err(ReadError::malformed(format!("a line that says nothing known: {shown:?}"), at));
+        };
+        let mut end = at + line.len();
+        while end < self.bytes.len() {
+            let next = line_at(self.bytes, end + 1);
+            if next.is_empty() || is_of_the_format(next) {
+                break;
+            }
+            end += 1 + next.len();
+        }
+        let name = self.bytes.get(start..end.min(self.bytes.len())).unwrap_or_default();
+        self.name_line(spec, name, start)?;
+        self.last_name = None;
+        Ok(end + 1)
+    }
+}
+
+/// Whether a line looks like one that this reader takes.
+fn is_of_the_format(line: &[u8]) -> bool {
+    const SPECS: [&[u8]; 11] =
+        [b"fn", b"cfn", b"cfi", b"cfl", b"cob", b"fi", b"fe", b"fl", b"ob", b"calls", b"jump"];
+    let word = line.split(|byte| matches!(byte, b'=' | b':')).next().unwrap_or_default();
+    let is_spec = SPECS.contains(&word) && line.get(word.len()) == Some(&b'=');
+    let is_header = Header::is_known(word) && line.get(word.len()) == Some(&b':');
+    is_spec
+        || is_header
+        || line.first().is_some_and(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'*' | b'#'))
+}
+
+fn overflow(at: usize) -> ReadError {
+    ReadErrorKind::Build(BuildError::Overflow).at(at)
+}
+
+fn bad_number(error: &nom::Err<nom::error::Error<&[u8]>>, input: &[u8], at: usize) -> ReadError {
+    match error {
+        nom::Err::Failure(_) => ReadError::malformed("a number that does not fit, or a position below 0", at),
+        _ if input.is_empty() => ReadError::truncated("a line of costs", at),
+        _ => ReadError::malformed("a number is expected", at),
+    }
+}
