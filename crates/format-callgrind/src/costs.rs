@@ -5,8 +5,9 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::fast::RandomState;
 use foldhash::{HashMap, HashMapExt};
 use hashbrown::HashTable;
-use profkit_profile::OriginId;
+use profkit_profile::{BuildError, OriginId};
 
+use crate::lines::Lines;
 use crate::names::Text;
 
 /// A row of [`Costs::functions`].
@@ -35,13 +36,6 @@ pub(crate) struct Row {
     pub(crate) function: Function,
 }
 
-/// Costs of a function at a place.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct LineKey {
-    pub(crate) row: u32,
-    pub(crate) place: Place,
-}
-
 /// Calls of one function by another from a place.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct CallKey {
@@ -55,6 +49,12 @@ pub(crate) struct CallKey {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Overflow;
 
+impl From<Overflow> for BuildError {
+    fn from(Overflow: Overflow) -> Self {
+        Self::Overflow
+    }
+}
+
 /// Everything that is added up.
 #[derive(Default)]
 pub(crate) struct Costs {
@@ -65,7 +65,7 @@ pub(crate) struct Costs {
     pub(crate) targets: Vec<u64>,
     /// The functions that have a block of their own, in the order of the file.
     pub(crate) functions: Rows<Row>,
-    pub(crate) lines: Rows<LineKey>,
+    pub(crate) lines: Lines,
     pub(crate) calls: Rows<CallKey>,
     /// By call, how many, and whether its cost is unknown.
     pub(crate) counts: Vec<i64>,

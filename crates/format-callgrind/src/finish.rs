@@ -59,14 +59,13 @@ pub(crate) fn finish(
         own.resize(types, 0);
         model.call_row(row, key, &cycles, &own, &total).at(end)?;
     }
-    for (row, &key) in costs.lines.keys.iter().enumerate() {
-        costs.lines.values(row, types, &mut own);
-        let Row { origin, function } = costs.functions.keys[key.row as usize];
-        let frame = model.frame(function, key.place).at(end)?;
-        let function = model.function(function).at(end)?;
-        model.into.line_cost(LineCost { origin, function, frame }, &own).at(end)?;
-    }
-    Ok(())
+    let lines = costs.lines.sums(types, |row, place, own| {
+        let Row { origin, function } = costs.functions.keys[row as usize];
+        let frame = model.frame(function, place)?;
+        let function = model.function(function)?;
+        model.into.line_cost(LineCost { origin, function, frame }, own)
+    });
+    lines.at(end)
 }
 
 fn meta(header: &Header<'_>, into: &mut ProfileBuilder) -> Result<(), BuildError> {

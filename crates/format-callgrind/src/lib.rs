@@ -8,6 +8,7 @@ mod event;
 mod finish;
 mod header;
 mod inclusive;
+mod lines;
 mod losses;
 mod names;
 mod number;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memchr::memchr;
 use profkit_profile::{BuildError, OriginId, ProfileBuilder, ReadError, ReadErrorKind};
 
-use crate::costs::{CallKey, Costs, FunctionName, LineKey, Overflow, Place, Row};
+use crate::costs::{CallKey, Costs, FunctionName, Overflow, Place, Row};
 use crate::dialect::Dialect;
 use crate::finish;
 use crate::header::{Header, Position, key_and_value};
@@ -446,10 +446,10 @@ impl<'a, 'b> Reader<'a, 'b> {
         if !says_something || self.values.iter().all(|&value| value == 0) {
             return Ok(());
         }
-        let line = self.costs.lines.row(LineKey { row, place });
+        self.costs.lines.push(row, place);
         for (&value, &column) in self.values.iter().zip(&events.types) {
             if let Some(column) = column {
-                self.costs.lines.add(line, column, value)?;
+                self.costs.lines.cost(column, value);
             }
         }
         Ok(())

@@ -97,9 +97,11 @@ struct Output<'a> {
     profile: &'a Profile,
     buffer: Vec<u8>,
     events: Vec<Event>,
-    /// Whether a number was given its name already.
-    files: Vec<bool>,
-    functions: Vec<bool>,
+    /// The numbers of files and functions, by row of the names, in the order of their first mention.
+    files: Vec<Option<usize>>,
+    functions: Vec<Option<usize>>,
+    file_count: usize,
+    function_count: usize,
     /// By name: two mappings may be parts of one binary.
     objects: HashMap<Vec<u8>, usize>,
     has_objects: bool,
@@ -128,6 +130,8 @@ impl<'a> Output<'a> {
             events: order.iter().map(event).collect(),
             files: Vec::new(),
             functions: Vec::new(),
+            file_count: 0,
+            function_count: 0,
             objects: HashMap::new(),
             has_objects: frames.iter().any(|frame| frame.mapping.is_some()),
             object_of: Vec::new(),
@@ -278,14 +282,14 @@ impl<'a> Output<'a> {
 
     fn file(&mut self, key: &str, file: usize, names: &Names) {
         self.buffer.extend_from_slice(key.as_bytes());
-        let is_new = !seen(&mut self.files, file);
-        self.numbered(file + 1, is_new, &names.files[file]);
+        let (number, is_new) = numbered(&mut self.files, file, &mut self.file_count);
+        self.numbered(number, is_new, &names.files[file]);
     }
 
     fn function(&mut self, key: &str, function: usize, names: &Names) {
         self.buffer.extend_from_slice(key.as_bytes());
-        let is_new = !seen(&mut self.functions, function);
-        self.numbered(function + 1, is_new, &names.functions[function].name);
+        let (number, is_new) = numbered(&mut self.functions, function, &mut self.function_count);
+        self.numbered(number, is_new, &names.functions[function].name);
     }
 
     fn object(&mut self, key: &str, object: Option<MappingId>) {
@@ -332,10 +336,15 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Whether a row was marked before; marks it.
-fn seen(rows: &mut Vec<bool>, row: usize) -> bool {
-    if rows.len() <= row {
-        rows.resize(row + 1, false);
+/// The number of a row, and whether it is new: the next one after `count`.
+fn numbered(numbers: &mut Vec<Option<usize>>, row: usize, count: &mut usize) -> (usize, bool) {
+    if numbers.len() <= row {
+        numbers.resize(row + 1, None);
     }
-    std::mem::replace(&mut rows[row], true)
+    let is_new = numbers[row].is_none();
+    let number = *numbers[row].get_or_insert_with(|| {
+        *count += 1;
+        *count
+    });
+    (number, is_new)
 }
