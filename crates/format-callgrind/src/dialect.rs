@@ -56,8 +56,11 @@ impl Dialect {
         let told = match self {
             Self::Plain => None,
             // The file is part of the name, so a name that holds a colon is no trouble.
-            Self::Yappi => split_line(name)
-                .and_then(|(rest, line)| Some((rest.strip_suffix(file)?.strip_suffix(b" ")?, line))),
+            Self::Yappi => split_line(name).and_then(|(rest, line)| {
+                let rest = rest.strip_suffix(file)?;
+                // The blank after an empty name is lost with those in front of it.
+                if rest.is_empty() { Some((rest, line)) } else { Some((rest.strip_suffix(b" ")?, line)) }
+            }),
             Self::Pyprof2calltree => split_line(name).filter(|&(_, line)| Some(line) == definition),
             Self::Profkit => split_line(name),
         };

@@ -6,7 +6,7 @@
 
 use nom::bytes::complete::tag;
 use nom::character::complete::digit1;
-use nom::combinator::opt;
+use nom::sequence::preceded;
 use nom::{IResult, Parser};
 use profkit_profile::{Dimension, Unit};
 
@@ -15,8 +15,6 @@ use profkit_profile::{Dimension, Unit};
 pub(crate) struct Event {
     pub(crate) name: Vec<u8>,
     pub(crate) unit: Vec<u8>,
-    /// How many of the unit one of the file's numbers is.
-    pub(crate) factor: i64,
     /// See [`profkit_profile::SampleType::decimals`].
     pub(crate) decimals: u8,
 }
@@ -35,20 +33,15 @@ pub(crate) enum Writer {
 impl Event {
     /// Reads a word of the `events:` line; `long_name` is what an `event:` line says of it.
     pub(crate) fn parse(word: &[u8], long_name: Option<&[u8]>, writer: Writer) -> Self {
-        let plain = |name: &[u8], unit: &[u8]| Self {
-            name: name.to_vec(),
-            unit: unit.to_vec(),
-            factor: 1,
-            decimals: 0,
-        };
+        let plain = |name: &[u8], unit: &[u8]| Self { name: name.to_vec(), unit: unit.to_vec(), decimals: 0 };
         if let Some((name, unit)) = split_unit(word) {
             // xdebug joins the two, `Time_(10ns)`, since a word cannot hold a space.
             let name = match name.strip_suffix(b"_") {
                 Some(stripped) if writer != Writer::Profkit && !stripped.is_empty() => stripped,
                 _ => name,
             };
-            let (unit, factor, decimals) = scaled(unit);
-            return Self { factor, decimals, ..plain(name, unit) };
+            let (unit, decimals) = if writer == Writer::Profkit { scaled(unit) } else { (unit, 0) };
+            return Self { decimals, ..plain(name, unit) };
         }
         if writer == Writer::Yappi && word == b"Ticks" {
             return plain(word, b"microseconds");
@@ -70,8 +63,8 @@ impl Event {
             word.extend_from_slice(format!("1e-{}", self.decimals).as_bytes());
         }
         let mut unit = sanitized(&self.unit, b"");
-        // Digits in front would be a factor.
-        if unit.first().is_some_and(u8::is_ascii_digit) {
+        // It would be taken for decimals, or lengthen those in front of it.
+        if scaled(&unit).1 > 0 || (self.decimals > 0 && unit.first().is_some_and(u8::is_ascii_digit)) {
             unit.insert(0, b'_');
         }
         word.extend_from_slice(&unit);
@@ -87,23 +80,15 @@ fn split_unit(word: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&inner[..open], &inner[open + 1..]))
 }
 
-/// The factor in front of a unit: `10ns`, or `1e-3` for decimals.
-fn scaled(unit: &[u8]) -> (&[u8], i64, u8) {
-    type Factor<'a> = (&'a [u8], Option<&'a [u8]>);
-    fn factor(input: &[u8]) -> IResult<&[u8], Factor<'_>> {
-        (digit1, opt((tag("e-"), digit1).map(|(_, power)| power))).parse(input)
+/// The decimals in front of a unit, as profkit writes them: `1e-3ms`.
+fn scaled(unit: &[u8]) -> (&[u8], u8) {
+    fn power(input: &[u8]) -> IResult<&[u8], &[u8]> {
+        preceded(tag("1e-"), digit1).parse(input)
     }
-    let parse = |digits: &[u8]| std::str::from_utf8(digits).ok()?.parse::<i64>().ok();
-    match factor(unit) {
-        Ok((rest, (b"1", Some(power)))) => match parse(power).map(u8::try_from) {
-            Some(Ok(decimals)) => (rest, 1, decimals),
-            _ => (unit, 1, 0),
-        },
-        Ok((rest, (digits, None))) => match parse(digits).filter(|&factor| factor > 0) {
-            Some(factor) if !rest.is_empty() => (rest, factor, 0),
-            _ => (unit, 1, 0),
-        },
-        _ => (unit, 1, 0),
+    let parse = |digits: &[u8]| std::str::from_utf8(digits).ok()?.parse().ok();
+    match power(unit) {
+        Ok((rest, digits)) => parse(digits).map_or((unit, 0), |decimals| (rest, decimals)),
+        Err(_) => (unit, 0),
     }
 }
 
@@ -137,8 +122,8 @@ fn sanitized(text: &[u8], if_empty: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn event(name: &str, unit: &str, factor: i64, decimals: u8) -> Event {
-        Event { name: name.into(), unit: unit.into(), factor, decimals }
+    fn event(name: &str, unit: &str, decimals: u8) -> Event {
+        Event { name: name.into(), unit: unit.into(), decimals }
     }
 
     #[test]
@@ -146,15 +131,15 @@ mod tests {
         let parse = |word: &str, long: Option<&'static str>| {
             Event::parse(word.as_bytes(), long.map(str::as_bytes), Writer::Other)
         };
-        assert_eq!(parse("Ir", None), event("Ir", "count", 1, 0));
-        assert_eq!(parse("cpu(ms)", None), event("cpu", "ms", 1, 0));
-        assert_eq!(parse("Time_(10ns)", None), event("Time", "ns", 10, 0));
-        assert_eq!(parse("Memory_(bytes)", None), event("Memory", "bytes", 1, 0));
-        assert_eq!(parse("ns", Some("Nanoseconds")), event("ns", "Nanoseconds", 1, 0));
-        assert_eq!(parse("sysTime", Some("sysTime (elapsed ms)")), event("sysTime", "ms", 1, 0));
-        assert_eq!(parse("Ir", Some("Instruction Fetches")), event("Ir", "count", 1, 0));
-        assert_eq!(Event::parse(b"Ticks", None, Writer::Yappi), event("Ticks", "microseconds", 1, 0));
-        assert_eq!(parse("Ticks", None), event("Ticks", "count", 1, 0));
+        assert_eq!(parse("Ir", None), event("Ir", "count", 0));
+        assert_eq!(parse("cpu(ms)", None), event("cpu", "ms", 0));
+        assert_eq!(parse("Time_(10ns)", None), event("Time", "10ns", 0));
+        assert_eq!(parse("Memory_(bytes)", None), event("Memory", "bytes", 0));
+        assert_eq!(parse("ns", Some("Nanoseconds")), event("ns", "Nanoseconds", 0));
+        assert_eq!(parse("sysTime", Some("sysTime (elapsed ms)")), event("sysTime", "ms", 0));
+        assert_eq!(parse("Ir", Some("Instruction Fetches")), event("Ir", "count", 0));
+        assert_eq!(Event::parse(b"Ticks", None, Writer::Yappi), event("Ticks", "microseconds", 0));
+        assert_eq!(parse("Ticks", None), event("Ticks", "count", 0));
     }
 
     #[test]
@@ -167,8 +152,9 @@ mod tests {
             ("a", "", 0),
             ("weight", "none", 3),
             ("weight", "count", 2),
+            ("Time", "10ns", 0),
         ] {
-            let event = event(name, unit, 1, decimals);
+            let event = event(name, unit, decimals);
             let word = event.word();
             assert_eq!(Event::parse(&word, None, Writer::Profkit), event, "{}", word.escape_ascii());
         }
@@ -176,7 +162,8 @@ mod tests {
 
     #[test]
     fn what_a_word_cannot_hold_is_replaced() {
-        assert_eq!(event("a b(c)", "x y", 1, 0).word(), b"a_b_c_(x_y)");
-        assert_eq!(event("", "10ns", 1, 0).word(), b"_(_10ns)");
+        assert_eq!(event("a b(c)", "x y", 0).word(), b"a_b_c_(x_y)");
+        assert_eq!(event("", "1e-3s", 0).word(), b"_(_1e-3s)");
+        assert_eq!(event("a", "10ns", 1).word(), b"a(1e-1_10ns)");
     }
 }

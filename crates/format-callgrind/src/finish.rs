@@ -94,19 +94,18 @@ pub(crate) fn compare_sums(
 ) -> Result<(), ReadError> {
     for line in &header.sums {
         let mut rest = skip_blanks(line.costs);
-        for ((&sum, &word), &factor) in sums.iter().zip(&events.words).zip(&events.factors) {
+        for (&sum, &word) in sums.iter().zip(&events.words) {
             let Ok((after, value)) = cost(rest) else { break };
             rest = skip_blanks(after);
-            if i128::from(value) * i128::from(factor) == sum {
+            if i128::from(value) == sum {
                 continue;
             }
             let part = header.part.map(|part| format!("part {}: ", String::from_utf8_lossy(part)));
             let comment = format!(
-                "{}`{}:` says {value} {}, but the cost lines, which are taken, add up to {}",
+                "{}`{}:` says {value} {}, but the cost lines, which are taken, add up to {sum}",
                 part.unwrap_or_default(),
                 line.key,
                 String::from_utf8_lossy(word),
-                sum / i128::from(factor),
             );
             let comment = into.string(comment.as_bytes()).at(line.at)?;
             into.meta.comments.push(comment);

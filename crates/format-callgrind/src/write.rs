@@ -119,7 +119,6 @@ impl<'a> Output<'a> {
             Event {
                 name: profile.bytes(row.name).to_vec(),
                 unit: profile.bytes(row.unit).to_vec(),
-                factor: 1,
                 decimals: row.decimals,
             }
         };

@@ -29,11 +29,13 @@ impl Tick {
         if nanoseconds.all(|time| time % 1_000 == 0) { Self::Microsecond } else { Self::Nanosecond }
     }
 
-    pub(crate) fn seconds(self, nanoseconds: i128) -> f64 {
-        match self {
-            Self::Microsecond => (nanoseconds / 1_000) as f64 * 1e-6,
-            Self::Nanosecond => nanoseconds as f64 * 1e-9,
-        }
+    pub(crate) fn seconds(self, time: i128) -> f64 {
+        let product = match self {
+            Self::Microsecond => (time / 1_000) as f64 * 1e-6,
+            Self::Nanosecond => time as f64 * 1e-9,
+        };
+        // Beyond some weeks the product can miss a nanosecond that a float still holds.
+        if nanoseconds(product).map(i128::from) == Some(time) { product } else { time as f64 / 1e9 }
     }
 }
 
@@ -57,6 +59,8 @@ mod tests {
         // yappi 1.7.6 wrote 4,703 µs as this product; 4703/1e6 is another float.
         let tick = Tick::of([4_703_000, 7_000].into_iter());
         assert_eq!(tick.seconds(4_703_000).to_bits(), (4703.0_f64 * 1e-6).to_bits());
+        let weeks = 3_123_914_852_676_042;
+        assert_eq!(nanoseconds(Tick::Nanosecond.seconds(weeks)).map(i128::from), Some(weeks));
         let tick = Tick::of([4_703_000, 7_001].into_iter());
         assert_eq!(tick.seconds(7_001).to_bits(), (7001.0_f64 * 1e-9).to_bits());
     }

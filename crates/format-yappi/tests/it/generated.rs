@@ -1,0 +1,204 @@
+//! Profiles by chance, written and read again.
+
+use profkit_format_yappi::Yappi;
+use profkit_profile::{
+    CallEdge, Format, Frame, Function, FunctionCalls, FunctionId, LabelSetId, Origin, OriginId, Profile,
+    ProfileBuilder, Sample, WriteError, WriteOptions,
+};
+use proptest::prelude::*;
+
+use crate::{assert_round_trip, content, read, write};
+
+/// A function and what is known of its calls: name, file, line, calls, primitive calls, self, total.
+type Row = (String, String, i64, i64, i64, i64, i64);
+
+fn row() -> impl Strategy<Value = Row> {
+    // Up to three weeks: of much longer times a float does not hold every nanosecond.
+    let time = 0..2_000_000_000_000_000_i64;
+    let name = prop_oneof![3 => "[a-z<>.]{0,12}", 1 => "\\PC{0,20}", 1 => "[ \n\r\t;:0-9é\u{2028}]{0,6}"];
+    let file = prop_oneof!["[a-z/]{0,9}\\.py", "[a-z]{1,9}", "~", "<[a-z ]{1,9}>"];
+    (name, file, 0..2_000_i64, 1..1_000_000_i64, 0..1_000_000_i64, time.clone(), time)
+}
+
+fn profile() -> impl Strategy<Value = Profile> {
+    let rows = prop::collection::vec(row(), 0..12);
+    let edges = prop::collection::vec((any::<usize>(), any::<usize>(), 1..1_000_i64, 0..1_000_i64), 0..20);
+    (rows, edges, prop_oneof!["wall", "cpu"]).prop_map(|(rows, edges, clock)| {
+        let mut builder = ProfileBuilder::new();
+        builder.meta.format = "yappi";
+        builder.sample_type(clock.as_bytes(), b"nanoseconds").unwrap();
+        let thread = builder.string(b"_MainThread").unwrap();
+        let origin = builder.origin(Origin { tid: Some(0), thread, ..Origin::UNKNOWN }).unwrap();
+        let mut functions = Vec::new();
+        for (index, (name, file, line, calls, primitive, own, total)) in rows.into_iter().enumerate() {
+            // yappi tells functions by their full names alone.
+            let name = builder.string(format!("{index}{name}").as_bytes()).unwrap();
+            let file = builder.string(file.as_bytes()).unwrap();
+            let function =
+                builder.function(Function { name, file, first_line: line, ..Function::EMPTY }).unwrap();
+            functions.push(function);
+            let (calls, primitive_calls) = (Some(calls), Some(primitive.min(calls)));
+            let row = FunctionCalls { origin, function, labels: LabelSetId::EMPTY, calls, primitive_calls };
+            builder.function_calls(row, &[own], &[total]).unwrap();
+        }
+        add_edges(&mut builder, origin, &functions, edges);
+        builder.finish().unwrap()
+    })
+}
+
+fn add_edges(
+    builder: &mut ProfileBuilder,
+    origin: OriginId,
+    functions: &[FunctionId],
+    edges: Vec<(usize, usize, i64, i64)>,
+) {
+    let mut pairs: Vec<_> = edges
+        .into_iter()
+        .filter(|_| !functions.is_empty())
+        .map(|(caller, callee, calls, own)| (caller % functions.len(), callee % functions.len(), calls, own))
+        .collect();
+    // A reader finds them by caller.
+    pairs.sort();
+    pairs.dedup_by_key(|(caller, callee, ..)| (*caller, *callee));
+    for (caller, callee, calls, own) in pairs {
+        let edge = CallEdge {
+            origin,
+            caller: functions[caller],
+            callee: functions[callee],
+            site: None,
+            calls: Some(calls),
+            primitive_calls: Some(calls / 2),
+            has_self: true,
+            has_total: true,
+        };
+        builder.call_edge(edge, &[own], &[own * 3]).unwrap();
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_profile_reads_back_as_it_was(profile in profile()) {
+        assert_round_trip(&profile, "generated");
+        prop_assert_eq!(write(&profile).1.losses, Vec::<String>::new());
+    }
+}
+
+/// A profile of one function, built by hand.
+fn with_function(build: impl FnOnce(&mut ProfileBuilder, FunctionId)) -> Profile {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"time", b"nanoseconds").unwrap();
+    let name = builder.string(b"f").unwrap();
+    let function = builder.function(Function { name, ..Function::EMPTY }).unwrap();
+    build(&mut builder, function);
+    builder.finish().unwrap()
+}
+
+const PLAIN: FunctionCalls = FunctionCalls {
+    origin: OriginId::UNKNOWN,
+    function: profkit_profile::Id::FIRST,
+    labels: LabelSetId::EMPTY,
+    calls: Some(2),
+    primitive_calls: Some(2),
+};
+
+#[test]
+fn what_cannot_be_held_is_said() {
+    let profile = with_function(|builder, function| {
+        builder.sample_type(b"alloc", b"bytes").unwrap();
+        let raw = builder.string(b"caf\xe9").unwrap();
+        let other = builder.function(Function { name: raw, system_name: raw, ..Function::EMPTY }).unwrap();
+        let site = builder.frame(Frame { line: 3, ..Frame::of(function) }).unwrap();
+        let elsewhere = builder.origin(Origin { pid: Some(7), ..Origin::UNKNOWN }).unwrap();
+        builder.function_calls(FunctionCalls { function, ..PLAIN }, &[1, 0], &[2, 0]).unwrap();
+        let unknown = FunctionCalls { function: other, origin: elsewhere, calls: None, ..PLAIN };
+        builder.function_calls(unknown, &[1, 0], &[2, 0]).unwrap();
+        let edge = CallEdge {
+            origin: elsewhere,
+            caller: function,
+            callee: other,
+            site: Some(site),
+            calls: Some(1),
+            primitive_calls: None,
+            has_self: false,
+            has_total: false,
+        };
+        builder.call_edge(edge, &[0, 0], &[0, 0]).unwrap();
+    });
+    let (bytes, written) = write(&profile);
+    assert_eq!(
+        written.losses,
+        [
+            "yappi knows the clocks wall and cpu: `time` is written as wall",
+            "1 other sample types",
+            "that 1 call counts are unknown: written as 0",
+            "that the self times of 1 calls are unknown: written as 0",
+            "that the times of 1 calls are unknown: written as 0",
+            "1 names changed: bytes that are not UTF-8 became surrogates",
+            "2 threads added up",
+            "the process, host and file of the origins",
+            "the lines of calls and of self times",
+            "system names of functions",
+        ]
+    );
+    let text = content(&read(&bytes).unwrap()).join("\n");
+    assert!(text.contains(r"function :0 caf\xed\xb3\xa9 None"), "{text}");
+}
+
+#[test]
+fn a_callee_without_a_row_gets_one_from_its_callers() {
+    let profile = with_function(|builder, function| {
+        let name = builder.string(b"callee").unwrap();
+        let callee = builder.function(Function { name, first_line: 9, ..Function::EMPTY }).unwrap();
+        builder.function_calls(FunctionCalls { function, ..PLAIN }, &[1_000], &[4_000]).unwrap();
+        let edge = CallEdge {
+            origin: OriginId::UNKNOWN,
+            caller: function,
+            callee,
+            site: None,
+            calls: Some(5),
+            primitive_calls: Some(4),
+            has_self: true,
+            has_total: true,
+        };
+        builder.call_edge(edge, &[2_000], &[3_000]).unwrap();
+    });
+    let text = content(&read(&write(&profile).0).unwrap()).join("\n");
+    assert!(text.contains("function :9 callee Some(5) Some(4) ([2000], [3000])"), "{text}");
+}
+
+#[test]
+fn other_shapes_are_refused_by_type() {
+    let options = WriteOptions::default();
+    let stacks = with_function(|builder, function| {
+        let frame = builder.frame(Frame::of(function)).unwrap();
+        let stack = builder.stack(None, frame).unwrap();
+        builder.sample(Sample::of(Some(stack)), &[1]).unwrap();
+    });
+    assert!(matches!(Yappi.write(&stacks, &mut Vec::new(), &options), Err(WriteError::NeedsCallEdges)));
+    let bytes = with_function(|builder, function| {
+        builder.sample_type(b"alloc", b"bytes").unwrap();
+        builder.function_calls(FunctionCalls { function, ..PLAIN }, &[1, 2], &[1, 2]).unwrap();
+    });
+    let second = WriteOptions { sample_type: Some(1), ..options };
+    let refused = Yappi.write(&bytes, &mut Vec::new(), &second).unwrap_err();
+    assert_eq!(refused.to_string(), "yappi holds times; `alloc` counts bytes");
+    let empty = ProfileBuilder::new().finish().unwrap();
+    assert_round_trip(&read(&write(&empty).0).unwrap(), "empty");
+}
+
+#[test]
+fn threads_come_back_with_their_names_and_ids() {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"cpu", b"nanoseconds").unwrap();
+    builder.sample_type(b"sched_count", b"count").unwrap();
+    let key = builder.string(b"tid").unwrap();
+    for (id, name, tid) in [(0, "MainThread", i64::MAX), (1, "worker", 140_372_341_069_504)] {
+        let thread = builder.string(name.as_bytes()).unwrap();
+        let origin = builder.origin(Origin { tid: Some(id), thread, ..Origin::UNKNOWN }).unwrap();
+        let tid = profkit_profile::Label::number(key, tid, profkit_profile::StringId::EMPTY);
+        let labels = builder.labels(&[tid]).unwrap();
+        builder.sample(Sample { stack: None, origin, labels }, &[1_234_567, 5]).unwrap();
+    }
+    builder.meta.dialect = "threads";
+    assert_round_trip(&builder.finish().unwrap(), "threads");
+}
