@@ -58,10 +58,11 @@ impl Losses {
         let cycles = Cycles::find(names.functions.len(), &pairs);
         let read_back = ReadBack::of(names, part, &calls, &pairs, &cycles);
         for (function, said) in said(profile, names, types, wanted) {
-            self.calls += usize::from(said.calls.is_some_and(|calls| calls != read_back.calls[function]));
-            let primitive = read_back.primitive[function];
-            let differs = said.primitive.is_some() && said.primitive != said.calls.and(primitive);
-            self.primitive_calls += usize::from(differs);
+            let calls = said.calls.is_none_or(|calls| calls == read_back.calls[function]);
+            self.calls += usize::from(!calls);
+            let primitive = said.calls.and(said.primitive);
+            self.primitive_calls +=
+                usize::from(calls && primitive.is_some() && primitive != read_back.primitive[function]);
             self.totals +=
                 usize::from(read_back.totals.as_ref().is_none_or(|totals| totals[function] != said.total));
         }
