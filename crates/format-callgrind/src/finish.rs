@@ -85,13 +85,13 @@ fn meta(header: &Header<'_>, into: &mut ProfileBuilder) -> Result<(), BuildError
     Ok(())
 }
 
-/// Notes it in the profile's comments if `summary:` or `totals:` of a part is not what its cost lines add up to.
+/// Notes it if `summary:` or `totals:` of a part is not what its cost lines add up to.
 pub(crate) fn compare_sums(
     header: &Header<'_>,
     events: &Events<'_>,
     sums: &[i128],
     into: &mut ProfileBuilder,
-) -> Result<(), ReadError> {
+) {
     for line in &header.sums {
         let mut rest = skip_blanks(line.costs);
         for (&sum, &word) in sums.iter().zip(&events.words) {
@@ -101,17 +101,14 @@ pub(crate) fn compare_sums(
                 continue;
             }
             let part = header.part.map(|part| format!("part {}: ", String::from_utf8_lossy(part)));
-            let comment = format!(
+            into.meta.notes.push(format!(
                 "{}`{}:` says {value} {}, but the cost lines, which are taken, add up to {sum}",
                 part.unwrap_or_default(),
                 line.key,
                 String::from_utf8_lossy(word),
-            );
-            let comment = into.string(comment.as_bytes()).at(line.at)?;
-            into.meta.comments.push(comment);
+            ));
         }
     }
-    Ok(())
 }
 
 /// The calls of every function: those of all its callers.

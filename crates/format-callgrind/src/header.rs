@@ -27,7 +27,7 @@ pub(crate) struct Header<'a> {
     /// The events; none before the first `events:` line.
     pub(crate) events: Option<Events<'a>>,
     pub(crate) part: Option<&'a [u8]>,
-    /// What `summary:` and `totals:` say of this part, and where.
+    /// What `summary:` and `totals:` say of this part.
     pub(crate) sums: Vec<Sums<'a>>,
     pub(crate) comments: Vec<&'a [u8]>,
     long_names: HashMap<&'a [u8], &'a [u8]>,
@@ -50,7 +50,6 @@ pub(crate) struct Events<'a> {
 pub(crate) struct Sums<'a> {
     pub(crate) key: &'static str,
     pub(crate) costs: &'a [u8],
-    pub(crate) at: usize,
 }
 
 /// The event of profkit's files of profiles without a sample type.
@@ -148,8 +147,8 @@ impl<'a> Header<'a> {
                 }
             }
             b"events" => self.events = Some(self.events(value, into)?),
-            b"summary" => self.sums.push(Sums { key: "summary", costs: value, at }),
-            b"totals" => self.sums.push(Sums { key: "totals", costs: value, at }),
+            b"summary" => self.sums.push(Sums { key: "summary", costs: value }),
+            b"totals" => self.sums.push(Sums { key: "totals", costs: value }),
             _ => {}
         }
         Ok(())

@@ -1,16 +1,17 @@
 //! From text to costs, line by line.
 
-use std::borrow::Cow;
+mod sums;
 
 use memchr::memchr;
 use profkit_profile::{BuildError, OriginId, ProfileBuilder, ReadError, ReadErrorKind};
 
-use crate::costs::{CallKey, Costs, FunctionName, Overflow, Place, Row};
+use crate::costs::{Costs, FunctionName, Place};
 use crate::dialect::Dialect;
 use crate::finish;
 use crate::header::{Header, Position, key_and_value};
-use crate::names::{Name, Numbers, Text, Texts, UNKNOWN};
+use crate::names::{Name, Text, UNKNOWN};
 use crate::number::{cost, number, position, skip_blanks};
+use crate::resolve::{Resolver, Spec};
 
 pub(crate) fn read(bytes: &[u8], into: &mut ProfileBuilder) -> Result<(), ReadError> {
     let mut reader = Reader::new(bytes, into);
@@ -27,7 +28,11 @@ pub(crate) fn read(bytes: &[u8], into: &mut ProfileBuilder) -> Result<(), ReadEr
     if reader.header.events.is_none() && !reader.had_part {
         return Err(ReadError::truncated("the header: no line begins with `events:`", bytes.len()));
     }
-    finish::finish(reader.costs, &reader.texts, &reader.header, into, bytes.len())?;
+    if !reader.names.undefined.is_empty() {
+        let count = reader.names.undefined.len();
+        reader.into.meta.notes.push(format!("{count} functions are not named in the file, only numbered"));
+    }
+    finish::finish(reader.costs, &reader.names.texts, &reader.header, into, bytes.len())?;
     Ok(())
 }
 
@@ -43,21 +48,6 @@ enum Taken {
     No,
 }
 
-/// The kind of a name that a line gave.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Spec {
-    Object,
-    File,
-    InlineFile,
-    Function,
-    CalledObject,
-    CalledFile,
-    CalledFunction,
-    /// Only its number may be needed later: jump targets, and the callers of `--mangle-names=no`.
-    OtherFile,
-    OtherFunction,
-}
-
 /// What the next cost line belongs to.
 enum Pending {
     Own,
@@ -69,10 +59,7 @@ struct Reader<'a, 'b> {
     bytes: &'a [u8],
     into: &'b mut ProfileBuilder,
     header: Header<'a>,
-    texts: Texts<'a>,
-    objects: Numbers,
-    files: Numbers,
-    functions: Numbers,
+    names: Resolver<'a>,
     costs: Costs,
     /// Whether the part has costs already, and whether there was a part before it.
     in_body: bool,
@@ -117,10 +104,7 @@ impl<'a, 'b> Reader<'a, 'b> {
             bytes,
             into,
             header: Header::new(),
-            texts: Texts::new(),
-            objects: Numbers::new(),
-            files: Numbers::new(),
-            functions: Numbers::new(),
+            names: Resolver::new(),
             costs: Costs::new(),
             in_body: false,
             had_part: false,
@@ -213,7 +197,8 @@ impl<'a, 'b> Reader<'a, 'b> {
             return Ok(());
         }
         let name = Name::parse(value, at)?;
-        let text = self.resolve(spec, name, value);
+        let expands = self.header.creator.is_some_and(|creator| creator.starts_with(b"callgrind"));
+        let text = self.names.resolve(spec, name, value, expands);
         match spec {
             Spec::Object => self.object = text,
             Spec::File => {
@@ -234,73 +219,6 @@ impl<'a, 'b> Reader<'a, 'b> {
             Spec::CalledObject | Spec::OtherFile | Spec::OtherFunction => {}
         }
         Ok(())
-    }
-
-    fn resolve(&mut self, spec: Spec, name: Name<'a>, written: &'a [u8]) -> Text {
-        let numbers = match spec {
-            Spec::Object | Spec::CalledObject => &self.objects,
-            Spec::File | Spec::InlineFile | Spec::CalledFile | Spec::OtherFile => &self.files,
-            Spec::Function | Spec::CalledFunction | Spec::OtherFunction => &self.functions,
-        };
-        let is_function = matches!(spec, Spec::Function | Spec::CalledFunction | Spec::OtherFunction);
-        let (number, name) = match name {
-            Name::Plain(name) => (None, name),
-            Name::Definition(number, name) => (Some(number), name),
-            Name::Reference(number) => {
-                // yappi before 1.6 refers to functions that it does not define; their number is all there is.
-                return match numbers.get(number) {
-                    Some(text) => text,
-                    None if is_function => self.texts.intern(Cow::Borrowed(written)),
-                    None => UNKNOWN,
-                };
-            }
-        };
-        let text = if is_function {
-            let expanded = self.expanded(name);
-            self.texts.intern(expanded)
-        } else if name == b"???" {
-            // What valgrind writes for an unknown file or object.
-            UNKNOWN
-        } else {
-            self.texts.intern(Cow::Borrowed(name))
-        };
-        if let Some(number) = number {
-            let numbers = match spec {
-                Spec::Object | Spec::CalledObject => &mut self.objects,
-                Spec::File | Spec::InlineFile | Spec::CalledFile | Spec::OtherFile => &mut self.files,
-                _ => &mut self.functions,
-            };
-            numbers.define(number, text);
-        }
-        text
-    }
-
-    /// Names of callgrind's `--compress-mangled=yes` are made of numbers: `(5)'2'(7)`.
-    fn expanded(&self, name: &'a [u8]) -> Cow<'a, [u8]> {
-        if !name.starts_with(b"(")
-            || !self.header.creator.is_some_and(|creator| creator.starts_with(b"callgrind"))
-        {
-            return Cow::Borrowed(name);
-        }
-        let mut expanded = Vec::new();
-        for (index, part) in name.split(|&byte| byte == b'\'').enumerate() {
-            if index > 0 {
-                expanded.push(b'\'');
-            }
-            match Name::parse(part, 0) {
-                Ok(Name::Reference(number)) => match self.functions.get(number) {
-                    Some(text) => expanded.extend_from_slice(self.texts.get(text)),
-                    None => expanded.extend_from_slice(part),
-                },
-                _ => expanded.extend_from_slice(part),
-            }
-            // A name of names of names could double with every line.
-            const LONGEST_NAME: usize = 1 << 16;
-            if expanded.len() > LONGEST_NAME {
-                return Cow::Borrowed(name);
-            }
-        }
-        Cow::Owned(expanded)
     }
 
     fn header_line(&mut self, line: &'a [u8], at: usize) -> Result<Taken, ReadError> {
@@ -328,7 +246,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         }
         if let Some(events) = &self.header.events {
             self.had_part = true;
-            finish::compare_sums(&self.header, events, &self.part_sums, self.into)?;
+            finish::compare_sums(&self.header, events, &self.part_sums, self.into);
         }
         self.header.begin_part();
         self.part_sums.fill(0);
@@ -419,84 +337,6 @@ impl<'a, 'b> Reader<'a, 'b> {
             Pending::Call { count, at: call_at } => self.call_cost(place, count, call_at, at),
             Pending::Jump => Ok(()),
         }
-    }
-
-    fn own_cost(&mut self, place: Place) -> Result<(), Overflow> {
-        let row = self.current_row()?;
-        let is_definition = match self.header.dialect {
-            Dialect::Plain => false,
-            Dialect::Yappi => true,
-            Dialect::Profkit | Dialect::Pyprof2calltree => std::mem::replace(&mut self.is_first, false),
-        };
-        let Some(events) = &self.header.events else { return Ok(()) };
-        for ((&value, &column), sum) in self.values.iter().zip(&events.types).zip(&mut self.part_sums) {
-            *sum += i128::from(value);
-            if let Some(column) = column {
-                self.costs.functions.add(row, column, value)?;
-            }
-        }
-        let function = self.costs.functions.keys[row as usize].function;
-        if is_definition {
-            self.costs.definitions[function as usize].get_or_insert(place.line);
-            return Ok(());
-        }
-        let own_file = self.costs.names[function as usize].file;
-        let says_something =
-            place.line > 0 || place.address > 0 || place.object != UNKNOWN || place.file != own_file;
-        if !says_something || self.values.iter().all(|&value| value == 0) {
-            return Ok(());
-        }
-        self.costs.lines.push(row, place);
-        for (&value, &column) in self.values.iter().zip(&events.types) {
-            if let Some(column) = column {
-                self.costs.lines.cost(column, value);
-            }
-        }
-        Ok(())
-    }
-
-    fn call_cost(&mut self, place: Place, count: i64, call_at: usize, at: usize) -> Result<(), ReadError> {
-        let Some(callee) = self.callee() else {
-            return Err(ReadError::malformed("a call of nothing: no `cfn=` line before it", call_at));
-        };
-        let marks = std::mem::take(&mut self.marks);
-        let caller = self.current_row().map_err(|_| overflow(at))?;
-        let caller_row = self.costs.functions.keys[caller as usize];
-        // yappi and pyprof2calltree do not know where calls are.
-        let place = match self.header.dialect {
-            Dialect::Yappi | Dialect::Pyprof2calltree => Place { line: 0, address: 0, ..place },
-            Dialect::Plain | Dialect::Profkit => place,
-        };
-        let key = CallKey { caller, origin: caller_row.origin, callee, place };
-        let count = marks.count.unwrap_or(count);
-        let row = self.costs.call(key, count).map_err(|_| overflow(at))?;
-        self.costs.unknown_cost[row as usize] |= marks.unknown_cost;
-        if let Some(events) = &self.header.events {
-            for (&value, &column) in self.values.iter().zip(&events.types) {
-                if let Some(column) = column {
-                    self.costs.calls.add(row, column, value).map_err(|_| overflow(at))?;
-                }
-            }
-        }
-        self.called_file = None;
-        Ok(())
-    }
-
-    /// The row of the current function, made at its first cost.
-    fn current_row(&mut self) -> Result<u32, Overflow> {
-        if let Some(row) = self.row {
-            return Ok(row);
-        }
-        let origin = match self.origin {
-            Some(origin) => origin,
-            // Only a full table of strings fails here, which a profile reports again when it is finished.
-            None => self.header.origin(self.into).map_err(|_| Overflow)?,
-        };
-        self.origin = Some(origin);
-        let function = self.costs.function(FunctionName { file: self.function_file, name: self.name });
-        let row = self.costs.functions.row(Row { origin, function });
-        self.row = Some(row);
-        Ok(row)
     }
 
     /// A line that is none of the format. yappi writes names with their newlines, so there it may go on the name (or

@@ -97,11 +97,13 @@
 //! finds a function by nothing else; a byte that is not UTF-8 becomes the surrogate that Python gives it.
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod builtin;
 mod context;
 mod encode;
 mod last_place;
 mod losses;
+mod machine;
 pub mod pickle;
 mod read;
 mod stats;

@@ -26,6 +26,7 @@ fn yappis_names_may_break_lines_and_lack_definitions() {
     let rows = profile.calls().functions().rows();
     let names: Vec<_> = rows.iter().map(|row| function(&profile, row.function)).collect();
     assert_eq!(names, [r"/app/new\nline.py:7 two\nlines", r"/app/new\nline.py:9 ", ":0 (44)"]);
+    assert_eq!(profile.meta().notes, ["1 functions are not named in the file, only numbered"]);
     let elsewhere = file.replace("creator: yappi", "creator: other").replace("cmd:  a\nb.py", "cmd: a");
     let error = read(elsewhere.as_bytes()).unwrap_err();
     assert_eq!(error.to_string(), "a line that says nothing known: \"line.py\" at byte 71");
@@ -57,10 +58,9 @@ fn pyprof2calltree_says_where_functions_begin() {
     assert_eq!(edges(&profile), ["area→leaf 2 5 -"]);
     assert!(profile.calls().lines().is_empty());
     assert_eq!(profile.text(profile.sample_types()[0].unit), "Nanoseconds");
-    let comment = profile.meta().comments[0];
     assert_eq!(
-        profile.text(comment),
-        "`summary:` says 30 ns, but the cost lines, which are taken, add up to 25"
+        profile.meta().notes,
+        ["`summary:` says 30 ns, but the cost lines, which are taken, add up to 25"]
     );
 }
 
