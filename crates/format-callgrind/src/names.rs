@@ -50,26 +50,29 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// Numbers this far beyond the last one still go into the plain table, so that gaps cost little and a few bytes cannot
-/// make a large table.
-const LARGEST_GAP: usize = 1024;
+/// The plain table has at most this many places for each number defined, and some to begin with, so that numbers with
+/// gaps cost little and a few bytes cannot make a large table.
+const PLACES_EACH: usize = 4;
+const PLACES_AT_LEAST: usize = 1024;
 
 /// The numbers of one kind of names: files, functions or objects.
 pub(crate) struct Numbers {
     dense: Vec<Option<Text>>,
+    defined: usize,
     scattered: HashMap<u64, Text>,
 }
 
 impl Numbers {
     pub(crate) fn new() -> Self {
-        Self { dense: Vec::new(), scattered: HashMap::new() }
+        Self { dense: Vec::new(), defined: 0, scattered: HashMap::new() }
     }
 
     /// Gives a number to a string. A later definition replaces an earlier one, as in `callgrind_annotate`: yappi 1.4 to
     /// 1.6 define twice, and each part of a file by valgrind defines anew.
     pub(crate) fn define(&mut self, number: u64, text: Text) {
+        self.defined += 1;
         match usize::try_from(number) {
-            Ok(index) if index <= self.dense.len() + LARGEST_GAP => {
+            Ok(index) if index < PLACES_AT_LEAST + PLACES_EACH * self.defined => {
                 if index >= self.dense.len() {
                     self.dense.resize(index + 1, None);
                 }
@@ -83,6 +86,7 @@ impl Numbers {
 
     pub(crate) fn get(&self, number: u64) -> Option<Text> {
         let dense = usize::try_from(number).ok().and_then(|index| self.dense.get(index).copied().flatten());
+        // A number that was too far ahead at first may have come into reach since; its last definition counts.
         dense.or_else(|| self.scattered.get(&number).copied())
     }
 }
@@ -141,6 +145,10 @@ mod tests {
             [Some(3), Some(4), Some(5)]
         );
         assert_eq!(numbers.get(1), None);
-        assert!(numbers.dense.len() < 2 * LARGEST_GAP);
+        for number in 1..10_000 {
+            numbers.define(number * 1_000, 7);
+        }
+        assert_eq!((numbers.get(5_000), numbers.get(9_999_000)), (Some(7), Some(7)));
+        assert!(numbers.dense.len() < 100_000);
     }
 }

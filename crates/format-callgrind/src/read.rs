@@ -55,6 +55,10 @@ enum Pending {
     Jump,
 }
 
+/// Every row has a value for each event, so many events in a file of short lines would make much out of little. Callgrind
+/// itself has at most 17 events and 4 bytes for a line.
+const SUMS_PER_BYTE: usize = 8;
+
 struct Reader<'a, 'b> {
     bytes: &'a [u8],
     into: &'b mut ProfileBuilder,
@@ -81,6 +85,8 @@ struct Reader<'a, 'b> {
     is_first: bool,
     part_sums: Vec<i128>,
     values: Vec<i64>,
+    /// How many more sums the file has bytes for.
+    sums_left: usize,
     /// The name that the last line gave, and where it begins.
     last_name: Option<(Spec, usize)>,
     marks: Marks,
@@ -121,6 +127,7 @@ impl<'a, 'b> Reader<'a, 'b> {
             is_first: false,
             part_sums: Vec::new(),
             values: Vec::new(),
+            sums_left: bytes.len().saturating_mul(SUMS_PER_BYTE).saturating_add(1 << 16),
             last_name: None,
             marks: Marks::default(),
         }
@@ -332,6 +339,11 @@ impl<'a, 'b> Reader<'a, 'b> {
             rest = after;
         }
         self.in_body = true;
+        let types = self.into.sample_types().len();
+        self.sums_left = self.sums_left.checked_sub(types).ok_or_else(|| {
+            let problem = format!("{types} events are too many for so short lines");
+            ReadErrorKind::Unsupported(problem.into()).at(at)
+        })?;
         match std::mem::replace(&mut self.pending, Pending::Own) {
             Pending::Own => self.own_cost(place).map_err(|_| overflow(at)),
             Pending::Call { count, at: call_at } => self.call_cost(place, count, call_at, at),

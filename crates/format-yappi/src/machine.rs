@@ -18,9 +18,11 @@ use crate::arguments::{TextArgument, little_endian, pairs};
 use crate::value::{Heap, Kind, Value};
 use objects::would_call;
 
-/// The memo is a plain table while its numbers come in order, as every pickler gives them; numbers that jump further
-/// ahead than this go into a map, so that a few bytes cannot make a large table.
-const LARGEST_MEMO_GAP: usize = 256;
+/// The memo is a plain table while its numbers come in order, as every pickler gives them. It has at most this many
+/// places for each number, and some to begin with; numbers further ahead go into a map, so that a few bytes cannot make
+/// a large table.
+const PLACES_EACH: usize = 2;
+const PLACES_AT_LEAST: usize = 256;
 
 /// Picklers empty the stack every thousand items of a container, so a deep stack is no real file's. Without a limit one
 /// byte of input could cost the 16 of a value, twice over while the stack grows.
@@ -33,6 +35,7 @@ pub(crate) struct Machine<'a> {
     stack: Vec<Value>,
     marks: Vec<usize>,
     memo: Vec<Option<Value>>,
+    memorised: usize,
     scattered_memo: HashMap<usize, Value>,
     pub(crate) heap: Heap<'a>,
     /// Module and name of the global that was named last.
@@ -47,6 +50,7 @@ impl<'a> Machine<'a> {
             stack: Vec::new(),
             marks: Vec::new(),
             memo: Vec::new(),
+            memorised: 0,
             scattered_memo: HashMap::new(),
             heap: Heap { sequences: vec![Vec::new()], ..Heap::default() },
             last_global: None,
@@ -287,7 +291,7 @@ impl<'a> Machine<'a> {
         let what = "a memo number";
         let number = match opcode {
             b'r' | b'j' => self.argument(le_u32, what)? as usize,
-            0x94 => self.memo.len() + self.scattered_memo.len(),
+            0x94 => self.memorised,
             _ => {
                 let number = match self.line(what)?.parse_integer() {
                     Some(Kind::Int(number)) => usize::try_from(number).ok(),
@@ -304,10 +308,8 @@ impl<'a> Machine<'a> {
 
     #[inline]
     fn recall(&mut self, number: usize, start: usize) -> Result<(), ReadError> {
-        let found = match self.memo.get(number) {
-            Some(&value) => value,
-            None => self.scattered_memo.get(&number).copied(),
-        };
+        let found = self.memo.get(number).copied().flatten();
+        let found = found.or_else(|| self.scattered_memo.get(&number).copied());
         let Some(found) = found else {
             let id = i128::try_from(number).unwrap_or(i128::MAX);
             return Err(ReadErrorKind::Undefined { table: "memo", id }.at(start));
@@ -319,9 +321,10 @@ impl<'a> Machine<'a> {
     #[inline]
     fn memorise(&mut self, number: usize) -> Result<(), ReadError> {
         let top = self.top()?;
+        self.memorised += 1;
         if number == self.memo.len() {
             self.memo.push(Some(top));
-        } else if number > self.memo.len() + LARGEST_MEMO_GAP {
+        } else if number > PLACES_AT_LEAST + PLACES_EACH * self.memorised {
             self.scattered_memo.insert(number, top);
         } else {
             if number > self.memo.len() {

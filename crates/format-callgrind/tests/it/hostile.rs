@@ -74,6 +74,9 @@ fn little_input_never_makes_much() {
     file += "fn=(199)\n1 2\n";
     let profile = read(file.as_bytes()).unwrap();
     assert!(profile.strings().iter().map(<[u8]>::len).sum::<usize>() < 1 << 17);
+    // Each part with another event: every row would have a value for all of them.
+    let events: String = (0..20_000).map(|number| format!("events: e{number}\nfn=f\n1 1\n")).collect();
+    assert!(refusal(&events).contains("events are too many for so short lines at byte"));
     // A name that goes on for the rest of the file is read once.
     let lines = format!("creator: yappi\nevents: Ticks\nfn=(1) a\n{}", "b\n".repeat(300_000));
     assert_eq!(read(lines.as_bytes()).unwrap().functions().len(), 0);

@@ -144,6 +144,14 @@ fn little_input_never_makes_much() {
     assert!(
         refusal(&pickle(&[b"Nr\xff\xff\xff\xffj\xff\xff\xff\xff"])).starts_with("a pickle of something else")
     );
+    // Memo numbers with gaps: found again, and no large table.
+    let mut gaps = Vec::new();
+    for number in (0..1_000_000_u32).step_by(500) {
+        gaps.extend_from_slice(
+            &[b"NK\x01r".as_slice(), &number.to_le_bytes(), b"00j", &number.to_le_bytes(), b"0"].concat(),
+        );
+    }
+    assert!(refusal(&pickle(&[&gaps, b"N"])).starts_with("a pickle of something else"));
     let long = [b"I".to_vec(), b"9".repeat(1 << 20), b"\n".to_vec()].concat();
     assert!(refusal(&pickle(&[&long])).starts_with("a pickle of something else"));
 }
