@@ -92,7 +92,7 @@
 //!
 //! What yappi needs and a profile may lack is filled in, and said in [`Written::losses`]: a callee without a row of its
 //! own gets one from what its callers say; unknown calls are 0 (`YFuncStats` cannot merge two functions that both have 0);
-//! unknown times are 0; a clock that is neither wall nor cpu is written as wall. Rows that share their `full_name` are
+//! unknown times are 0; a clock that is neither wall nor cpu is written as wall, and what is no time at all as seconds. Rows that share their `full_name` are
 //! added up, since yappi would do so. Strings are byte strings of Python 2 where they are ASCII, because yappi on Python 2
 //! finds a function by nothing else; a byte that is not UTF-8 becomes the surrogate that Python gives it.
 #![forbid(unsafe_code)]

@@ -18,10 +18,12 @@ pub(crate) fn losses(profile: &Profile, stats: &Stats, clock: Option<&Clock>) ->
         let name = String::from_utf8_lossy(clock.name(profile));
         let lost = !matches!(&*name, "wall" | "cpu");
         lose(lost, format!("yappi knows the clocks wall and cpu: `{name}` is written as wall"));
+        let unit = profile.text(profile.sample_types()[clock.sample_type].unit);
+        lose(!clock.is_time, format!("yappi holds times: 1 {unit} is written as 1 second"));
         let others = profile.sample_types().len() - 1;
         lose(others > 0, format!("{others} other sample types"));
         let decimals = profile.sample_types()[clock.sample_type].decimals;
-        lose(decimals > 0, "fractions of nanoseconds".to_owned());
+        lose(clock.is_time && decimals > 0, "fractions of nanoseconds".to_owned());
     }
     let count = stats.unknown_calls;
     lose(count > 0, format!("that {count} call counts are unknown: written as 0"));

@@ -1,7 +1,7 @@
 //! The rows of a profile as yappi has them: one function a `full_name`, each with its callees.
 
 use foldhash::{HashMap, HashMapExt};
-use profkit_profile::{Dimension, FunctionId, Id, LabelSetId, OriginId, Profile, WriteError};
+use profkit_profile::{Dimension, FunctionId, Id, LabelSetId, OriginId, Profile};
 
 use crate::builtin;
 use crate::context;
@@ -70,26 +70,24 @@ pub(crate) struct Stats {
     pub(crate) unknown_total: usize,
 }
 
-/// The values of one sample type in nanoseconds.
+/// The values of one sample type as nanoseconds.
 pub(crate) struct Clock {
     pub(crate) sample_type: usize,
+    /// Whether it counts time at all.
+    pub(crate) is_time: bool,
     factor: i128,
     divisor: i128,
 }
 
 impl Clock {
-    /// # Errors
-    /// Where the sample type does not count time.
-    pub(crate) fn new(profile: &Profile, sample_type: usize) -> Result<Self, WriteError> {
+    /// What is not a time has to look like one: one of it is written as one second, so that the numbers are the same.
+    pub(crate) fn new(profile: &Profile, sample_type: usize) -> Self {
         let row = profile.sample_types()[sample_type];
         let unit = profile.unit(sample_type);
-        if unit.dimension != Dimension::Time {
-            let name = profile.text(row.name);
-            let problem = format!("yappi holds times; `{name}` counts {}", profile.text(row.unit));
-            return Err(WriteError::Unsupported(problem.into()));
-        }
+        let is_time = unit.dimension == Dimension::Time;
+        let factor = if is_time { i128::from(unit.factor) } else { 1_000_000_000 };
         let divisor = 10_i128.checked_pow(u32::from(row.decimals)).unwrap_or(i128::MAX);
-        Ok(Self { sample_type, factor: i128::from(unit.factor), divisor })
+        Self { sample_type, is_time, factor, divisor }
     }
 
     /// What yappi calls the clock. It cannot print statistics without one, and what times calls usually reads the wall

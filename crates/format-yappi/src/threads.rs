@@ -20,7 +20,7 @@ pub(crate) fn recognise(profile: &Profile) -> bool {
         && profile.samples().stacks().iter().all(Option::is_none)
         && profile.sample_types().len() == 2
         && profile.sample_type_named(context::SWITCHES) == Some(1)
-        && Clock::new(profile, 0).is_ok()
+        && Clock::new(profile, 0).is_time
 }
 
 struct Row {
@@ -32,7 +32,7 @@ struct Row {
 }
 
 pub(crate) fn write(profile: &Profile, to: &mut dyn Write) -> Result<Written, WriteError> {
-    let clock = Clock::new(profile, 0)?;
+    let clock = Clock::new(profile, 0);
     let rows = rows(profile, &clock);
     // Greenlets have no thread id of the operating system.
     let has_tids = rows.iter().any(|row| row.tid.is_some());

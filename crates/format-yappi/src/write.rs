@@ -61,10 +61,7 @@ pub(crate) fn write(
         return Err(WriteError::NeedsCallEdges);
     }
     let chosen = options.sample_type.or_else(|| profile.default_type());
-    let clock = match chosen.map(|chosen| Clock::new(profile, chosen)) {
-        Some(Err(_)) if profile.calls().is_empty() => None,
-        clock => clock.transpose()?,
-    };
+    let clock = chosen.map(|chosen| Clock::new(profile, chosen));
     let stats = Stats::of(profile, clock.as_ref());
     let clock_type = clock.as_ref().map(|clock| clock.python_name(profile));
     let mut writer = Writer {

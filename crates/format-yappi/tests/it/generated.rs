@@ -175,15 +175,21 @@ fn other_shapes_are_refused_by_type() {
         builder.sample(Sample::of(Some(stack)), &[1]).unwrap();
     });
     assert!(matches!(Yappi.write(&stacks, &mut Vec::new(), &options), Err(WriteError::NeedsCallEdges)));
-    let bytes = with_function(|builder, function| {
-        builder.sample_type(b"alloc", b"bytes").unwrap();
-        builder.function_calls(FunctionCalls { function, ..PLAIN }, &[1, 2], &[1, 2]).unwrap();
-    });
-    let second = WriteOptions { sample_type: Some(1), ..options };
-    let refused = Yappi.write(&bytes, &mut Vec::new(), &second).unwrap_err();
-    assert_eq!(refused.to_string(), "yappi holds times; `alloc` counts bytes");
     let empty = ProfileBuilder::new().finish().unwrap();
     assert_round_trip(&read(&write(&empty).0).unwrap(), "empty");
+}
+
+#[test]
+fn what_is_no_time_is_written_as_seconds() {
+    let profile = with_function(|builder, function| {
+        builder.sample_type(b"alloc", b"bytes").unwrap();
+        builder.function_calls(FunctionCalls { function, ..PLAIN }, &[1, 2], &[1, 5]).unwrap();
+    });
+    let (mut bytes, second) = (Vec::new(), WriteOptions { sample_type: Some(1), ..WriteOptions::default() });
+    let written = Yappi.write(&profile, &mut bytes, &second).unwrap();
+    assert_eq!(written.losses[1], "yappi holds times: 1 bytes is written as 1 second");
+    let text = content(&read(&bytes).unwrap()).join("\n");
+    assert!(text.contains("([2000000000], [5000000000])"), "{text}");
 }
 
 #[test]
