@@ -28,6 +28,9 @@ pub(super) struct Flow {
     /// How many functions outside of cycles have callees whose totals exceed their own: the mark of two
     /// functions that share file, line and name (cProfile keeps the last one's row and sums the edges).
     pub(super) clashed: usize,
+    /// By function: how much of its total neither its self value nor its callees account for, while its callees
+    /// are asked.
+    slack: Vec<i64>,
 }
 
 /// A self value that is placed below its direct caller and nothing else.
@@ -56,6 +59,7 @@ impl Flow {
             sum: 0,
             aside: Vec::new(),
             clashed: 0,
+            slack: (0..functions).map(|of| slack(graph, components, sample_type, of)).collect(),
         };
         for function in 0..functions {
             flow.divide_self(graph, sample_type, function);
@@ -166,15 +170,33 @@ impl Flow {
         let callers_known = entries.iter().all(|&edge| graph.edges[edge].has_total);
         let has_roots = root_weights.iter().any(|&weight| weight > 0);
         if surplus == 0 || surplus > 0 && (callers_known || has_roots) {
-            // The callers get what the source says, so that their totals hold; the roots get the rest, also
-            // where nothing but the surplus speaks for a root.
-            self.ask_roots(graph, members, &root_weights, surplus, sample_type);
+            // The callers get what the source says, so that their totals hold, and what these leave open; the
+            // roots get the rest, also where nothing but the surplus speaks for a root.
+            let unexplained = i64::try_from(i128::from(surplus) - roots).unwrap_or(0).max(0);
+            let rest = surplus - self.use_slack(graph, &entries, unexplained);
+            self.ask_roots(graph, members, &root_weights, rest, sample_type);
         } else {
             let from_roots = if asked + roots == 0 { 0 } else { i128::from(need) * roots / (asked + roots) };
             let from_roots = i64::try_from(from_roots).unwrap_or(0);
             self.ask_roots(graph, members, &root_weights, from_roots, sample_type);
             self.ask_callers(graph, &entries, need - from_roots, sample_type);
         }
+    }
+
+    /// Gives up to `amount` to the callers whose own totals are larger than what the source explains: a callee's
+    /// row that was overwritten (clashed keys) has lost just that. Returns how much.
+    fn use_slack(&mut self, graph: &Graph, entries: &[usize], amount: i64) -> i64 {
+        let mut slack = Vec::with_capacity(entries.len());
+        for &edge in entries {
+            slack.push(std::mem::take(&mut self.slack[graph.edges[edge].caller]));
+        }
+        let known = slack.iter().fold(0i64, |sum, &slack| sum.saturating_add(slack));
+        let used = amount.min(known);
+        for ((&edge, slack), share) in entries.iter().zip(&slack).zip(apportion(used, &slack)) {
+            self.down[edge] += share;
+            self.slack[graph.edges[edge].caller] += slack - share;
+        }
+        used
     }
 
     fn ask_roots(
@@ -228,6 +250,21 @@ impl Flow {
         let total = i128::from(graph.total[sample_type][function]);
         self.clashed += usize::from(callees > total - own);
     }
+}
+
+/// How much of a function's total is not explained; 0 within cycles, where totals overlap.
+fn slack(graph: &Graph, components: &Components, sample_type: usize, function: usize) -> i64 {
+    let outgoing = graph.outgoing.of(function);
+    if components.members[components.of[function]].len() > 1
+        || outgoing.iter().any(|&edge| !graph.edges[edge].has_total)
+    {
+        return 0;
+    }
+    let callees = outgoing.iter().filter(|&&edge| graph.edges[edge].callee != function);
+    let explained = callees.fold(graph.own[sample_type][function], |sum, &edge| {
+        sum.saturating_add(graph.edge_total[sample_type][edge])
+    });
+    graph.total[sample_type][function].saturating_sub(explained).max(0)
 }
 
 /// How much of a function each caller has, by totals where they are known, else by calls; the last weight is for
