@@ -22,6 +22,7 @@ mod cycle;
 mod flow;
 mod graph;
 mod leaves;
+mod nesting;
 mod place;
 mod shares;
 mod sink;
@@ -102,7 +103,7 @@ pub fn estimate_stacks(profile: &Profile) -> Result<Estimate, BuildError> {
             let mut sink = Sink::new(&mut builder, origin)?;
             sink.select(slot);
             let leaves = Leaves::new(&graph, sample_type);
-            let placed = Placer::new(&graph, &components, &flow, leaves, &mut sink).run()?;
+            let placed = Placer::new(&graph, &components, &flow, sample_type, leaves, &mut sink).run()?;
             if Some(sample_type) == profile.default_type() || first.is_none() {
                 first = Some(placed);
             }

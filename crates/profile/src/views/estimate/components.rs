@@ -13,22 +13,12 @@ pub(super) struct Components {
 
 impl Components {
     pub(super) fn new(graph: &Graph) -> Self {
-        let count = graph.functions.len();
-        let mut search = Search {
-            graph,
-            order: vec![None; count],
-            low: vec![0; count],
-            pending: Vec::new(),
-            is_pending: vec![false; count],
-            next: 0,
-            components: Self { members: Vec::new(), of: vec![0; count] },
-        };
-        for function in 0..count {
-            if search.order[function].is_none() {
-                search.from(function);
-            }
-        }
-        search.components
+        Search::over(graph, &(0..graph.functions.len()).collect::<Vec<_>>())
+    }
+
+    /// The components of the part of a graph that `functions` are, in the same order.
+    pub(super) fn among(graph: &Graph, functions: &[usize]) -> Vec<Vec<usize>> {
+        Search::over(graph, functions).members
     }
 
     /// Whether an edge stays within one component.
@@ -49,6 +39,29 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    fn over(graph: &Graph, functions: &[usize]) -> Components {
+        let count = graph.functions.len();
+        let mut search = Search {
+            graph,
+            // What is not among them counts as done.
+            order: vec![Some(usize::MAX); count],
+            low: vec![0; count],
+            pending: Vec::new(),
+            is_pending: vec![false; count],
+            next: 0,
+            components: Components { members: Vec::new(), of: vec![0; count] },
+        };
+        for &function in functions {
+            search.order[function] = None;
+        }
+        for &function in functions {
+            if search.order[function].is_none() {
+                search.from(function);
+            }
+        }
+        search.components
+    }
+
     fn enter(&mut self, function: usize) {
         self.order[function] = Some(self.next);
         self.low[function] = self.next;

@@ -10,6 +10,7 @@ use super::cycle::Router;
 use super::flow::{Aside, Flow};
 use super::graph::Graph;
 use super::leaves::Leaves;
+use super::nesting::Nesting;
 use super::shares::transport;
 use super::sink::Sink;
 use crate::error::BuildError;
@@ -40,8 +41,9 @@ pub(super) struct Placer<'a, 'b> {
     pub(super) graph: &'a Graph,
     components: &'a Components,
     flow: &'a Flow,
+    sample_type: usize,
     sink: &'a mut Sink<'b>,
-    grain: i64,
+    pub(super) grain: i64,
     /// Whether a function has several callers, so that what stands above it is a guess.
     ambiguous: Vec<bool>,
     /// What flows over each edge between components, until its callee takes it.
@@ -72,6 +74,7 @@ impl<'a, 'b> Placer<'a, 'b> {
         graph: &'a Graph,
         components: &'a Components,
         flow: &'a Flow,
+        sample_type: usize,
         leaves: Leaves,
         sink: &'a mut Sink<'b>,
     ) -> Self {
@@ -80,6 +83,7 @@ impl<'a, 'b> Placer<'a, 'b> {
             graph,
             components,
             flow,
+            sample_type,
             sink,
             grain: (flow.sum / GRAINS).max(1),
             ambiguous: (0..functions).map(|function| is_ambiguous(graph, flow, function)).collect(),
@@ -199,17 +203,21 @@ impl<'a, 'b> Placer<'a, 'b> {
         for part in transport(&supply, &demand, self.grain) {
             let edge = edges[part.to];
             let parcel = self.below(Parcel { amount: part.amount, ..pool[part.from] }, edge)?;
-            if self.components.is_internal(graph, edge) {
-                self.place_self(graph.edges[edge].callee, parcel)?;
-                self.contexts[edge].push(parcel);
-            } else {
-                self.parcels[edge].push(parcel);
-            }
+            self.arrive(edge, parcel)?;
         }
         Ok(())
     }
 
     fn pass_on_cycle(&mut self, members: &[usize], entries: Vec<Entry>) -> Result<(), BuildError> {
+        let nesting = Nesting::new(self.graph, self.components, self.flow, members, self.sample_type);
+        if let Some(mut nesting) = nesting {
+            for entry in entries {
+                for parcel in entry.parcels {
+                    nesting.enter(entry.function, parcel);
+                }
+            }
+            return nesting.run(self);
+        }
         let mut router = Router::new(self.graph, self.components, self.flow, members, self.grain);
         let mut parcels_of_entry = Vec::new();
         for entry in entries.into_iter().filter(|entry| !entry.parcels.is_empty()) {
@@ -242,13 +250,32 @@ impl<'a, 'b> Placer<'a, 'b> {
         Ok(())
     }
 
+    /// A parcel has come over an edge to a callee in another component.
+    pub(super) fn arrive(&mut self, edge: usize, parcel: Parcel) -> Result<(), BuildError> {
+        if self.components.is_internal(self.graph, edge) {
+            return self.keep(edge, parcel);
+        }
+        self.parcels[edge].push(parcel);
+        Ok(())
+    }
+
+    /// The callee of an edge keeps a parcel.
+    pub(super) fn keep(&mut self, edge: usize, parcel: Parcel) -> Result<(), BuildError> {
+        let callee = self.graph.edges[edge].callee;
+        self.contexts[edge].push(parcel);
+        if self.main[callee].is_none() {
+            self.main[callee] = Some(parcel);
+        }
+        self.place_self(callee, parcel)
+    }
+
     /// The parcel one frame further down: below the caller's frame at an edge.
-    fn below(&mut self, parcel: Parcel, edge: usize) -> Result<Parcel, BuildError> {
+    pub(super) fn below(&mut self, parcel: Parcel, edge: usize) -> Result<Parcel, BuildError> {
         let edge = self.graph.edges[edge];
         self.below_site(parcel, edge.caller, edge.site)
     }
 
-    fn below_site(
+    pub(super) fn below_site(
         &mut self,
         parcel: Parcel,
         function: usize,
