@@ -265,6 +265,19 @@ impl ProfileBuilder {
         self.samples.len()
     }
 
+    /// Makes room for so many more functions of as many names, for a reader that can tell.
+    pub fn reserve_functions(&mut self, functions: usize) {
+        self.functions.reserve(functions);
+        self.strings.reserve(functions);
+    }
+
+    /// Makes room for so many more rows of functions and of edges, for a reader that knows how many come. To be
+    /// called after the sample types are added.
+    pub fn reserve_calls(&mut self, functions: usize, edges: usize) {
+        self.calls.functions.reserve(functions);
+        self.calls.edges.reserve(edges);
+    }
+
     /// Adds the calls of a function, with one self value and one total a sample type.
     pub fn function_calls(
         &mut self,

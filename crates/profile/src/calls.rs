@@ -118,6 +118,13 @@ impl<R> Measured<R> {
         self.total.push(vec![0; self.rows.len()]);
     }
 
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.rows.reserve(rows);
+        for column in self.own.iter_mut().chain(&mut self.total) {
+            column.reserve(rows);
+        }
+    }
+
     /// `own` and `total` have one value a column.
     pub(crate) fn push(&mut self, row: R, own: &[i64], total: &[i64]) {
         self.rows.push(row);

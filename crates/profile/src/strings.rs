@@ -80,6 +80,12 @@ impl StringInterner {
         Self { table, rows, seed }
     }
 
+    pub(crate) fn reserve(&mut self, strings: usize) {
+        let Self { table, rows, seed } = self;
+        table.ends.reserve(strings);
+        rows.reserve(strings, |&row| seed.bytes(table.at(row as usize)));
+    }
+
     pub(crate) fn intern(&mut self, string: &[u8]) -> Result<StringId, TableFull> {
         let Self { table, rows, seed } = self;
         let hash = seed.bytes(string);

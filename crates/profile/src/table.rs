@@ -88,6 +88,12 @@ impl<I: Id, R: Hash + Eq + Copy> Interner<I, R> {
         Self { name, table, index, seed }
     }
 
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        let Self { table, index, seed, .. } = self;
+        table.rows.reserve(rows);
+        index.reserve(rows, |&row| seed.row(&table.rows[row as usize]));
+    }
+
     #[inline]
     pub(crate) fn intern(&mut self, row: R) -> Result<I, TableFull> {
         let Self { name, table, index, seed } = self;

@@ -1,0 +1,83 @@
+//! Seconds as pstats has them, floats, to integer nanoseconds and back.
+//!
+//! What would surprise: cProfile makes its floats by a product, ticks · 1e-9 since 3.8 and ticks · 1e-6 before
+//! (`_lsprof.c`; 2.7–3.7 read the clock in microseconds), and n / 1e9 is another float for one n in four. So a
+//! dump comes back bit for bit only by the product that made it.
+
+/// Why seconds are no nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NotNanoseconds {
+    /// NaN or infinite.
+    NotFinite,
+    /// Beyond 64 bits: 292 years.
+    TooLong,
+}
+
+/// Seconds to nanoseconds, halves to even.
+#[inline]
+pub(crate) fn nanoseconds(seconds: f64) -> Result<i64, NotNanoseconds> {
+    // 2^63, the least float that is too long; -2^63 itself still fits.
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    let rounded = (seconds * 1e9).round_ties_even();
+    if (-LIMIT..LIMIT).contains(&rounded) {
+        #[expect(clippy::cast_possible_truncation, reason = "the range is checked above")]
+        return Ok(rounded as i64);
+    }
+    Err(if seconds.is_finite() { NotNanoseconds::TooLong } else { NotNanoseconds::NotFinite })
+}
+
+/// Whole seconds to nanoseconds.
+pub(crate) fn whole_nanoseconds(seconds: i64) -> Result<i64, NotNanoseconds> {
+    seconds.checked_mul(1_000_000_000).ok_or(NotNanoseconds::TooLong)
+}
+
+/// The clock whose ticks the written floats are multiples of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Clock {
+    /// cProfile since 3.8.
+    Nanoseconds,
+    /// cProfile of 2.7 to 3.7.
+    Microseconds,
+}
+
+impl Clock {
+    /// The clock that has ticked all of these times.
+    pub(crate) fn of(times: impl IntoIterator<Item = i128>) -> Self {
+        let whole = times.into_iter().all(|nanoseconds| nanoseconds % 1_000 == 0);
+        if whole { Self::Microseconds } else { Self::Nanoseconds }
+    }
+
+    pub(crate) fn seconds(self, nanoseconds: i128) -> f64 {
+        match self {
+            Self::Nanoseconds => nanoseconds as f64 * 1e-9,
+            Self::Microseconds => (nanoseconds / 1_000) as f64 * 1e-6,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_product_comes_back() {
+        // Up to 9 days of microseconds.
+        for n in (0..2_000_000i64).chain((0..100_000).map(|n| n * 7_919_003 + 1)) {
+            assert_eq!(nanoseconds(n as f64 * 1e-9), Ok(n));
+            assert_eq!(nanoseconds(n as f64 * 1e-6), Ok(n * 1_000), "{n} microseconds");
+            assert_eq!(Clock::Nanoseconds.seconds(n.into()).to_bits(), (n as f64 * 1e-9).to_bits());
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        assert_eq!(nanoseconds(f64::NAN), Err(NotNanoseconds::NotFinite));
+        assert_eq!(nanoseconds(f64::NEG_INFINITY), Err(NotNanoseconds::NotFinite));
+        assert_eq!(nanoseconds(1e300), Err(NotNanoseconds::TooLong));
+        assert_eq!(nanoseconds(9.3e9), Err(NotNanoseconds::TooLong));
+        assert_eq!(nanoseconds(-0.0), Ok(0));
+        assert_eq!(nanoseconds(2.5e-9), Ok(2));
+        assert_eq!(nanoseconds(-9.223_372_036_854_775e9), Ok(-9_223_372_036_854_774_784));
+        assert_eq!(whole_nanoseconds(10_000_000_000), Err(NotNanoseconds::TooLong));
+    }
+}
