@@ -62,7 +62,8 @@ pub(crate) fn canonical(profile: &proto::Profile) -> Canonical {
             (id, (texts.0, texts.1, texts.2, function.start_line))
         })
         .collect();
-    let mappings: Vec<(u64, Mapping)> = profile.mapping.iter().map(|row| (row.id, mapping(row, &text))).collect();
+    let mappings: Vec<(u64, Mapping)> =
+        profile.mapping.iter().map(|row| (row.id, mapping(row, &text))).collect();
     let locations: HashMap<u64, Location> = profile
         .location
         .iter()

@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 
 use profkit_format_pprof::{Pprof, proto};
-use profkit_profile::{
-    Format, Input, Profile, ProfileBuilder, ReadError, WriteError, WriteOptions, Written,
-};
+use profkit_profile::{Format, Input, Profile, ProfileBuilder, ReadError, WriteError, WriteOptions, Written};
 
 pub(crate) fn read(bytes: &[u8]) -> Result<Profile, ReadError> {
     let mut builder = ProfileBuilder::new();
@@ -86,6 +84,7 @@ pub(crate) fn stacks(profile: &Profile) -> Vec<String> {
         let name = frame.function.map(|function| profile.text(profile.functions()[function].name));
         name.map_or("?".to_owned(), |name| format!("{name}:{}", frame.line))
     };
-    let stack = |stack: &Option<_>| profile.stacks().leaf_first(*stack).map(frame).collect::<Vec<_>>().join(" ");
+    let stack =
+        |stack: &Option<_>| profile.stacks().leaf_first(*stack).map(frame).collect::<Vec<_>>().join(" ");
     profile.samples().stacks().iter().map(stack).collect()
 }

@@ -28,7 +28,10 @@ fn what_was_called_pprof_before_is_named() {
     for (name, bytes) in fixtures("legacy") {
         let Sniff::Near(why) = Pprof.sniff(&bytes) else { panic!("{name} is not near") };
         assert!(why.starts_with("a legacy pprof format ("), "{name}: {why}");
-        assert!(why.ends_with("; convert it with: go tool pprof -proto FILE >profile.pb.gz"), "{name}: {why}");
+        assert!(
+            why.ends_with("; convert it with: go tool pprof -proto FILE >profile.pb.gz"),
+            "{name}: {why}"
+        );
         let error = read(&bytes).unwrap_err();
         assert_eq!(error.kind, ReadErrorKind::Unsupported(why), "{name}");
         assert_eq!(error.offset, 0);
