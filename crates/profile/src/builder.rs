@@ -13,6 +13,8 @@ use crate::origin::{Label, LabelTable, Origin};
 use crate::profile::Profile;
 use crate::sample_type::SampleType;
 use crate::samples::{Sample, SampleTable};
+use crate::stack_batch::StackBatch;
+use crate::stack_interner::StackInterner;
 use crate::strings::StringInterner;
 use crate::table::Interner;
 use crate::track::{Interval, Track, TrackKind, TrackTable};
@@ -42,7 +44,7 @@ pub struct ProfileBuilder {
     functions: Interner<FunctionId, Function>,
     mappings: Interner<MappingId, Mapping>,
     frames: Interner<FrameId, Frame>,
-    stacks: Interner<StackId, Stack>,
+    stacks: StackInterner,
     origins: Interner<OriginId, Origin>,
     labels: LabelTable,
     label_index: HashTable<LabelSetId>,
@@ -100,7 +102,7 @@ impl ProfileBuilder {
             functions: Interner::new("function", functions),
             mappings: Interner::new("mapping", mappings),
             frames: Interner::new("frame", frames),
-            stacks: Interner::new("stack", stacks),
+            stacks: StackInterner::new(stacks),
             origins: Interner::new("origin", origins),
             labels,
             label_index,
@@ -195,6 +197,18 @@ impl ProfileBuilder {
         frames: impl IntoIterator<Item = FrameId>,
     ) -> Result<Option<StackId>, BuildError> {
         frames.into_iter().try_fold(None, |parent, frame| self.stack(parent, frame).map(Some))
+    }
+
+    /// An empty batch of stacks for this builder.
+    #[must_use]
+    pub fn stack_batch(&self) -> StackBatch {
+        self.stacks.batch()
+    }
+
+    /// The ids of all stacks of a batch, added to `into`. This is the quickest way to add stacks that a file gives as
+    /// lists of frames.
+    pub fn stacks(&mut self, batch: &StackBatch, into: &mut Vec<Option<StackId>>) -> Result<(), BuildError> {
+        Ok(self.stacks.intern_batch(batch, into)?)
     }
 
     /// A stack that was added before.

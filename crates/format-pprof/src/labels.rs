@@ -1,0 +1,152 @@
+//! The labels of a sample. Four of them are what profkit writes for an [`Origin`]; they become one again.
+
+use std::hash::BuildHasher;
+use std::ops::Range;
+
+use foldhash::fast::RandomState;
+
+use profkit_profile::{AtOffset, Label, LabelSetId, Origin, OriginId, ProfileBuilder, ReadError};
+
+use crate::proto;
+use crate::strings::Strings;
+use crate::tables::decode;
+use crate::wire::{Bytes, Fields, Value};
+
+/// The labels that stand for an origin: those of numbers have no unit.
+pub(crate) mod key {
+    /// Process id, a number.
+    pub(crate) const PID: &[u8] = b"pid";
+    /// Command line or name of the process.
+    pub(crate) const PROCESS: &[u8] = b"process";
+    /// Thread id, a number.
+    pub(crate) const TID: &[u8] = b"tid";
+    /// Name of the thread.
+    pub(crate) const THREAD: &[u8] = b"thread";
+    /// Name of the machine. Only written: read back, it is a label like any other.
+    pub(crate) const HOST: &[u8] = b"host";
+    /// The file that held the profile. Only written.
+    pub(crate) const FILE: &[u8] = b"file";
+}
+
+/// The field of a sample that holds a label.
+const LABEL: u64 = 3;
+
+/// How many label sets a [`LabelReader`] remembers; a power of two. Few files have more than some hundred, and where
+/// each sample has a set of its own, remembering more would only take memory.
+const REMEMBERED: usize = 1024;
+
+/// Reads label sets, and each only once while it stays in memory.
+#[derive(Debug)]
+pub(crate) struct LabelReader<'a> {
+    input: &'a [u8],
+    /// Label sets by a hash of their bytes in the file.
+    known: Vec<Option<(&'a [u8], OriginId, LabelSetId)>>,
+    hash: RandomState,
+    labels: Vec<Label>,
+}
+
+impl<'a> LabelReader<'a> {
+    pub(crate) fn new(input: &'a [u8]) -> Self {
+        Self { input, known: vec![None; REMEMBERED], hash: RandomState::default(), labels: Vec::new() }
+    }
+
+    /// The labels of one sample. `range` is that of all their fields, in which others may stand too.
+    #[inline]
+    pub(crate) fn read(
+        &mut self,
+        range: Range<usize>,
+        strings: &mut Strings<'_>,
+        builder: &mut ProfileBuilder,
+    ) -> Result<(OriginId, LabelSetId), ReadError> {
+        let offset = range.start;
+        let bytes = self.input.get(range).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok((OriginId::UNKNOWN, LabelSetId::EMPTY));
+        }
+        let slot = self.slot(bytes);
+        if let Some(Some((known, origin, labels))) = self.known.get(slot)
+            && *known == bytes
+        {
+            return Ok((*origin, *labels));
+        }
+        let (origin, labels) = self.decode(Bytes { bytes, offset }, strings, builder)?;
+        if let Some(place) = self.known.get_mut(slot) {
+            *place = Some((bytes, origin, labels));
+        }
+        Ok((origin, labels))
+    }
+
+    fn slot(&self, bytes: &[u8]) -> usize {
+        usize::from(u16::try_from(self.hash.hash_one(bytes) % REMEMBERED as u64).unwrap_or(0))
+    }
+
+    fn decode(
+        &mut self,
+        fields: Bytes<'a>,
+        strings: &mut Strings<'_>,
+        builder: &mut ProfileBuilder,
+    ) -> Result<(OriginId, LabelSetId), ReadError> {
+        self.labels.clear();
+        let offset = fields.offset;
+        let mut fields = Fields::new(fields, "a sample");
+        while let Some(field) = fields.next()? {
+            let (LABEL, Value::Bytes(message)) = (field.number, field.value) else { continue };
+            let label: proto::Label = decode(message, "a label")?;
+            self.labels.push(Label {
+                key: strings.id(label.key, message.offset, builder)?,
+                string: strings.id(label.str, message.offset, builder)?,
+                number: label.num,
+                unit: strings.id(label.num_unit, message.offset, builder)?,
+            });
+        }
+        let origin = take_origin(&mut self.labels, builder);
+        let origin = builder.origin(origin).at(offset)?;
+        Ok((origin, builder.labels(&self.labels).at(offset)?))
+    }
+}
+
+/// Takes the labels that are an origin out of a set. If one of them is there twice, somebody else wrote them, and all
+/// stay labels; so what has been read is written back as it was.
+fn take_origin(labels: &mut Vec<Label>, builder: &ProfileBuilder) -> Origin {
+    let mut origin = Origin::UNKNOWN;
+    let mut taken = 0;
+    for label in labels.iter() {
+        match part(label, builder) {
+            Some(Part::Pid) if origin.pid.is_none() => origin.pid = Some(label.number),
+            Some(Part::Process) if origin.process.is_empty() => origin.process = label.string,
+            Some(Part::Tid) if origin.tid.is_none() => origin.tid = Some(label.number),
+            Some(Part::Thread) if origin.thread.is_empty() => origin.thread = label.string,
+            Some(_) => return Origin::UNKNOWN,
+            None => continue,
+        }
+        taken += 1;
+    }
+    if taken > 0 {
+        labels.retain(|label| part(label, builder).is_none());
+    }
+    origin
+}
+
+/// A part of an origin.
+enum Part {
+    Pid,
+    Process,
+    Tid,
+    Thread,
+}
+
+/// Which part of an origin a label is.
+fn part(label: &Label, builder: &ProfileBuilder) -> Option<Part> {
+    if !label.unit.is_empty() {
+        return None;
+    }
+    let is_number = label.string.is_empty();
+    let is_text = label.number == 0 && !is_number;
+    match builder.bytes(label.key) {
+        key::PID if is_number => Some(Part::Pid),
+        key::TID if is_number => Some(Part::Tid),
+        key::PROCESS if is_text => Some(Part::Process),
+        key::THREAD if is_text => Some(Part::Thread),
+        _ => None,
+    }
+}

@@ -1,0 +1,13 @@
+//! Whole files: those of real tools against what prost decodes, all that the schema can say, broken and hostile ones,
+//! and generated ones.
+
+mod broken;
+mod canonical;
+mod estimate;
+mod every_field;
+mod files;
+mod fixtures;
+mod generated;
+mod hostile;
+mod odd_models;
+mod recognised;
