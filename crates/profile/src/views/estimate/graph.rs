@@ -2,6 +2,7 @@
 
 use foldhash::{HashMap, HashMapExt};
 
+use crate::calls::{CallEdge, FunctionCalls};
 use crate::id::{FrameId, FunctionId, Id, OriginId};
 use crate::profile::Profile;
 
@@ -23,6 +24,8 @@ pub(super) struct Graph {
     pub(super) functions: Vec<FunctionId>,
     /// All calls of each function, where known.
     pub(super) calls: Vec<Option<i64>>,
+    /// Whether each function was ever active twice at a time, where the counts of its calls tell.
+    pub(super) recursive: Vec<Option<bool>>,
     pub(super) own: Vec<Vec<i64>>,
     pub(super) total: Vec<Vec<i64>>,
     pub(super) edges: Vec<Edge>,
@@ -81,7 +84,7 @@ pub(super) fn graphs(profile: &Profile) -> Vec<(OriginId, Graph)> {
     for (row, function) in calls.functions().rows().iter().enumerate() {
         let graph = of(function.origin, &mut graphs);
         let (own, total) = calls.functions().values(row);
-        graphs[graph].1.function_values(function.function, function.calls, &own, &total);
+        graphs[graph].1.function_values(function, &own, &total);
     }
     for (row, edge) in calls.edges().rows().iter().enumerate() {
         let graph = of(edge.origin, &mut graphs);
@@ -123,6 +126,7 @@ impl Builder {
         *self.functions.entry(id).or_insert_with(|| {
             graph.functions.push(id);
             graph.calls.push(None);
+            graph.recursive.push(None);
             graph.lines.push(Vec::new());
             graph.own.iter_mut().chain(&mut graph.total).for_each(|column| column.push(0));
             graph.functions.len() - 1
@@ -130,11 +134,15 @@ impl Builder {
     }
 
     /// Rows of one function with several label sets are one function here.
-    fn function_values(&mut self, id: FunctionId, calls: Option<i64>, own: &[i64], total: &[i64]) {
-        let function = self.function(id);
-        if let Some(calls) = calls {
+    fn function_values(&mut self, row: &FunctionCalls, own: &[i64], total: &[i64]) {
+        let function = self.function(row.function);
+        if let Some(calls) = row.calls {
             let sum = self.graph.calls[function].get_or_insert(0);
             *sum = sum.saturating_add(calls);
+        }
+        if let (Some(calls), Some(primitive)) = (row.calls, row.primitive_calls) {
+            let recursive = self.graph.recursive[function].get_or_insert(false);
+            *recursive |= calls != primitive;
         }
         for sample_type in 0..self.types {
             add(&mut self.graph.own[sample_type][function], own[sample_type]);
@@ -142,7 +150,7 @@ impl Builder {
         }
     }
 
-    fn edge_values(&mut self, row: &crate::calls::CallEdge, own: &[i64], total: &[i64]) {
+    fn edge_values(&mut self, row: &CallEdge, own: &[i64], total: &[i64]) {
         let (caller, callee) = (self.function(row.caller), self.function(row.callee));
         let graph = &mut self.graph;
         let edge = *self.edges.entry((caller, callee, row.site)).or_insert_with(|| {

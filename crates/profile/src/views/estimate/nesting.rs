@@ -9,16 +9,24 @@
 //! What finds no place (data that does not add up) is forced under the nearest context in the end: self
 //! values are kept whatever happens.
 
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+mod measure;
+mod ways;
 
-use foldhash::{HashMap, HashMapExt};
+use std::collections::{BTreeSet, BinaryHeap};
 
-use super::components::Components;
-use super::flow::Flow;
+use foldhash::{HashMap, HashSet};
+
 use super::graph::Graph;
 use super::place::{Parcel, Placer};
-use super::shares::{apportion, apportion_coarsely};
+use super::shares::apportion_coarsely;
 use crate::error::BuildError;
+
+/// A parcel that is short of a callee's total by no more than this part of it is all that the callee gets: totals that
+/// are a little too large (time that clashed keys lost) must not turn the nesting upside down.
+const SLACK: i64 = 64;
+
+/// One call: parcels may be a part of one.
+const CALL: i64 = 1024;
 
 /// How many edges are looked at within one cycle before what is left is forced.
 const MAX_WORK: usize = 20_000_000;
@@ -37,6 +45,8 @@ pub(super) struct Nesting {
     waiting: Vec<Item>,
     /// The plain functions above a parcel, as linked lists.
     trails: Vec<(usize, Option<usize>)>,
+    /// By function: the last edges of the ways to the others of its node.
+    ways: HashMap<usize, HashMap<usize, usize>>,
     work: usize,
     sequence: usize,
 }
@@ -45,11 +55,14 @@ pub(super) struct Nesting {
 struct Node {
     functions: Vec<usize>,
     is_plain: bool,
-    /// The edges out of the node and within it, without those to plain functions.
+    /// The edges out of the node and within it that are divided.
     edges: Vec<usize>,
-    /// The edges to plain functions by what is left of them.
+    /// The edges of one call to a plain function, which is to stay whole, by what is left of them.
     plain_callees: BTreeSet<(i64, usize)>,
-    plain_left: i128,
+    /// Whether it or a recursive node below it has such edges.
+    has_whole: bool,
+    /// The calls that are still to come, in parts of [`CALL`].
+    calls_left: i64,
 }
 
 /// A parcel at a function that has kept its part of it already.
@@ -58,6 +71,8 @@ struct Item {
     parcel: Parcel,
     function: usize,
     trail: Option<usize>,
+    /// How many calls it is, in parts of [`CALL`].
+    calls: i64,
     sequence: usize,
 }
 
@@ -74,125 +89,20 @@ impl PartialOrd for Item {
 }
 
 impl Nesting {
-    /// `None` if no function of the cycle is plain: then there is nothing to go by but proportions.
-    pub(super) fn new(
-        graph: &Graph,
-        components: &Components,
-        flow: &Flow,
-        members: &[usize],
-        sample_type: usize,
-    ) -> Option<Self> {
-        let plain: Vec<bool> =
-            members.iter().map(|&function| is_plain(graph, flow, sample_type, function)).collect();
-        if !plain.contains(&true) {
-            return None;
-        }
-        let mut nesting = Self {
-            node_of: HashMap::new(),
-            nodes: Vec::new(),
-            left: HashMap::new(),
-            own_left: HashMap::new(),
-            heap: BinaryHeap::new(),
-            waiting: Vec::new(),
-            trails: Vec::new(),
-            work: 0,
-            sequence: 0,
-        };
-        let recursive: Vec<usize> =
-            members.iter().zip(&plain).filter(|&(_, &plain)| !plain).map(|(&function, _)| function).collect();
-        // Callees' nodes come before their callers'.
-        for functions in Components::among(graph, &recursive) {
-            nesting.add_node(functions, false);
-        }
-        for (&function, _) in members.iter().zip(&plain).filter(|&(_, &plain)| plain) {
-            nesting.add_node(vec![function], true);
-        }
-        nesting.measure(graph, components, flow);
-        Some(nesting)
-    }
-
-    fn add_node(&mut self, functions: Vec<usize>, is_plain: bool) {
-        for &function in &functions {
-            self.node_of.insert(function, self.nodes.len());
-        }
-        self.nodes.push(Node { functions, is_plain, ..Node::default() });
-    }
-
-    /// Finds out what can flow over each edge. Edges of plain functions have their totals; between recursive ones
-    /// it is what these need, since their totals count nested activations once.
-    fn measure(&mut self, graph: &Graph, components: &Components, flow: &Flow) {
-        for node in 0..self.nodes.len() {
-            let mut need: i128 = 0;
-            for function in self.nodes[node].functions.clone() {
-                for &edge in graph.outgoing.of(function) {
-                    let callee = self.node_of.get(&graph.edges[edge].callee).copied();
-                    let leaves = !components.is_internal(graph, edge);
-                    let amount = match callee {
-                        _ if leaves => flow.through(edge),
-                        Some(callee) if callee == node => flow.own[edge],
-                        // Measured already, or an edge of a plain function.
-                        _ => *self.left.entry(edge).or_insert_with(|| flow.through(edge)),
-                    };
-                    self.left.insert(edge, amount);
-                    need += i128::from(amount);
-                    let to_plain = callee.is_some_and(|callee| callee != node && self.nodes[callee].is_plain);
-                    if callee != Some(node) && !leaves {
-                        self.own_left.insert(edge, flow.own[edge]);
-                    }
-                    let row = &mut self.nodes[node];
-                    if to_plain && !row.is_plain {
-                        row.plain_callees.insert((amount, edge));
-                        row.plain_left += i128::from(amount);
-                    } else {
-                        row.edges.push(edge);
-                    }
-                }
-            }
-            if !self.nodes[node].is_plain {
-                self.ask_recursive_callers(graph, components, flow, node, need);
-            }
-        }
-    }
-
-    /// What a recursive node needs beyond what plain callers bring comes from recursive ones.
-    fn ask_recursive_callers(
+    /// Adds parcels that came into the cycle over one edge, or none, and have left their part at `function`.
+    pub(super) fn enter(
         &mut self,
         graph: &Graph,
-        components: &Components,
-        flow: &Flow,
-        node: usize,
-        need: i128,
+        function: usize,
+        edge: Option<usize>,
+        parcels: Vec<Parcel>,
     ) {
-        let mut rest = need;
-        let mut callers = Vec::new();
-        for &function in &self.nodes[node].functions {
-            rest += i128::from(flow.root_own[function]);
-            rest -= i128::from(flow.root_own[function].saturating_add(flow.root_down[function]));
-            for &edge in graph.incoming.of(function) {
-                let caller = self.node_of.get(&graph.edges[edge].caller).copied();
-                if caller != Some(node) {
-                    rest += i128::from(flow.own[edge]);
-                }
-                match caller {
-                    Some(caller) if caller == node => {}
-                    Some(caller) if !self.nodes[caller].is_plain && components.is_internal(graph, edge) => {
-                        callers.push(edge);
-                    }
-                    _ => rest -= i128::from(flow.through(edge)),
-                }
-            }
-        }
-        let weights: Vec<i64> = callers.iter().map(|&edge| flow.through(edge)).collect();
-        let rest = i64::try_from(rest.max(0)).unwrap_or(i64::MAX);
-        for (edge, share) in callers.into_iter().zip(apportion(rest, &weights)) {
-            self.left.insert(edge, share.max(flow.own[edge]));
-        }
-    }
-
-    /// Adds a parcel that comes into the cycle and has left its part at `function`.
-    pub(super) fn enter(&mut self, function: usize, parcel: Parcel) {
         let trail = self.trail(function, None);
-        self.push(parcel, function, trail);
+        let whole = parcels.iter().fold(0i64, |sum, parcel| sum.saturating_add(parcel.amount));
+        for parcel in parcels {
+            let calls = part_of_calls(graph, edge, parcel.amount, whole);
+            self.push(parcel, function, trail, calls);
+        }
     }
 
     fn trail(&mut self, function: usize, above: Option<usize>) -> Option<usize> {
@@ -214,10 +124,10 @@ impl Nesting {
         false
     }
 
-    fn push(&mut self, parcel: Parcel, function: usize, trail: Option<usize>) {
+    fn push(&mut self, parcel: Parcel, function: usize, trail: Option<usize>, calls: i64) {
         if parcel.amount > 0 {
             self.sequence += 1;
-            self.heap.push(Item { parcel, function, trail, sequence: self.sequence });
+            self.heap.push(Item { parcel, function, trail, calls, sequence: self.sequence });
         }
     }
 
@@ -238,35 +148,83 @@ impl Nesting {
         self.force(placer)
     }
 
-    /// Divides a parcel among what its node's functions still want.
+    /// Divides a parcel among what its node's functions still want; a small one among as few of them as possible.
     fn pass_on(&mut self, item: Item, placer: &mut Placer<'_, '_>) -> Result<(), BuildError> {
         let node = self.node_of[&item.function];
-        let edges = std::mem::take(&mut self.nodes[node].edges);
+        let mut edges = std::mem::take(&mut self.nodes[node].edges);
+        edges.retain(|edge| self.left[edge] > 0);
         self.work += edges.len() + 1;
         if self.work > MAX_WORK {
+            self.nodes[node].edges = edges;
             self.waiting.push(item);
             return Ok(());
         }
-        let mut wanted: Vec<i64> = edges.iter().map(|edge| self.left[edge]).collect();
-        let of_edges: i128 = wanted.iter().map(|&left| i128::from(left)).sum();
-        let of_plain = self.nodes[node].plain_left;
-        wanted.push(i64::try_from(of_plain).unwrap_or(i64::MAX));
-        let amount =
-            i64::try_from((of_edges + of_plain).min(i128::from(item.parcel.amount))).unwrap_or(i64::MAX);
-        let mut shares = apportion_coarsely(amount, &wanted, placer.grain.min(amount));
-        limit(&mut shares, &wanted);
-        let to_plain = shares.pop().unwrap_or(0);
-        let rest = item.parcel.amount - to_plain - shares.iter().sum::<i64>();
+        let mut rest = self.send_whole(&item, node, item.parcel.amount, placer)?;
+        let on_trail = self.functions_on_trail(item.trail);
+        let wants = |&edge: &usize| match placer.graph.edges[edge].callee {
+            callee if on_trail.contains(&callee) => 0,
+            _ => self.left[&edge],
+        };
+        let wanted: Vec<i64> = edges.iter().map(wants).collect();
+        let shares = if rest < placer.grain {
+            in_order(rest, &wanted)
+        } else {
+            self.shares(&item, node, &edges, &wanted, rest, placer)
+        };
+        rest -= shares.iter().sum::<i64>();
         for (&edge, share) in edges.iter().zip(shares) {
             self.send(&item, edge, share, placer)?;
         }
         self.nodes[node].edges = edges;
-        let unplaced = self.send_whole(&item, node, to_plain, placer)?;
-        if rest + unplaced > 0 {
-            let parcel = Parcel { amount: rest + unplaced, ..item.parcel };
+        if rest > 0 {
+            let parcel = Parcel { amount: rest, ..item.parcel };
             self.waiting.push(Item { parcel, ..item });
         }
         Ok(())
+    }
+
+    fn functions_on_trail(&self, trail: Option<usize>) -> HashSet<usize> {
+        let above = |at: &usize| self.trails[*at].1;
+        std::iter::successors(trail, above).map(|at| self.trails[at].0).collect()
+    }
+
+    /// Divides `amount` of a parcel among edges that want so much each.
+    ///
+    /// How much lies below a call differs most where single calls are that are to stay whole (an import that runs a
+    /// module): there goes what is more than usual for so many calls. The rest is in proportion.
+    fn shares(
+        &mut self,
+        item: &Item,
+        node: usize,
+        edges: &[usize],
+        wanted: &[i64],
+        amount: i64,
+        placer: &Placer<'_, '_>,
+    ) -> Vec<i64> {
+        let calls_left = std::mem::replace(&mut self.nodes[node].calls_left, 0).max(item.calls).max(1);
+        self.nodes[node].calls_left = calls_left - item.calls;
+        let leads_to_whole = |&edge: &usize| {
+            let callee = self.node_of.get(&placer.graph.edges[edge].callee);
+            callee.is_some_and(|&callee| {
+                callee != node && !self.nodes[callee].is_plain && self.nodes[callee].has_whole
+            })
+        };
+        let to_whole: Vec<bool> = edges.iter().map(leads_to_whole).collect();
+        let only = |which: bool, wanted: &[i64]| -> Vec<i64> {
+            wanted.iter().zip(&to_whole).map(|(&wanted, &is)| if is == which { wanted } else { 0 }).collect()
+        };
+        let others = only(false, wanted);
+        let mut usual = 0;
+        if to_whole.contains(&true) {
+            let part = |&wanted: &i64| i128::from(wanted) * i128::from(item.calls) / i128::from(calls_left);
+            usual = i64::try_from(others.iter().map(part).sum::<i128>()).unwrap_or(i64::MAX).min(amount);
+        }
+        let mut shares = divide(amount - usual, &only(true, wanted), placer.grain);
+        let rest = amount - shares.iter().sum::<i64>();
+        for (share, more) in shares.iter_mut().zip(divide(rest, &others, placer.grain)) {
+            *share += more;
+        }
+        shares
     }
 
     /// Sends to plain callees, the heaviest that fits first; returns what none of them fits in.
@@ -277,7 +235,8 @@ impl Nesting {
         mut amount: i64,
         placer: &mut Placer<'_, '_>,
     ) -> Result<i64, BuildError> {
-        let mut below = (amount, usize::MAX);
+        let fitting = |amount: i64| (amount.saturating_add(amount / SLACK), usize::MAX);
+        let mut below = fitting(amount);
         while amount > 0 {
             self.work += 1;
             let Some(&(left, edge)) = self.nodes[node].plain_callees.range(..=below).next_back() else {
@@ -293,10 +252,11 @@ impl Nesting {
                 below.1 -= 1;
             }
             let callee = placer.graph.edges[edge].callee;
-            if left <= amount && !self.is_on_trail(callee, item.trail) {
-                self.send(item, edge, left, placer)?;
-                amount -= left;
-                below = below.min((amount, usize::MAX));
+            if !self.is_on_trail(callee, item.trail) {
+                let sent = left.min(amount);
+                self.send(item, edge, sent, placer)?;
+                amount -= sent;
+                below = below.min(fitting(amount));
             }
         }
         Ok(amount)
@@ -339,12 +299,14 @@ impl Nesting {
         let parcel = self.go_to(parcel, item.function, placer.graph.edges[edge].caller, placer)?;
         let mut parcel = placer.below(parcel, edge)?;
         let before = self.left[&edge];
-        self.take(edge, amount, placer);
         let Some(&own) = self.own_left.get(&edge) else {
+            self.take(edge, amount, placer);
             return placer.arrive(edge, parcel);
         };
+        let is_last = before - amount <= before / SLACK;
+        self.take(edge, if is_last { before } else { amount }, placer);
         // The callee keeps in proportion, the last parcel all that is left.
-        let kept = if before <= amount {
+        let kept = if is_last {
             own.min(amount)
         } else {
             let share = i128::from(own) * i128::from(amount) / i128::from(before);
@@ -357,7 +319,8 @@ impl Nesting {
         }
         parcel.amount -= kept;
         let trail = self.trail(callee, item.trail);
-        self.push(parcel, callee, trail);
+        let calls = part_of_calls(placer.graph, Some(edge), amount, before);
+        self.push(parcel, callee, trail, calls);
         Ok(())
     }
 
@@ -368,73 +331,16 @@ impl Nesting {
         let node = &mut self.nodes[self.node_of[&placer.graph.edges[edge].caller]];
         if node.plain_callees.remove(&(before, edge)) {
             node.plain_callees.insert((before - amount, edge));
-            node.plain_left -= i128::from(amount);
         }
-    }
-
-    /// The parcel at another function of the cycle, by the shortest way; without one, right below.
-    fn go_to(
-        &mut self,
-        mut parcel: Parcel,
-        from: usize,
-        to: usize,
-        placer: &mut Placer<'_, '_>,
-    ) -> Result<Parcel, BuildError> {
-        if from == to {
-            return Ok(parcel);
-        }
-        match self.way(from, to, placer.graph) {
-            Some(way) => {
-                for edge in way {
-                    parcel = placer.below(parcel, edge)?;
-                }
-                Ok(parcel)
-            }
-            None => placer.below_site(parcel, from, None),
-        }
-    }
-
-    fn way(&mut self, from: usize, to: usize, graph: &Graph) -> Option<Vec<usize>> {
-        let mut reached_by: HashMap<usize, usize> = HashMap::new();
-        let mut queue = VecDeque::from([from]);
-        while let Some(function) = queue.pop_front() {
-            for &edge in graph.outgoing.of(function) {
-                self.work += 1;
-                if self.work > 2 * MAX_WORK {
-                    return None;
-                }
-                let callee = graph.edges[edge].callee;
-                if callee == from || !self.node_of.contains_key(&callee) || reached_by.contains_key(&callee) {
-                    continue;
-                }
-                reached_by.insert(callee, edge);
-                if callee == to {
-                    let mut way = Vec::new();
-                    let mut at = to;
-                    while let Some(&edge) = reached_by.get(&at) {
-                        way.push(edge);
-                        at = graph.edges[edge].caller;
-                    }
-                    way.reverse();
-                    return Some(way);
-                }
-                queue.push_back(callee);
-            }
-        }
-        None
     }
 
     /// Puts what is waiting to whatever is still wanted: both add up to the same.
     fn force(mut self, placer: &mut Placer<'_, '_>) -> Result<(), BuildError> {
-        let mut wanted: Vec<(usize, i64, bool)> = Vec::new();
-        for node in &self.nodes {
-            for edge in node.edges.iter().copied().chain(node.plain_callees.iter().map(|&(_, edge)| edge)) {
-                match self.own_left.get(&edge) {
-                    Some(&own) => wanted.push((edge, own, true)),
-                    None => wanted.push((edge, self.left[&edge], false)),
-                }
-            }
-        }
+        let of_edge = |(&edge, &left): (&usize, &i64)| match self.own_left.get(&edge) {
+            Some(&own) => (edge, own, true),
+            None => (edge, left, false),
+        };
+        let mut wanted: Vec<(usize, i64, bool)> = self.left.iter().map(of_edge).collect();
         wanted.retain(|&(_, amount, _)| amount > 0);
         wanted.sort_unstable();
         let mut wanted = wanted.into_iter();
@@ -460,6 +366,32 @@ impl Nesting {
     }
 }
 
+/// Divides as much of `amount` as is wanted.
+fn divide(amount: i64, wanted: &[i64], grain: i64) -> Vec<i64> {
+    let all: i128 = wanted.iter().map(|&wanted| i128::from(wanted)).sum();
+    let amount = i64::try_from(all).unwrap_or(i64::MAX).min(amount);
+    let mut shares = apportion_coarsely(amount, wanted, grain.min(amount));
+    limit(&mut shares, wanted);
+    shares
+}
+
+/// Gives the first as much as they want.
+fn in_order(mut amount: i64, wanted: &[i64]) -> Vec<i64> {
+    let mut give = |&wanted: &i64| {
+        let share = wanted.min(amount);
+        amount -= share;
+        share
+    };
+    wanted.iter().map(&mut give).collect()
+}
+
+/// The calls over an edge (or one call into the program) that a part of its value stands for, in parts of [`CALL`].
+fn part_of_calls(graph: &Graph, edge: Option<usize>, part: i64, whole: i64) -> i64 {
+    let calls = edge.map_or(1, |edge| graph.edges[edge].calls.max(1));
+    let calls = i128::from(calls) * i128::from(CALL) * i128::from(part) / i128::from(whole.max(1));
+    i64::try_from(calls).unwrap_or(i64::MAX)
+}
+
 /// Shares that stay below what is wanted; what is over goes to others that want more.
 fn limit(shares: &mut [i64], wanted: &[i64]) {
     let mut over = 0;
@@ -472,15 +404,4 @@ fn limit(shares: &mut [i64], wanted: &[i64]) {
         *share += more;
         over -= more;
     }
-}
-
-/// Whether a function is never active twice at a time, as far as its numbers tell: they add up.
-fn is_plain(graph: &Graph, flow: &Flow, sample_type: usize, function: usize) -> bool {
-    let total = i128::from(graph.total[sample_type][function]);
-    let calls_itself = |&&edge: &&usize| graph.edges[edge].callee == function;
-    let outgoing = graph.outgoing.of(function);
-    let callees: i128 = outgoing.iter().map(|&edge| i128::from(flow.through(edge))).sum();
-    let callers: i128 = graph.incoming.of(function).iter().map(|&edge| i128::from(flow.through(edge))).sum();
-    let own = i128::from(graph.own[sample_type][function]);
-    outgoing.iter().find(calls_itself).is_none() && own + callees == total && callers <= total
 }

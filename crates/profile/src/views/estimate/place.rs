@@ -41,7 +41,7 @@ pub(super) struct Placer<'a, 'b> {
     pub(super) graph: &'a Graph,
     components: &'a Components,
     flow: &'a Flow,
-    sample_type: usize,
+    pub(super) sample_type: usize,
     sink: &'a mut Sink<'b>,
     pub(super) grain: i64,
     /// Whether a function has several callers, so that what stands above it is a guess.
@@ -212,9 +212,7 @@ impl<'a, 'b> Placer<'a, 'b> {
         let nesting = Nesting::new(self.graph, self.components, self.flow, members, self.sample_type);
         if let Some(mut nesting) = nesting {
             for entry in entries {
-                for parcel in entry.parcels {
-                    nesting.enter(entry.function, parcel);
-                }
+                nesting.enter(self.graph, entry.function, entry.edge, entry.parcels);
             }
             return nesting.run(self);
         }

@@ -4,8 +4,7 @@
 /// rounding goes to the largest remainders, earlier ones first. If the weights add up to `amount`, the shares are
 /// the weights. Negative weights count as zero; if all are zero, so are the shares.
 pub(super) fn apportion(amount: i64, weights: &[i64]) -> Vec<i64> {
-    let weight = |index: usize| u128::try_from(weights[index]).unwrap_or(0);
-    let sum: u128 = (0..weights.len()).map(weight).sum();
+    let sum: u128 = weights.iter().map(|&weight| u128::try_from(weight).unwrap_or(0)).sum();
     let total = u128::try_from(amount).unwrap_or(0);
     if sum == 0 || total == 0 {
         return vec![0; weights.len()];
@@ -13,17 +12,33 @@ pub(super) fn apportion(amount: i64, weights: &[i64]) -> Vec<i64> {
     if sum == total {
         return weights.iter().map(|&weight| weight.max(0)).collect();
     }
-    let product = |index: usize| total * weight(index);
-    let mut shares: Vec<i64> =
-        (0..weights.len()).map(|index| i64::try_from(product(index) / sum).unwrap_or(i64::MAX)).collect();
-    let placed: i64 = shares.iter().sum();
-    let mut by_remainder: Vec<usize> = (0..weights.len()).collect();
-    by_remainder.sort_by_key(|&index| std::cmp::Reverse(product(index) % sum));
-    let left = usize::try_from(amount - placed).unwrap_or(0);
-    for &index in &by_remainder[..left.min(weights.len())] {
+    let mut shares = vec![0; weights.len()];
+    let mut remainders = Vec::new();
+    let mut left = amount;
+    for (index, (share, &weight)) in
+        shares.iter_mut().zip(weights).enumerate().filter(|(_, (_, weight))| **weight > 0)
+    {
+        let (whole, remainder) = divide(total * u128::try_from(weight).unwrap_or(0), sum);
+        *share = i64::try_from(whole).unwrap_or(i64::MAX);
+        left -= *share;
+        remainders.push((std::cmp::Reverse(remainder), index));
+    }
+    let left = usize::try_from(left).unwrap_or(0).min(remainders.len());
+    if left > 0 {
+        remainders.select_nth_unstable(left - 1);
+    }
+    for &(_, index) in &remainders[..left] {
         shares[index] += 1;
     }
     shares
+}
+
+/// Quotient and remainder, by 64 bits where these are enough: 128 are several times slower.
+fn divide(dividend: u128, divisor: u128) -> (u128, u128) {
+    match (u64::try_from(dividend), u64::try_from(divisor)) {
+        (Ok(dividend), Ok(divisor)) => (u128::from(dividend / divisor), u128::from(dividend % divisor)),
+        _ => (dividend / divisor, dividend % divisor),
+    }
 }
 
 /// Divides an amount among places, but moves shares below `grain` to the largest one.
