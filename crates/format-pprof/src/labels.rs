@@ -12,7 +12,7 @@ use crate::strings::Strings;
 use crate::tables::decode;
 use crate::wire::{Bytes, Fields, Value};
 
-/// The labels that stand for an origin: those of numbers have no unit.
+/// The labels that stand for an origin: those of numbers have no unit. An id of 0 is the text [`ZERO`].
 pub(crate) mod key {
     /// Process id, a number.
     pub(crate) const PID: &[u8] = b"pid";
@@ -27,6 +27,10 @@ pub(crate) mod key {
     /// The file that held the profile. Only written.
     pub(crate) const FILE: &[u8] = b"file";
 }
+
+/// The id 0. As a number without unit it would be a label without value, which Go's pprof (1.19, 1.27) leaves out; yappi
+/// gives its main thread that id.
+pub(crate) const ZERO: &[u8] = b"0";
 
 /// The field of a sample that holds a label.
 const LABEL: u64 = 3;
@@ -140,11 +144,12 @@ fn part(label: &Label, builder: &ProfileBuilder) -> Option<Part> {
     if !label.unit.is_empty() {
         return None;
     }
-    let is_number = label.string.is_empty();
-    let is_text = label.number == 0 && !is_number;
+    let is_text = label.number == 0 && !label.string.is_empty();
+    let is_number = label.number != 0 && label.string.is_empty();
+    let is_id = || is_number || is_text && builder.bytes(label.string) == ZERO;
     match builder.bytes(label.key) {
-        key::PID if is_number => Some(Part::Pid),
-        key::TID if is_number => Some(Part::Tid),
+        key::PID if is_id() => Some(Part::Pid),
+        key::TID if is_id() => Some(Part::Tid),
         key::PROCESS if is_text => Some(Part::Process),
         key::THREAD if is_text => Some(Part::Thread),
         _ => None,

@@ -1,6 +1,7 @@
 //! pprof (being documented)
 #![forbid(unsafe_code)]
 
+mod encode;
 mod ids;
 mod labels;
 mod legacy;
