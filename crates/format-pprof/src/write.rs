@@ -3,12 +3,13 @@
 
 use std::io::Write;
 
-use profkit_profile::{Label, LabelSetId, OriginId, Profile, Shape, StackId, StringId, WriteError, Written};
-
 use profkit_profile::views::estimate::COMMENT_PREFIX;
+use profkit_profile::{
+    Id, Label, LabelSetId, Origin, OriginId, Profile, Shape, StackId, StringId, WriteError, Written,
+};
 
 use crate::encode::{put_bytes, put_number, put_packed, put_varint, varint_length};
-use crate::labels::{ZERO, key};
+use crate::labels::{ZERO, key, look_like_origins, settle};
 use crate::locations::LocationTable;
 use crate::outline::field;
 use crate::string_ids::StringIds;
@@ -32,6 +33,7 @@ pub(crate) fn write(profile: &Profile, to: &mut dyn Write) -> Result<Written, Wr
         label: Vec::new(),
         strings: StringIds::new(profile.strings()),
         locations: LocationTable::new(profile),
+        look_like_origins: look_like_origins(profile),
     };
     writer.sample_types()?;
     writer.samples()?;
@@ -65,6 +67,8 @@ struct Writer<'p, 'w> {
     label: Vec<u8>,
     strings: StringIds<'p>,
     locations: LocationTable<'p>,
+    /// By label set.
+    look_like_origins: Vec<bool>,
 }
 
 impl Writer<'_, '_> {
@@ -131,16 +135,29 @@ impl Writer<'_, '_> {
 
     /// The labels of a sample: first those that stand for its origin.
     fn labels(&mut self, origin: OriginId, labels: LabelSetId) {
-        if origin != OriginId::UNKNOWN {
-            let origin = self.profile.origins()[origin];
-            self.id_label(key::PID, origin.pid);
-            self.text_label(key::PROCESS, origin.process);
-            self.id_label(key::TID, origin.tid);
-            self.text_label(key::THREAD, origin.thread);
-            self.text_label(key::HOST, origin.host);
-            self.text_label(key::FILE, origin.file);
+        let profile = self.profile;
+        let (origin, set) = (profile.origins()[origin], profile.labels().get(labels));
+        if self.look_like_origins[labels.index()] {
+            let (origin, set) = settle(origin, set, profile);
+            self.origin(&origin);
+            self.label_set(&set);
+        } else {
+            self.origin(&origin);
+            self.label_set(set);
         }
-        for label in self.profile.labels().get(labels) {
+    }
+
+    fn origin(&mut self, origin: &Origin) {
+        self.id_label(key::PID, origin.pid);
+        self.text_label(key::PROCESS, origin.process);
+        self.id_label(key::TID, origin.tid);
+        self.text_label(key::THREAD, origin.thread);
+        self.text_label(key::HOST, origin.host);
+        self.text_label(key::FILE, origin.file);
+    }
+
+    fn label_set(&mut self, labels: &[Label]) {
+        for label in labels {
             let key = self.strings.id(label.key);
             let (string, unit) = (self.strings.id(label.string), self.strings.id(label.unit));
             self.label([key, string, label.number.cast_unsigned(), unit]);

@@ -123,6 +123,22 @@ fn an_origin_is_labels_before_the_others() {
 }
 
 #[test]
+fn labels_that_look_like_a_part_of_an_origin_become_one_at_once() {
+    let mut builder = builder();
+    let [tid, name, host] = ["tid", "worker", "machine"].map(|text| builder.string(text.as_bytes()).unwrap());
+    let origin = Origin { thread: name, host, ..Origin::UNKNOWN };
+    let origin = builder.origin(origin).unwrap();
+    let labels = [Label::text(name, host), Label::number(tid, 7, StringId::EMPTY)];
+    let labels = builder.labels(&labels).unwrap();
+    builder.sample(Sample { stack: None, origin, labels }, &[1]).unwrap();
+    let (back, _) = rewrite(&builder.finish().unwrap());
+    let sample = back.samples().get(0);
+    let origin = back.origins()[sample.origin];
+    assert_eq!((origin.tid, back.text(origin.thread).as_ref()), (Some(7), "worker"));
+    assert_eq!(back.labels().get(sample.labels).len(), 2, "the machine and the label that is none");
+}
+
+#[test]
 fn labels_without_value_are_kept_and_told() {
     let mut builder = builder();
     let [name, unit] = ["n", "bytes"].map(|string| builder.string(string.as_bytes()).unwrap());
