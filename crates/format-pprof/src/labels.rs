@@ -5,14 +5,16 @@ use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
-use profkit_profile::{AtOffset, Label, LabelSetId, Origin, OriginId, ProfileBuilder, ReadError};
+use profkit_profile::{
+    AtOffset, Label, LabelSetId, Origin, OriginId, Profile, ProfileBuilder, ReadError, StringId,
+};
 
 use crate::proto;
 use crate::strings::Strings;
 use crate::tables::decode;
 use crate::wire::{Bytes, Fields, Value};
 
-/// The labels that stand for an origin: those of numbers have no unit.
+/// The labels that stand for an origin: those of numbers have no unit. An id of 0 is the text [`ZERO`].
 pub(crate) mod key {
     /// Process id, a number.
     pub(crate) const PID: &[u8] = b"pid";
@@ -27,6 +29,10 @@ pub(crate) mod key {
     /// The file that held the profile. Only written.
     pub(crate) const FILE: &[u8] = b"file";
 }
+
+/// The id 0. As a number without unit it would be a label without value, which Go's pprof (1.19, 1.27) leaves out; yappi
+/// gives its main thread that id.
+pub(crate) const ZERO: &[u8] = b"0";
 
 /// The field of a sample that holds a label.
 const LABEL: u64 = 3;
@@ -99,7 +105,7 @@ impl<'a> LabelReader<'a> {
                 unit: strings.id(label.num_unit, message.offset, builder)?,
             });
         }
-        let origin = take_origin(&mut self.labels, builder);
+        let origin = take_origin(&mut self.labels, |id| builder.bytes(id));
         let origin = builder.origin(origin).at(offset)?;
         Ok((origin, builder.labels(&self.labels).at(offset)?))
     }
@@ -107,11 +113,11 @@ impl<'a> LabelReader<'a> {
 
 /// Takes the labels that are an origin out of a set. If one of them is there twice, somebody else wrote them, and all
 /// stay labels; so what has been read is written back as it was.
-fn take_origin(labels: &mut Vec<Label>, builder: &ProfileBuilder) -> Origin {
+fn take_origin<'s>(labels: &mut Vec<Label>, bytes: impl Fn(StringId) -> &'s [u8]) -> Origin {
     let mut origin = Origin::UNKNOWN;
     let mut taken = 0;
     for label in labels.iter() {
-        match part(label, builder) {
+        match part(label, &bytes) {
             Some(Part::Pid) if origin.pid.is_none() => origin.pid = Some(label.number),
             Some(Part::Process) if origin.process.is_empty() => origin.process = label.string,
             Some(Part::Tid) if origin.tid.is_none() => origin.tid = Some(label.number),
@@ -122,9 +128,39 @@ fn take_origin(labels: &mut Vec<Label>, builder: &ProfileBuilder) -> Origin {
         taken += 1;
     }
     if taken > 0 {
-        labels.retain(|label| part(label, builder).is_none());
+        labels.retain(|label| part(label, &bytes).is_none());
     }
     origin
+}
+
+/// For each label set, whether some of its labels would be read as parts of an origin.
+pub(crate) fn look_like_origins(profile: &Profile) -> Vec<bool> {
+    let looks_so =
+        |labels: &[Label]| labels.iter().any(|label| part(label, |id| profile.bytes(id)).is_some());
+    profile.labels().iter().map(|(_, labels)| looks_so(labels)).collect()
+}
+
+/// What an origin and labels that look like parts of one will be once they are read, so that they are written as they
+/// will be from then on: one origin if they do not contradict each other.
+pub(crate) fn settle(origin: Origin, labels: &[Label], profile: &Profile) -> (Origin, Vec<Label>) {
+    let mut others = labels.to_vec();
+    let more = take_origin(&mut others, |id| profile.bytes(id));
+    let clash = origin.pid.is_some() && more.pid.is_some()
+        || origin.tid.is_some() && more.tid.is_some()
+        || !origin.process.is_empty() && !more.process.is_empty()
+        || !origin.thread.is_empty() && !more.thread.is_empty();
+    if clash {
+        return (origin, labels.to_vec());
+    }
+    let text = |one: StringId, other| if one.is_empty() { other } else { one };
+    let joined = Origin {
+        pid: origin.pid.or(more.pid),
+        process: text(origin.process, more.process),
+        tid: origin.tid.or(more.tid),
+        thread: text(origin.thread, more.thread),
+        ..origin
+    };
+    (joined, others)
 }
 
 /// A part of an origin.
@@ -136,15 +172,16 @@ enum Part {
 }
 
 /// Which part of an origin a label is.
-fn part(label: &Label, builder: &ProfileBuilder) -> Option<Part> {
+fn part<'s>(label: &Label, bytes: impl Fn(StringId) -> &'s [u8]) -> Option<Part> {
     if !label.unit.is_empty() {
         return None;
     }
-    let is_number = label.string.is_empty();
-    let is_text = label.number == 0 && !is_number;
-    match builder.bytes(label.key) {
-        key::PID if is_number => Some(Part::Pid),
-        key::TID if is_number => Some(Part::Tid),
+    let is_text = label.number == 0 && !label.string.is_empty();
+    let is_number = label.number != 0 && label.string.is_empty();
+    let is_id = || is_number || is_text && bytes(label.string) == ZERO;
+    match bytes(label.key) {
+        key::PID if is_id() => Some(Part::Pid),
+        key::TID if is_id() => Some(Part::Tid),
         key::PROCESS if is_text => Some(Part::Process),
         key::THREAD if is_text => Some(Part::Thread),
         _ => None,

@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 
 use profkit_profile::{Frame, FrameFlags, Function, Id, MappingId, Profile, Stack, StackId};
 
-use crate::wire::{put_bytes, put_number, put_varint};
+use crate::encode::{put_bytes, put_number, put_varint};
 
 /// What pprof cannot say about a frame.
 const LOST_FLAGS: [FrameFlags; 4] =

@@ -2,6 +2,8 @@
 //! some at a time.
 
 use std::ops::Range;
+use std::sync::mpsc::channel;
+use std::thread;
 
 use profkit_profile::{AtOffset, Id, ProfileBuilder, ReadError, Sample, StackBatch, StackId};
 
@@ -20,10 +22,16 @@ const VALUE: u64 = number_key(2);
 const LABEL: u64 = bytes_key(3);
 const LAST_FIELD: u64 = 3;
 
-/// How many samples are decoded before they are added, unless they have very many frames. The builder looks for their
-/// stacks together; more at a time do not stay in the processor's cache.
-const BATCH: usize = 32;
+/// How many samples are decoded before they are added, unless they have very many frames. More at a time do not stay in
+/// the processor's cache.
+const BATCH: usize = 512;
 const BATCH_FRAMES: usize = 1 << 16;
+
+/// From this size of a file on, its samples are decoded on a thread of their own while those before them are added.
+const LARGE: usize = 4 << 20;
+
+/// How many batches go back and forth between the two threads.
+const BATCHES: usize = 4;
 
 /// How many distinct stacks a file may have for each of its bytes. They take about 25 bytes of memory each.
 const MAX_STACKS_PER_BYTE: usize = 4;
@@ -49,12 +57,55 @@ pub(crate) fn read(
         stacks: Vec::new(),
         last_stack: StackId::from_index(limit),
     };
+    if input.len() >= LARGE
+        && let Some(done) = read_overlapped(&mut decoder, &mut adder, strings, builder)
+    {
+        return done;
+    }
     let mut batch = Batch::new(builder.stack_batch());
     while decoder.fill(&mut batch)? {
         adder.add(&batch, strings, builder)?;
         batch.clear();
     }
     Ok(())
+}
+
+/// Decodes on another thread. `None`, and nothing done, if the system gives no thread.
+fn read_overlapped(
+    decoder: &mut Decoder<'_>,
+    adder: &mut Adder<'_>,
+    strings: &mut Strings<'_>,
+    builder: &mut ProfileBuilder,
+) -> Option<Result<(), ReadError>> {
+    let (empty_to, empty) = channel();
+    let (full_to, full) = channel();
+    for _ in 0..BATCHES {
+        empty_to.send(Batch::new(builder.stack_batch())).ok()?;
+    }
+    // Whatever ends one side drops its ends of the channels, which ends the other.
+    thread::scope(move |scope| {
+        let decode = move || {
+            while let Ok(mut batch) = empty.recv() {
+                let filled = decoder.fill(&mut batch).map(|any| any.then_some(batch));
+                let last = !matches!(filled, Ok(Some(_)));
+                if full_to.send(filled).is_err() || last {
+                    break;
+                }
+            }
+        };
+        thread::Builder::new().spawn_scoped(scope, decode).ok()?;
+        let mut add = || {
+            while let Ok(filled) = full.recv() {
+                let Some(mut batch) = filled? else { break };
+                adder.add(&batch, strings, builder)?;
+                batch.clear();
+                // Nobody takes it any more once everything is decoded.
+                let _ = empty_to.send(batch);
+            }
+            Ok(())
+        };
+        Some(add())
+    })
 }
 
 /// Samples on their way from the file to the builder.

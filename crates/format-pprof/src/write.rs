@@ -3,16 +3,18 @@
 
 use std::io::Write;
 
-use profkit_profile::{LabelSetId, OriginId, Profile, Shape, StackId, StringId, WriteError, Written};
-
 use profkit_profile::views::estimate::COMMENT_PREFIX;
+use profkit_profile::{
+    Id, Label, LabelSetId, Origin, OriginId, Profile, Shape, StackId, StringId, WriteError, Written,
+};
 
-use crate::labels::key;
+use crate::encode::{put_bytes, put_number, put_packed, put_varint, varint_length};
+use crate::labels::{ZERO, key, look_like_origins, settle};
 use crate::locations::LocationTable;
 use crate::outline::field;
 use crate::string_ids::StringIds;
 use crate::unit;
-use crate::wire::{bytes_key, put_bytes, put_number, put_packed, put_varint, varint_length};
+use crate::wire::bytes_key;
 
 /// How many bytes are collected before they are written.
 const CHUNK: usize = 1 << 16;
@@ -31,6 +33,7 @@ pub(crate) fn write(profile: &Profile, to: &mut dyn Write) -> Result<Written, Wr
         label: Vec::new(),
         strings: StringIds::new(profile.strings()),
         locations: LocationTable::new(profile),
+        look_like_origins: look_like_origins(profile),
     };
     writer.sample_types()?;
     writer.samples()?;
@@ -64,6 +67,8 @@ struct Writer<'p, 'w> {
     label: Vec<u8>,
     strings: StringIds<'p>,
     locations: LocationTable<'p>,
+    /// By label set.
+    look_like_origins: Vec<bool>,
 }
 
 impl Writer<'_, '_> {
@@ -130,27 +135,40 @@ impl Writer<'_, '_> {
 
     /// The labels of a sample: first those that stand for its origin.
     fn labels(&mut self, origin: OriginId, labels: LabelSetId) {
-        if origin != OriginId::UNKNOWN {
-            let origin = self.profile.origins()[origin];
-            self.number_label(key::PID, origin.pid);
-            self.text_label(key::PROCESS, origin.process);
-            self.number_label(key::TID, origin.tid);
-            self.text_label(key::THREAD, origin.thread);
-            self.text_label(key::HOST, origin.host);
-            self.text_label(key::FILE, origin.file);
+        let profile = self.profile;
+        let (origin, set) = (profile.origins()[origin], profile.labels().get(labels));
+        if self.look_like_origins[labels.index()] {
+            let (origin, set) = settle(origin, set, profile);
+            self.origin(&origin);
+            self.label_set(&set);
+        } else {
+            self.origin(&origin);
+            self.label_set(set);
         }
-        for label in self.profile.labels().get(labels) {
+    }
+
+    fn origin(&mut self, origin: &Origin) {
+        self.id_label(key::PID, origin.pid);
+        self.text_label(key::PROCESS, origin.process);
+        self.id_label(key::TID, origin.tid);
+        self.text_label(key::THREAD, origin.thread);
+        self.text_label(key::HOST, origin.host);
+        self.text_label(key::FILE, origin.file);
+    }
+
+    fn label_set(&mut self, labels: &[Label]) {
+        for label in labels {
             let key = self.strings.id(label.key);
             let (string, unit) = (self.strings.id(label.string), self.strings.id(label.unit));
             self.label([key, string, label.number.cast_unsigned(), unit]);
         }
     }
 
-    fn number_label(&mut self, key: &[u8], number: Option<i64>) {
-        if let Some(number) = number {
-            let key = self.strings.id_of_bytes(key);
-            self.label([key, 0, number.cast_unsigned(), 0]);
-        }
+    fn id_label(&mut self, key: &[u8], id: Option<i64>) {
+        let Some(id) = id else { return };
+        let key = self.strings.id_of_bytes(key);
+        let text = if id == 0 { self.strings.id_of_bytes(ZERO) } else { 0 };
+        self.label([key, text, id.cast_unsigned(), 0]);
     }
 
     fn text_label(&mut self, key: &[u8], text: StringId) {
@@ -292,5 +310,12 @@ fn losses_elsewhere(profile: &Profile) -> impl Iterator<Item = String> {
     let order = (tracks > 0).then(|| format!("time order of {tracks} tracks: only sums are kept"));
     let title = profile.meta().title.filter(|title| !title.is_empty());
     let title = title.map(|title| format!("the title {:?}", profile.text(title)));
-    order.into_iter().chain(title)
+    let labels = profile.labels().iter().flat_map(|(_, labels)| labels);
+    let without_value =
+        |label: &&Label| label.string.is_empty() && label.number == 0 && label.unit.is_empty();
+    let labels = labels.filter(without_value).count();
+    let labels = (labels > 0).then(|| {
+        format!("for Go's pprof, {labels} labels without text or with the number 0 and no unit: it leaves them out")
+    });
+    order.into_iter().chain(title).chain(labels)
 }

@@ -41,6 +41,7 @@ fn file() -> Profile {
         "thread",
         "worker",
         "thread id",
+        "0",
     ];
     let text = |text: &str| i64::try_from(names.iter().position(|name| *name == text).unwrap()).unwrap();
     let value_type = |r#type, unit| ValueType { r#type: text(r#type), unit: text(unit) };
@@ -80,13 +81,13 @@ fn file() -> Profile {
                     string("thread", "worker"),
                     number("tid", 9, ""),
                     string("process", "my program"),
-                    number("pid", 0, ""),
+                    string("pid", "0"),
                 ],
             },
             Sample {
                 location_id: vec![1 << 40],
                 value: vec![1, 1, 1],
-                label: vec![number("pid", 3, "kilobytes")],
+                label: vec![number("pid", 3, "kilobytes"), number("tid", 0, ""), string("thread", "")],
             },
         ],
         mapping: vec![
@@ -265,8 +266,12 @@ fn four_labels_are_an_origin_and_the_others_stay() {
         ("my program".into(), "worker".into())
     );
     assert_eq!(origin, Origin { pid: Some(0), tid: Some(9), ..origin });
-    // A number with a unit is not a process.
-    assert_eq!(labels(3), [label("pid", "", 3, "kilobytes")]);
+    // A number with a unit is not a process, and a label without value, which Go's pprof leaves out, nothing at all.
+    assert_eq!(
+        labels(3),
+        [label("pid", "", 3, "kilobytes"), label("tid", "", 0, ""), label("thread", "", 0, "")]
+    );
+    assert_eq!(samples.get(3).origin, OriginId::UNKNOWN);
 }
 
 #[test]

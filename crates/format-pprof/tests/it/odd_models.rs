@@ -117,8 +117,39 @@ fn an_origin_is_labels_before_the_others() {
         [
             "Some(-1) Some(0): host=machine0 file=a.pb0 host=worker0 file=3",
             "Some(-1) Some(0): host=worker0 file=3",
-            "None None: pid=-1 process=command0 tid=0 thread=worker0 pid=8",
+            "None None: pid=-1 process=command0 tid=00 thread=worker0 pid=8",
         ]
+    );
+}
+
+#[test]
+fn labels_that_look_like_a_part_of_an_origin_become_one_at_once() {
+    let mut builder = builder();
+    let [tid, name, host] = ["tid", "worker", "machine"].map(|text| builder.string(text.as_bytes()).unwrap());
+    let origin = Origin { thread: name, host, ..Origin::UNKNOWN };
+    let origin = builder.origin(origin).unwrap();
+    let labels = [Label::text(name, host), Label::number(tid, 7, StringId::EMPTY)];
+    let labels = builder.labels(&labels).unwrap();
+    builder.sample(Sample { stack: None, origin, labels }, &[1]).unwrap();
+    let (back, _) = rewrite(&builder.finish().unwrap());
+    let sample = back.samples().get(0);
+    let origin = back.origins()[sample.origin];
+    assert_eq!((origin.tid, back.text(origin.thread).as_ref()), (Some(7), "worker"));
+    assert_eq!(back.labels().get(sample.labels).len(), 2, "the machine and the label that is none");
+}
+
+#[test]
+fn labels_without_value_are_kept_and_told() {
+    let mut builder = builder();
+    let [name, unit] = ["n", "bytes"].map(|string| builder.string(string.as_bytes()).unwrap());
+    let nothing = Label::number(name, 0, StringId::EMPTY);
+    let labels = builder.labels(&[nothing, Label::number(name, 0, unit), nothing]).unwrap();
+    builder.sample(Sample { stack: None, origin: OriginId::UNKNOWN, labels }, &[1]).unwrap();
+    let (back, losses) = rewrite(&builder.finish().unwrap());
+    assert_eq!(back.labels().get(back.samples().get(0).labels).len(), 3);
+    assert_eq!(
+        losses,
+        ["for Go's pprof, 2 labels without text or with the number 0 and no unit: it leaves them out"]
     );
 }
 
