@@ -1,0 +1,11 @@
+//! The established tools as judges: whether they see in profkit's files, and profkit in theirs, the same functions and
+//! numbers. They are asked through the readers of `tests/reference`; `exceptions.rs` has the table of what they cannot.
+#![allow(clippy::cast_possible_truncation, reason = "numbers of fixtures, which are small")]
+
+mod canon;
+mod exceptions;
+mod facts;
+mod pstats;
+mod sources;
+mod tools;
+mod verdict;
