@@ -135,4 +135,23 @@ pub(super) static EXCEPTIONS: &[Exception] = &[
         &["edge self"],
         "the source has no self value of calls; it is estimated, since viewers want it",
     ),
+    // Go's pprof
+    row(
+        "pprof go1.*, written",
+        &["callgrind/valgrind-*"],
+        &["self"],
+        "callgrind gives a function's lines files of their own; a frame has one file, so inlined lines are a second function of that name",
+    ),
+    row(
+        "pprof go1.*, -top",
+        &["*odd-names*"],
+        &["functions", "unreadable"],
+        "names are printed raw, and a newline ends the row",
+    ),
+    row(
+        "pprof go1.*, -top",
+        &["pprof/gperftools-2.10-unsymbolized.pb.gz"],
+        &["functions"],
+        "addresses without function are shown by their binaries",
+    ),
 ];

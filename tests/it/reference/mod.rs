@@ -5,7 +5,9 @@
 mod canon;
 mod exceptions;
 mod facts;
+mod pprof;
 mod pstats;
 mod sources;
+mod stacks;
 mod tools;
 mod verdict;
