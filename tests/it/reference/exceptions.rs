@@ -38,6 +38,13 @@ const PROFILE_MODULE: &[&str] = &[
     "pstats/profile-3.12-calls.pstats",
 ];
 
+/// Traces in which at times no frame is open.
+const EVENTED_WITH_GAPS: &[&str] = &[
+    "speedscope/pyinstrument-*",
+    "speedscope/speedscope-1.25.0-export-cpuprofile.speedscope.json",
+    "speedscope/speedscope-python-1.0-calls.speedscope.json",
+];
+
 /// All of them.
 pub(super) static EXCEPTIONS: &[Exception] = &[
     // pstats, files as they were made
@@ -153,5 +160,24 @@ pub(super) static EXCEPTIONS: &[Exception] = &[
         &["pprof/gperftools-2.10-unsymbolized.pb.gz"],
         &["functions"],
         "addresses without function are shown by their binaries",
+    ),
+    // speedscope
+    row(
+        "speedscope, original",
+        EVENTED_WITH_GAPS,
+        &["sum"],
+        "the app counts the time in which no frame is open",
+    ),
+    row(
+        "speedscope, written of speedscope",
+        EVENTED_WITH_GAPS,
+        &["sum"],
+        "the app counts the time in which no frame is open",
+    ),
+    row(
+        "speedscope, written of pprof",
+        &["pprof/go-tool-pprof-1.27-base.pb.gz", "pprof/go-tool-pprof-1.27-diff.pb.gz"],
+        &["not written"],
+        "the app refuses negative weights, so profkit does not write them",
     ),
 ];

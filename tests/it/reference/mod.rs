@@ -8,6 +8,7 @@ mod facts;
 mod pprof;
 mod pstats;
 mod sources;
+mod speedscope;
 mod stacks;
 mod tools;
 mod verdict;

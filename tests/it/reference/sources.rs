@@ -104,11 +104,16 @@ impl Matrix {
 
 /// Converts every fixture of every format.
 pub(super) fn convert_all(to: &str) -> Matrix {
+    convert(to, sources())
+}
+
+/// Converts these fixtures.
+pub(super) fn convert(to: &str, sources: Vec<Source>) -> Matrix {
     let folder = tempfile::Builder::new().prefix("profkit-reference-").tempdir().unwrap();
     let (mut files, mut refused) = (Vec::new(), Vec::new());
-    for source in sources() {
+    for source in sources {
         let name = source.name.clone();
-        match convert(source, to, folder.path()) {
+        match convert_one(source, to, folder.path()) {
             Ok(converted) => files.push(converted),
             Err(problem) => refused.push((name, problem)),
         }
@@ -116,7 +121,7 @@ pub(super) fn convert_all(to: &str) -> Matrix {
     Matrix { files, refused, _folder: folder }
 }
 
-fn convert(source: Source, to: &str, folder: &Path) -> Result<Converted, String> {
+fn convert_one(source: Source, to: &str, folder: &Path) -> Result<Converted, String> {
     let format = registry::by_name(to).unwrap();
     let estimates = format.holds() == Evidence::Stacks && source.profile.shape() != Shape::Stacks;
     let differing = estimates.then(|| {
