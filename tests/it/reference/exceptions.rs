@@ -38,6 +38,15 @@ const PROFILE_MODULE: &[&str] = &[
     "pstats/profile-3.12-calls.pstats",
 ];
 
+/// Counts with fractions.
+const FRACTIONS: &[&str] = &["collapsed/variant-fractional.collapsed"];
+/// Names that are not Unicode.
+const NOT_UNICODE: &[&str] = &["pstats/cpython-2.7-odd-names.pstats", "pstats/cpython-3.11-odd-names.pstats"];
+/// Frames that stand for threads, by py-spy.
+const THREAD_FRAMES: &[&str] =
+    &["speedscope/py-spy-0.4.3-threads.speedscope.json", "speedscope/variant-active-profile.speedscope.json"];
+/// Differences, with negative values.
+const NEGATIVE: &[&str] = &["pprof/go-tool-pprof-1.27-base.pb.gz", "pprof/go-tool-pprof-1.27-diff.pb.gz"];
 /// Traces in which at times no frame is open.
 const EVENTED_WITH_GAPS: &[&str] = &[
     "speedscope/pyinstrument-*",
@@ -180,4 +189,122 @@ pub(super) static EXCEPTIONS: &[Exception] = &[
         &["not written"],
         "the app refuses negative weights, so profkit does not write them",
     ),
+    // yappi
+    row(
+        "yappi, original",
+        &["yappi/yappi-1.7.6-thread-stats.pickle", "yappi/yappi-1.7.6-greenlet-stats.pickle"],
+        &["refused"],
+        "pickles of threads and greenlets have no loader in yappi",
+    ),
+    // collapsed stacks
+    row(
+        "gprof2dot, collapsed written",
+        &[""],
+        &["comments"],
+        "it takes comments for stacks and fails on their last word",
+    ),
+    // callgrind_annotate
+    row(
+        "callgrind_annotate, written",
+        &["callgrind/valgrind-*"],
+        &["functions", "self"],
+        "it has a row a file and function, so inlined lines of another file are another row",
+    ),
+    row(
+        "callgrind_annotate, written",
+        &["*odd-names*"],
+        &["functions", "edges"],
+        "what would end a line is written as an escape",
+    ),
+    // collapsed stacks
+    row(
+        "inferno, written",
+        NEGATIVE,
+        &["self", "total", "edge self", "edge total", "edges", "functions", "sum", "ignored"],
+        "none of these tools takes negative counts",
+    ),
+    row(
+        "inferno, written",
+        FRACTIONS,
+        &["self", "total", "edge self", "edge total", "edges", "functions", "sum"],
+        "it cuts fractions off",
+    ),
+    row("inferno, written", EMPTY, &["refused"], "no stacks at all"),
+    row(
+        "inferno, written",
+        &["collapsed/austin-3.7.0-full.austin"],
+        &["refused"],
+        "Austin's three numbers `wall,idle,memory` are no count",
+    ),
+    row(
+        "inferno, written",
+        &["collapsed/austin-4.0.0-memory.austin"],
+        &["ignored"],
+        "Austin writes memory that was freed as a negative count",
+    ),
+    row("inferno, written", NOT_UNICODE, &["refused"], "it takes UTF-8 only"),
+    row(
+        "inferno, written",
+        THREAD_FRAMES,
+        &["edges"],
+        "py-spy has frames for threads, and the threads are roots of the same names",
+    ),
+    row("gprof2dot, collapsed written", FRACTIONS, &["refused"], "it takes whole numbers only"),
+    row(
+        "gprof2dot, collapsed written",
+        &["collapsed/austin-3.7.0-full.austin"],
+        &["refused"],
+        "Austin's three numbers `wall,idle,memory` are no count",
+    ),
+    row(
+        "gprof2dot, collapsed written",
+        &["collapsed/austin-4.0.0-memory.austin"],
+        &["self", "total"],
+        "Austin writes memory that was freed as a negative count, which it subtracts",
+    ),
+    row("gprof2dot, collapsed written", NOT_UNICODE, &["refused"], "it takes UTF-8 only"),
+    row(
+        "gprof2dot, collapsed written",
+        &["collapsed/inferno-0.12.8-diff.collapsed"],
+        &["functions", "self", "total"],
+        "it takes the first of two counts for a part of the name",
+    ),
+    row(
+        "gprof2dot, collapsed written",
+        &["speedscope/speedscope-1.25.0-export-collapsed.speedscope.json"],
+        &["functions"],
+        "names that look like py-spy's frames have stand-ins, so that it does not take them apart",
+    ),
+    row(
+        "gprof2dot, collapsed written",
+        &["pprof/gperftools-2.10-cpu.pb.gz"],
+        &["total"],
+        "an inlined function is another one to it, and both are on one stack",
+    ),
+    row(
+        "flamegraph.pl, written",
+        &["collapsed/austin-*"],
+        &["ignored", "sum"],
+        "it takes Austin's comments `# duration: 1234` for stacks, and no lists of numbers",
+    ),
+    row("flamegraph.pl, written", NEGATIVE, &["ignored", "sum"], "it takes no negative counts"),
+    row("flamegraph.pl, written", FRACTIONS, &["sum"], "it shows whole numbers"),
+    row("flamegraph.pl, written", EMPTY, &["refused"], "no stacks at all"),
+    row(
+        "flamegraph.pl, written",
+        THREAD_FRAMES,
+        &["refused"],
+        "it cuts names that are not ASCII in the middle of a character: those with stand-ins",
+    ),
+    row(
+        "flamegraph.pl, written",
+        &[
+            "speedscope/speedscope-1.25.0-export-threads.speedscope.json",
+            "speedscope/py-spy-0.4.3-odd-names.speedscope.json",
+            "collapsed/sampling-3.15-odd-names.collapsed",
+        ],
+        &["refused"],
+        "it cuts names that are not ASCII in the middle of a character",
+    ),
+    row("flamegraph.pl, written", NOT_UNICODE, &["refused"], "it draws bytes as they are"),
 ];

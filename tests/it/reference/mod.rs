@@ -2,7 +2,9 @@
 //! numbers. They are asked through the readers of `tests/reference`; `exceptions.rs` has the table of what they cannot.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of fixtures, which are small")]
 
+mod callgrind;
 mod canon;
+mod collapsed;
 mod exceptions;
 mod facts;
 mod pprof;
@@ -12,3 +14,4 @@ mod speedscope;
 mod stacks;
 mod tools;
 mod verdict;
+mod yappi;
