@@ -19,7 +19,7 @@ import canon
 
 COMMAND = os.environ.get("CALLGRIND_ANNOTATE", "callgrind_annotate")
 COST = r"(?:-?[\d,]+|\.)"
-NAME = re.compile(r"^(?P<name>.*?)(?: \((?P<calls>-?\d+)x\))?(?: \[(?P<object>[^\[\]]*)\])?$", re.S)
+NAME = re.compile(r"^(?P<name>.*?)(?: \((?P<calls>-?[\d,]+)x\))?(?: \[(?P<object>[^\[\]]*)\])?$", re.S)
 TOOL_NAME = "callgrind_annotate"
 
 
@@ -52,7 +52,7 @@ def named(text, costs):
     match = NAME.match(text)
     row = {"name": string(match["name"]), "object": None if match["object"] is None else string(match["object"])}
     if match["calls"] is not None:
-        row["calls"] = int(match["calls"])
+        row["calls"] = number(match["calls"])
     row["cost"] = costs
     return row
 

@@ -1,0 +1,17 @@
+//! The established tools as judges: whether they see in profkit's files, and profkit in theirs, the same functions and
+//! numbers. They are asked through the readers of `tests/reference`; `exceptions.rs` has the table of what they cannot.
+#![allow(clippy::cast_possible_truncation, reason = "numbers of fixtures, which are small")]
+
+mod callgrind;
+mod canon;
+mod collapsed;
+mod exceptions;
+mod facts;
+mod pprof;
+mod pstats;
+mod sources;
+mod speedscope;
+mod stacks;
+mod tools;
+mod verdict;
+mod yappi;
