@@ -54,7 +54,7 @@ impl Dialect {
 
     /// The dialect that the numbers of a dump speak.
     ///
-    /// yappi is only told by recursion, where a function has more primitive calls than calls; without any, both
+    /// yappi is only told by recursion, where each function has more primitive calls than calls; without any, both
     /// counts are equal and nothing depends on it. Negative counts come from a difference of two profiles and
     /// prove nothing.
     pub(crate) fn of(dump: &Dump) -> Self {
@@ -66,7 +66,9 @@ impl Dialect {
         }
         let counts = || dump.rows.iter().map(|row| row.counts);
         if counts().all(|counts| counts.primitive >= 0 && counts.all >= 0) {
-            let swapped = counts().any(|counts| counts.primitive > counts.all);
+            // Where both orders occur, neither is right, and the numbers stay as they are.
+            let swapped = counts().any(|counts| counts.primitive > counts.all)
+                && counts().all(|counts| counts.primitive >= counts.all);
             return if swapped { Self::Yappi } else { Self::CProfile };
         }
         let callers = dump.edges().map(|edge| edge.value.counts);

@@ -265,6 +265,17 @@ fn a_dialect_can_be_forced() {
     assert!(read_as(b"{0", Some("klingon")).is_err());
 }
 
+/// In a dump of yappi's all functions have their counts swapped. If only some have, the file was taken for yappi's, and
+/// for another one after it was written and read again.
+#[test]
+fn counts_in_both_orders_stay_as_they_are() {
+    let profile = read(&fixture("../hostile/pstats-counts-in-both-orders.pstats")).unwrap();
+    assert_eq!(profile.meta().dialect, "cprofile");
+    let counts: Vec<_> = tables(&profile).0.iter().map(|row| (row.1, row.2)).collect();
+    assert_eq!(counts, [(Some(3), Some(1)), (Some(1), Some(3))]);
+    assert_eq!(tables(&read(&common::write(&profile).0).unwrap()), tables(&profile));
+}
+
 /// Times that no one interval explains, as after adding dumps of other rates by hand: callers keep their samples.
 #[test]
 fn samplers_dumps_of_several_rates_have_no_times_of_callers() {

@@ -31,6 +31,11 @@ pub(crate) fn losses(profile: &Profile, stats: &Stats, clock: Option<&Clock>) ->
     lose(count > 0, format!("that the self times of {count} calls are unknown: written as 0"));
     let count = stats.unknown_total;
     lose(count > 0, format!("that the times of {count} calls are unknown: written as 0"));
+    let count = stats.rowless;
+    lose(
+        count > 0,
+        format!("that {count} functions have no values of their own: written as their callers say"),
+    );
     let count = stats.changed_names;
     lose(count > 0, format!("{count} names changed: bytes that are not UTF-8 became surrogates"));
     let count = stats.same_names;

@@ -34,7 +34,7 @@ pub(crate) struct Child {
 }
 
 /// Sums of calls and times, the latter in nanoseconds.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Values {
     pub(crate) calls: i128,
     pub(crate) primitive_calls: i128,
@@ -68,6 +68,8 @@ pub(crate) struct Stats {
     pub(crate) unknown_calls: usize,
     pub(crate) unknown_own: usize,
     pub(crate) unknown_total: usize,
+    /// Functions that only their callers know, with values.
+    pub(crate) rowless: usize,
 }
 
 /// The values of one sample type as nanoseconds.
@@ -160,6 +162,7 @@ impl Stats {
         }
         for (stat, sum) in self.functions.iter_mut().zip(sums).filter(|(stat, _)| stat.rows == 0) {
             stat.values = sum;
+            self.rowless += usize::from(sum != Values::default());
         }
     }
 }

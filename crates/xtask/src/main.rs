@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod fixtures;
+mod fuzz;
 mod lint;
 mod part;
 mod parts;
@@ -45,6 +46,8 @@ enum Task {
         /// Formats to make, for example `pstats pprof`; all without this.
         formats: Vec<String>,
     },
+    /// Fuzz every format from its fixtures on, and pprof and pstats against other readers; fails if something is found.
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Task::Lint => lint::run(),
         Task::Test { nextest } => test::run(&nextest),
         Task::Fixtures { formats } => fixtures::run(&formats),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

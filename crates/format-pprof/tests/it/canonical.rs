@@ -69,7 +69,9 @@ pub(crate) fn canonical(profile: &proto::Profile) -> Canonical {
         .iter()
         .map(|location| {
             let mapping = mappings.iter().find(|(id, _)| *id == location.mapping_id);
-            let line = |line: &proto::Line| (functions[&line.function_id].clone(), line.line, line.column);
+            // A line without function is of one without name.
+            let function = |id| functions.get(&id).cloned().unwrap_or_default();
+            let line = |line: &proto::Line| (function(line.function_id), line.line, line.column);
             let lines = location.line.iter().map(line).collect();
             let (address, folded) = (location.address, location.is_folded);
             (location.id, Location { mapping: mapping.map(|(_, row)| row.clone()), address, folded, lines })
