@@ -3,4 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod architecture;
+mod command;
+mod command_line;
+mod fixtures;
+mod hostile;
+mod output;
 mod reference;

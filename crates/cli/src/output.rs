@@ -44,8 +44,8 @@ impl Target {
             profkit_formats::write_path(profile, self.format, &self.path, &options)
                 .map_err(|error| Failure::write(&self.path, &error))?
         };
-        for loss in &written.losses {
-            note(&format!("{} does not hold all: {loss}", self.format.name()));
+        if !written.losses.is_empty() {
+            note(&format!("{} cannot hold: {}", self.format.name(), written.losses.join("; ")));
         }
         Ok(())
     }

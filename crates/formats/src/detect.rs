@@ -49,5 +49,8 @@ pub fn detect(bytes: &[u8]) -> Result<&'static dyn Format, Unknown> {
     if let Some(name) = foreign::by_text(bytes) {
         guesses.insert(0, name.into());
     }
+    if guesses.is_empty() {
+        guesses.push(foreign::by_kind(bytes).into());
+    }
     Err(Unknown { guesses })
 }

@@ -85,6 +85,15 @@ pub(crate) fn by_text(bytes: &[u8]) -> Option<&'static str> {
     head.lines().find_map(begins).map(|&(_, name)| name)
 }
 
+/// What remains to be said of a file that nothing else is known of.
+pub(crate) fn by_kind(bytes: &[u8]) -> &'static str {
+    if bytes[..bytes.len().min(HEAD)].contains(&0) {
+        return "it is binary data, but neither marshalled (pstats), nor pickled (yappi), nor protobuf (pprof)";
+    }
+    "nearest are collapsed stacks, but its lines are not frames, `;` between them, and a count (`main;work 3`); \
+     if they are all the same, read it with --from collapsed"
+}
+
 /// A header line, then indented lines that begin with an address.
 fn is_perf_script(head: &str) -> bool {
     let mut lines = head.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());

@@ -50,10 +50,13 @@ pub fn fit(profile: Profile, format: &dyn Format, stacks: Stacks) -> Result<Fitt
             let estimate = estimate_stacks(&profile)?;
             notes.push(format!("stacks estimated from call edges: {}", estimate.report.summary()));
             if estimate.report.clashed > 0 {
-                let clashed = estimate.report.clashed;
-                notes.push(format!(
-                    "{clashed} functions share file, line and name with another one; their self times are kept"
-                ));
+                notes.push(match estimate.report.clashed {
+                    1 => "1 function shares file, line and name with another one; its self time is kept"
+                        .to_owned(),
+                    clashed => format!(
+                        "{clashed} functions share file, line and name with others; their self times are kept"
+                    ),
+                });
             }
             estimate.profile
         }

@@ -1,0 +1,257 @@
+//! What each command prints and how it ends.
+
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::command::{command, fixture, refuse, run};
+
+fn json(arguments: &[&str]) -> Value {
+    let folder = TempDir::new().unwrap();
+    serde_json::from_str(&run(folder.path(), arguments).stdout).unwrap()
+}
+
+fn path(name: &str) -> String {
+    fixture(name).into_os_string().into_string().unwrap()
+}
+
+/// One file of each format, the main job: each into each.
+const MAIN: &[(&str, &str, &str)] = &[
+    ("pstats/cpython-3.11-calls.pstats", "a.pstats", "time"),
+    ("yappi/yappi-1.7.6-threads-wall.ystat", "a.ystat", "wall"),
+    ("callgrind/valgrind-3.19-default.callgrind", "a.callgrind", "Ir"),
+    ("collapsed/py-spy-0.4.3-plain.collapsed", "a.folded", "samples"),
+    ("pprof/go-1.27-cpu.pb.gz", "a.pb.gz", "cpu"),
+    ("speedscope/py-spy-0.4.3-threads.speedscope.json", "a.speedscope.json", "time"),
+];
+
+#[test]
+fn each_format_becomes_each_other() {
+    let folder = TempDir::new().unwrap();
+    for (from, _, value) in MAIN {
+        let source = run(folder.path(), &["report", &path(from), "--json", "--value", value]).stdout;
+        let source: Value = serde_json::from_str(&source).unwrap();
+        for (_, to, _) in MAIN {
+            run(folder.path(), &["convert", &path(from), "-o", to]);
+            let report = run(folder.path(), &["report", to, "--json"]).stdout;
+            let report: Value = serde_json::from_str(&report).unwrap();
+            let totals = report["total"].as_object().unwrap().values();
+            let totals: Vec<i64> = totals.map(|total| total.as_i64().unwrap()).collect();
+            let expected = source["total"][value].as_i64().unwrap();
+            assert!(expected > 0);
+            // pstats and yappi hold seconds and nothing else: one sample, one instruction becomes one second.
+            let is_time = ["time", "wall", "cpu"].contains(value);
+            let seconds = !is_time && (to.ends_with("stats") || to.ends_with("ystat"));
+            let expected = if seconds { expected * 1_000_000_000 } else { expected };
+            assert!(totals.contains(&expected), "{from} → {to}: {expected} → {totals:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pipe_is_read_and_written() {
+    let folder = TempDir::new().unwrap();
+    let bytes = fs::read(fixture("pstats/cpython-3.11-calls.pstats")).unwrap();
+    let mut child = command(folder.path())
+        .args(["convert", "-", "--to", "pprof", "-o", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&bytes).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert!(output.stdout.starts_with(b"\x1f\x8b"), "pprof comes in gzip");
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("note: stdin: stacks estimated"));
+    fs::write(folder.path().join("piped"), output.stdout).unwrap();
+    run(folder.path(), &["convert", &path("pstats/cpython-3.11-calls.pstats"), "-o", "direct.pb.gz"]);
+    assert!(
+        fs::read(folder.path().join("piped")).unwrap()
+            == fs::read(folder.path().join("direct.pb.gz")).unwrap()
+    );
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let folder = TempDir::new().unwrap();
+    let mut child = command(folder.path())
+        .args(["report", &path("pprof/ddtrace-4.16.0-recursion.pb.zst"), "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+#[test]
+fn report_prints_the_fixed_json() {
+    let report = json(&["report", &path("pstats/cpython-3.11-calls.pstats"), "--json"]);
+    assert_eq!(report["sample_types"], serde_json::json!([{"name": "time", "unit": "nanoseconds"}]));
+    let functions = report["functions"].as_array().unwrap();
+    let mut keys: Vec<&String> = functions[0].as_object().unwrap().keys().collect();
+    keys.sort();
+    assert_eq!(keys, ["calls", "file", "line", "name", "primitive_calls", "self", "total"]);
+    let own: i64 = functions.iter().map(|function| function["self"]["time"].as_i64().unwrap()).sum();
+    assert_eq!(report["total"]["time"], own);
+    let selfs: Vec<i64> =
+        functions.iter().map(|function| function["self"]["time"].as_i64().unwrap()).collect();
+    assert!(selfs.is_sorted_by(|one, next| one >= next));
+    assert!(functions.iter().any(|row| row["calls"].as_i64() > row["primitive_calls"].as_i64()), "recursion");
+}
+
+#[test]
+fn report_takes_its_options() {
+    let file = path("pprof/go-1.27-heap.pb.gz");
+    let types = |report: &Value| report["functions"][0]["self"].as_object().unwrap().len();
+    let report = json(&["report", &file, "--json", "--limit", "3"]);
+    assert_eq!(report["functions"].as_array().unwrap().len(), 3);
+    assert_eq!(types(&report), 4);
+    let by_file = json(&["report", &file, "--json", "--group", "file"]);
+    assert!(
+        by_file["functions"].as_array().unwrap().len()
+            < json(&["report", &file, "--json"])["functions"].as_array().unwrap().len()
+    );
+    assert_eq!(by_file["total"], report["total"]);
+    let folder = TempDir::new().unwrap();
+    let table =
+        run(folder.path(), &["report", &file, "--value", "alloc_space", "--sort", "total", "--limit", "1"])
+            .stdout;
+    assert!(table.starts_with("6.51 MiB of alloc_space, 23 rows\n"), "{table}");
+    assert!(table.contains("main.main") && table.contains("99.9 %") && !table.contains('\u{1b}'), "{table}");
+    assert!(
+        refuse(folder.path(), &["report", &file, "--value", "cpu"]).contains("alloc_objects, alloc_space")
+    );
+}
+
+#[test]
+fn rows_of_a_thread_are_kept_apart_when_asked() {
+    let file = path("collapsed/py-spy-0.4.3-subprocesses.collapsed");
+    let folded = json(&["report", &file, "--json"]);
+    let apart = json(&["report", &file, "--json", "--by", "thread"]);
+    assert_eq!(folded["total"], apart["total"]);
+    let rows = |report: &Value| report["functions"].as_array().unwrap().len();
+    assert!(rows(&apart) > rows(&folded));
+    assert!(apart["functions"][0].to_string().contains("\"tid\""), "{}", apart["functions"][0]);
+}
+
+#[test]
+fn info_says_what_there_is() {
+    let info = json(&["info", &path("collapsed/py-spy-0.4.3-subprocesses.collapsed"), "--json"]);
+    assert_eq!((&info["format"], &info["shape"]), (&"collapsed".into(), &"stacks".into()));
+    assert_eq!(info["dialect"], "py-spy");
+    assert_eq!(info["threads"].as_array().unwrap().len(), 7);
+    assert_eq!(
+        (&info["duration_ns"], &info["start_ns"], &info["estimated"]),
+        (&Value::Null, &Value::Null, &false.into())
+    );
+    for key in ["producer", "sample_types", "samples", "stacks", "functions", "call_edges", "comments"] {
+        assert!(info.get(key).is_some(), "{key}");
+    }
+    let info = json(&["info", &path("pstats/cpython-3.11-calls.pstats"), "--json"]);
+    assert_eq!((&info["shape"], &info["samples"]), (&"call-graph".into(), &0.into()));
+}
+
+#[test]
+fn an_estimate_is_called_one() {
+    let folder = TempDir::new().unwrap();
+    let source = path("pstats/cpython-3.11-calls.pstats");
+    for (name, told) in
+        [("a.pb.gz", true), ("a.speedscope.json", true), ("a.folded", true), ("a.callgrind", false)]
+    {
+        let stderr = run(folder.path(), &["convert", &source, "-o", name]).stderr;
+        assert_eq!(stderr.contains("stacks estimated from call edges"), told, "{stderr}");
+        let info = run(folder.path(), &["info", name, "--json"]).stdout;
+        let info: Value = serde_json::from_str(&info).unwrap();
+        assert_eq!(info["estimated"], told, "{name}");
+        if told {
+            let stderr = run(folder.path(), &["convert", &source, "-o", name, "--stacks=edges"]).stderr;
+            assert!(!stderr.contains("estimated"), "{stderr}");
+            let info = run(folder.path(), &["info", name, "--json"]).stdout;
+            assert!(info.contains("\"estimated\": false"), "{name}: {info}");
+        }
+    }
+}
+
+#[test]
+fn a_dialect_can_be_forced() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("a.txt"), "main 3\nother 4\n").unwrap();
+    assert!(refuse(folder.path(), &["info", "a.txt"]).contains("--from collapsed"));
+    let info = run(folder.path(), &["info", "a.txt", "--from", "collapsed:flamegraph", "--json"]).stdout;
+    assert!(info.contains("\"dialect\": \"flamegraph\""), "{info}");
+    let error = command(folder.path()).args(["info", "a.txt", "--from", "collapsed:x"]).output().unwrap();
+    assert_eq!(error.status.code(), Some(2));
+    assert!(String::from_utf8(error.stderr).unwrap().contains("py-spy"));
+}
+
+#[test]
+fn formats_lists_the_registry() {
+    let formats = json(&["formats", "--json"]);
+    let names: Vec<&str> =
+        formats.as_array().unwrap().iter().map(|format| format["name"].as_str().unwrap()).collect();
+    let expected: Vec<&str> = profkit_formats::FORMATS.iter().map(|format| format.name()).collect();
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn texts_that_are_no_profiles_are_refused_with_a_guess() {
+    let folder = TempDir::new().unwrap();
+    let root = fixture("README.md");
+    let root = root.parent().unwrap().parent().unwrap();
+    for text in [
+        "ARCHITECTURE.md",
+        "Cargo.toml",
+        "Cargo.lock",
+        "crates/cli/src/main.rs",
+        "fixtures/README.md",
+        "fixtures/make/pstats.sh",
+    ] {
+        let text = root.join(text).into_os_string().into_string().unwrap();
+        let error = refuse(folder.path(), &["info", &text]);
+        assert!(error.starts_with(&format!("error: {text}: not a profile profkit knows: ")), "{error}");
+    }
+    for legacy in fs::read_dir(fixture("legacy")).unwrap() {
+        let legacy = legacy.unwrap().path().into_os_string().into_string().unwrap();
+        let error = refuse(folder.path(), &["info", &legacy]);
+        assert!(error.contains("legacy pprof format"), "{error}");
+    }
+    assert!(refuse(folder.path(), &["info", "missing"]).starts_with("error: missing: "));
+    assert!(refuse(folder.path(), &["info", "."]).contains("folder"));
+    fs::write(folder.path().join("empty"), "").unwrap();
+    assert!(refuse(folder.path(), &["info", "empty"]).contains("the file is empty"));
+}
+
+#[test]
+fn a_flame_graph_is_stable_and_says_what_it_left_out() {
+    let folder = TempDir::new().unwrap();
+    for name in ["one.svg", "two.svg"] {
+        run(folder.path(), &["flamegraph", &path("pstats/cpython-3.11-calls.pstats"), "-o", name]);
+    }
+    let one = fs::read_to_string(folder.path().join("one.svg")).unwrap();
+    assert_eq!(one, fs::read_to_string(folder.path().join("two.svg")).unwrap());
+    assert!(one.starts_with("<?xml") && one.trim_end().ends_with("</svg>"));
+    assert!(one.contains("cpython-3.11-calls.pstats") && one.contains("estimated"));
+}
+
+#[test]
+fn a_profile_is_split_into_its_processes() {
+    let folder = TempDir::new().unwrap();
+    let file = path("collapsed/py-spy-0.4.3-subprocesses.collapsed");
+    run(folder.path(), &["convert", &file, "-o", "part.pb.gz", "--split", "process"]);
+    let names = crate::command::names(folder.path());
+    assert_eq!(names, ["part-318.pb.gz", "part-323.pb.gz", "part-324.pb.gz"]);
+    let sum: i64 = names
+        .iter()
+        .map(|name| {
+            let report = run(folder.path(), &["report", name, "--json"]).stdout;
+            serde_json::from_str::<Value>(&report).unwrap()["total"]["samples"].as_i64().unwrap()
+        })
+        .sum();
+    assert_eq!(sum, json(&["report", &file, "--json"])["total"]["samples"].as_i64().unwrap());
+}
