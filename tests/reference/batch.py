@@ -1,8 +1,10 @@
 """Runs one reader on many files without starting Python for each: batch.py READER [ARGUMENT...] <FILES.
+An argument `FILE` stands for the path, which comes last without one.
 
 Standard input has a path a line, standard output a line for each: {"status", "answer", "error"}, where `answer` is the
 reader's own document (null without one) and `error` the last line of its complaint. Each file is read in a forked child, so that
-a reader that changes its tool or ends the process does so for one file only.
+a reader that changes its tool or ends the process does so for one file only, and within limits: flameprof follows every
+path through a call graph, which can take all memory of a machine.
 
 Runs unchanged under CPython 2.7 and 3.6 to 3.15.
 """
@@ -12,13 +14,21 @@ from __future__ import print_function
 import importlib
 import json
 import os
+import resource
 import sys
 import tempfile
 import traceback
 
 
+# Of one file; no reader comes near with any file that it can take.
+CPU_SECONDS = 30
+MEMORY = 4 << 30
+
+
 def child(reader, arguments, out, err):
     """The reader as if it had been started: its exit status."""
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)
     status = 0
@@ -74,7 +84,8 @@ def main(arguments):
         sys.exit("usage: batch.py READER [ARGUMENT...] <FILES")
     reader = importlib.import_module(arguments[0])
     for path in sys.stdin.read().splitlines():
-        print(answer(reader, arguments[1:] + [path]))
+        given = [path if argument == "FILE" else argument for argument in arguments[1:]]
+        print(answer(reader, given if "FILE" in arguments[1:] else given + [path]))
         sys.stdout.flush()
 
 

@@ -13,7 +13,16 @@ pub(super) fn canon(bytes: &[u8]) -> String {
     }
 }
 
-/// The same of a string that has to become Python's text first: bytes that are not UTF-8 are lone surrogates there, as
+/// The bytes of a string in that form.
+pub(super) fn raw(text: &str) -> Vec<u8> {
+    let Some(hex) = text.strip_prefix("bytes:") else { return text.as_bytes().to_vec() };
+    hex.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+/// A string that has to become Python's text first, in that form: bytes that are not UTF-8 are lone surrogates there, as
 /// `os.fsdecode` makes them, and lone surrogates stay.
 pub(super) fn python(bytes: &[u8]) -> String {
     let mut text = Vec::new();

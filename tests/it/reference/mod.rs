@@ -14,4 +14,5 @@ mod speedscope;
 mod stacks;
 mod tools;
 mod verdict;
+mod viewers;
 mod yappi;

@@ -3,14 +3,14 @@
 use profkit_profile::{Frame, Profile};
 use serde_json::Value;
 
-use super::canon::{canon, python};
+use super::canon::{canon, python, raw};
 use super::facts::{Facts, Numbers};
 use super::sources::{Converted, Matrix, convert_all, of_format, per_second};
 use super::tools::{Answer, ask};
 use super::verdict::{Findings, Trust};
 
 /// `file:line(name)`, as `pstats` itself prints functions.
-pub(super) fn key(profile: &Profile, frame: Frame) -> String {
+fn key(profile: &Profile, frame: Frame) -> String {
     spelled(profile, frame, python)
 }
 
@@ -36,17 +36,22 @@ fn spelled(profile: &Profile, frame: Frame, text: impl Fn(&[u8]) -> String) -> S
     format!("{}:{}({})", text(profile.bytes(function.file)), function.first_line, text(profile.bytes(name)))
 }
 
-/// The same of a row of a reader.
-pub(super) fn row_key(row: &Value) -> String {
+/// How a reader calls a function, of its file, line and name.
+pub(super) type Naming<'a> = &'a dyn Fn(&[u8], i64, &[u8]) -> String;
+
+/// The function of a row of a reader.
+pub(super) fn row_key(row: &Value, naming: Naming<'_>) -> String {
     match row["key"].as_str() {
         Some(key) => key.to_owned(),
-        None => format!(
-            "{}:{}({})",
-            row["file"].as_str().unwrap(),
-            row["line"].as_i64().unwrap(),
-            row["name"].as_str().unwrap()
-        ),
+        None => {
+            let text = |key: &str| raw(row[key].as_str().unwrap());
+            naming(&text("file"), row["line"].as_i64().unwrap(), &text("name"))
+        }
     }
+}
+
+fn plain(file: &[u8], line: i64, name: &[u8]) -> String {
+    format!("{}:{line}({})", canon(file), canon(name))
 }
 
 /// Seconds in the model's units.
@@ -65,19 +70,21 @@ fn numbers(row: &Value, per_second: f64) -> Numbers {
     }
 }
 
-fn facts(document: &Value, per_second: f64) -> Facts {
+/// What `pstats` shows.
+pub(super) fn facts(document: &Value, per_second: f64, naming: Naming<'_>) -> Facts {
     let mut facts = Facts::default();
     for row in document["functions"].as_array().unwrap() {
-        facts.functions.insert(row_key(row), numbers(row, per_second));
+        let key = row_key(row, naming);
         for caller in row["callers"].as_array().unwrap() {
-            facts.edges.insert((row_key(caller), row_key(row)), numbers(caller, per_second));
+            facts.edges.insert((row_key(caller, naming), key.clone()), numbers(caller, per_second));
         }
+        facts.functions.insert(key, numbers(row, per_second));
     }
     facts
 }
 
 /// What a dump of the source has to say: unknown calls are 0, and every function that is mentioned has a row.
-pub(super) fn expected(file: &Converted) -> Facts {
+fn expected(file: &Converted) -> Facts {
     let mut facts = Facts::of(&file.source.profile, file.default_type().0, &key);
     let mentioned: Vec<String> =
         facts.edges.keys().flat_map(|(caller, callee)| [caller.clone(), callee.clone()]).collect();
@@ -103,7 +110,7 @@ fn compare(findings: &mut Findings, matrix: &Matrix, answers: &[Answer]) {
         }
         findings.read();
         let per_second = file.per_second();
-        let shown = facts(&answer.document, per_second);
+        let shown = facts(&answer.document, per_second, &plain);
         findings.compare(source, Trust::FULL, &expected(file), &shown);
         let sum: i128 = shown.functions.values().filter_map(|numbers| numbers.own).sum();
         let tool = units(&answer.document["total_tt"], per_second);
@@ -136,7 +143,7 @@ fn original(series: &str) {
         let column = source.profile.default_type();
         let truth = Facts::of(&source.profile, column, &original_key);
         let scale = column.map_or(1.0, |column| per_second(&source.profile, column));
-        findings.compare(&source.name, Trust::FULL, &truth, &facts(&answer.document, scale));
+        findings.compare(&source.name, Trust::FULL, &truth, &facts(&answer.document, scale, &plain));
     }
     findings.judge();
 }
