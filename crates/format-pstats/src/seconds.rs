@@ -69,9 +69,8 @@ impl Clock {
         let product = self.product(wanted);
         let (up, down) = (product.next_up(), product.next_down());
         let near = [product, up, down, up.next_up(), down.next_down()];
-        let distance = |seconds: &f64| {
-            nanoseconds(*seconds).map_or(u128::MAX, |read| i128::from(read).abs_diff(wanted))
-        };
+        let distance =
+            |seconds: &f64| nanoseconds(*seconds).map_or(u128::MAX, |read| i128::from(read).abs_diff(wanted));
         near.into_iter().min_by_key(distance).unwrap_or(product)
     }
 }
