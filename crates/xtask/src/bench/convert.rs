@@ -91,7 +91,7 @@ fn rewrite_pprof(bench: &Bench, what: &'static str) -> Result<Row> {
         },
     )?;
     let mut row = row(what, &ours, Some(("pprof 1.27", &theirs)), 6.0)?;
-    row.checks.push(Check::at_most("memory of the peer", ratio(ours.peak, theirs.peak), 1.0 / 6.0));
+    row.checks.push(Check::at_least("times as small", ratio(theirs.peak, ours.peak), 6.0));
     row.checks.push(memory(&ours, &input)?);
     Ok(row)
 }
