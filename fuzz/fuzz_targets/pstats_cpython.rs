@@ -15,6 +15,7 @@ static CPYTHON: Mutex<Option<CPython>> = Mutex::new(None);
 const LENIENT: &[&str] = &[
     // Python 2's strings, and code objects of every version: each CPython reads its own only.
     "unknown type code",
+    "codec can't decode",
     "codeobject.c",
 ];
 
@@ -23,6 +24,14 @@ const STRICT: &[&str] = &[
     "a sum of values does not fit 64 bits",
     "bytes that are no profile follow the profile",
     "callers shared by many functions",
+    // The last key of a dict may be anything to CPython if its value is missing: it drops the key. (What it keeps,
+    // `cpython.py` looks at.)
+    "a key is not a tuple of file, line and name",
+    "of a function is not",
+    "the name of a function is neither",
+    "entry is not a tuple of five",
+    "entry is neither a tuple of four nor a number",
+    "is missing",
     // CPython does not look, and reads Latin-1.
     "a string is not ASCII",
 ];

@@ -48,12 +48,35 @@ impl Clock {
     }
 
     pub(crate) fn seconds(self, nanoseconds: i128) -> f64 {
+        if nanoseconds.unsigned_abs() < EXACT {
+            return self.product(nanoseconds);
+        }
+        // What is read back is written alike again, or a dump would drift with each conversion.
+        let nearest = self.nearest(nanoseconds);
+        self::nanoseconds(nearest).map_or(nearest, |read| self.nearest(read.into()))
+    }
+
+    fn product(self, nanoseconds: i128) -> f64 {
         match self {
             Self::Nanoseconds => nanoseconds as f64 * 1e-9,
             Self::Microseconds => (nanoseconds / 1_000) as f64 * 1e-6,
         }
     }
+
+    /// The float around the product that is read back as the nearest number.
+    #[cold]
+    fn nearest(self, wanted: i128) -> f64 {
+        let product = self.product(wanted);
+        let (up, down) = (product.next_up(), product.next_down());
+        let near = [product, up, down, up.next_up(), down.next_down()];
+        let distance =
+            |seconds: &f64| nanoseconds(*seconds).map_or(u128::MAX, |read| i128::from(read).abs_diff(wanted));
+        near.into_iter().min_by_key(distance).unwrap_or(product)
+    }
 }
+
+/// Below this, 13 days, a product is read back as the number that it was made of.
+const EXACT: u128 = 1 << 50;
 
 #[cfg(test)]
 mod tests {
@@ -66,6 +89,18 @@ mod tests {
             assert_eq!(nanoseconds(n as f64 * 1e-9), Ok(n));
             assert_eq!(nanoseconds(n as f64 * 1e-6), Ok(n * 1_000), "{n} microseconds");
             assert_eq!(Clock::Nanoseconds.seconds(n.into()).to_bits(), (n as f64 * 1e-9).to_bits());
+        }
+    }
+
+    #[test]
+    fn long_times_do_not_drift() {
+        // 173 days: found by fuzzing.
+        for n in (14_962_356_094_238_000..14_962_356_094_239_000).chain((1 << 50) - 500..(1 << 50) + 500) {
+            let once = nanoseconds(Clock::Nanoseconds.seconds(n.into())).unwrap();
+            assert!((once - n).abs() <= 2);
+            let bits = |n: i64| Clock::Nanoseconds.seconds(n.into()).to_bits();
+            assert_eq!(bits(once), bits(n), "{n}");
+            assert_eq!(bits(-once), bits(-n), "{n}");
         }
     }
 

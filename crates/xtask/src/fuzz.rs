@@ -70,10 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 /// Fills the corpora and asks for the targets.
 fn targets(folder: &Path) -> Result<Vec<Target>> {
     let mut cargo = Command::new("cargo");
-    cargo
-        .args(["run", "--quiet", "--locked", "--example", "corpus"])
-        .current_dir(folder)
-        .stderr(Stdio::inherit());
+    cargo.args(["run", "--quiet", "--example", "corpus"]).current_dir(folder).stderr(Stdio::inherit());
     let output = cargo.output().context("cannot start cargo")?;
     if !output.status.success() {
         bail!("the targets cannot be listed");

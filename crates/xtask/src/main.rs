@@ -4,6 +4,7 @@
 // A task runner talks to a person in a terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod fixtures;
 mod fuzz;
 mod lint;
@@ -48,6 +49,8 @@ enum Task {
     },
     /// Fuzz every format from its fixtures on, and pprof and pstats against other readers; fails if something is found.
     Fuzz(fuzz::Arguments),
+    /// Measure profkit beside the tools that people use today.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Lint => lint::run(),
         Task::Test { nextest } => test::run(&nextest),
         Task::Fixtures { formats } => fixtures::run(&formats),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match result {

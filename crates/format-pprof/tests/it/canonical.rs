@@ -68,7 +68,9 @@ pub(crate) fn canonical(profile: &proto::Profile) -> Canonical {
         .location
         .iter()
         .map(|location| {
-            let mapping = mappings.iter().find(|(id, _)| *id == location.mapping_id);
+            // Mapping 0 is none, also in a file that has one with this id.
+            let is_meant = |id: u64| id != 0 && id == location.mapping_id;
+            let mapping = mappings.iter().find(|(id, _)| is_meant(*id));
             // A line without function is of one without name.
             let function = |id| functions.get(&id).cloned().unwrap_or_default();
             let line = |line: &proto::Line| (function(line.function_id), line.line, line.column);
