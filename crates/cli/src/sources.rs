@@ -120,8 +120,10 @@ fn add(path: &Path, found: &mut Vec<Found>) -> Result<(), Failure> {
 /// The files that a pattern means, for shells that do not expand it.
 fn expand(path: &Path) -> Vec<PathBuf> {
     let is_pattern = path.as_os_str().as_bytes().iter().any(|byte| b"*?[".contains(byte));
+    // As a shell does it.
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
     let Some(pattern) = path.to_str().filter(|_| is_pattern) else { return Vec::new() };
-    glob::glob(pattern).into_iter().flatten().flatten().collect()
+    glob::glob_with(pattern, options).into_iter().flatten().flatten().collect()
 }
 
 /// All files in a folder and in its folders, but for hidden ones; links to folders are not followed.

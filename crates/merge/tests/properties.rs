@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use profkit_merge::{MergeOptions, Merger, Part, merge, merge_all};
 use profkit_profile::{
-    CallEdge, Dimension, Frame, FrameFlags, Function, FunctionCalls, FunctionId, Label, LineCost, Mapping, Origin,
-    Profile, ProfileBuilder, Sample, SampleType,
+    CallEdge, Dimension, Frame, FrameFlags, Function, FunctionCalls, FunctionId, Label, LineCost, Mapping,
+    Origin, Profile, ProfileBuilder, Sample, SampleType,
 };
 use proptest::prelude::*;
 
@@ -63,7 +63,8 @@ fn profile(script: &Script) -> Profile {
     let mut count = 0;
     for &choice in &script.types {
         let (name, unit, decimals) = TYPES[usize::from(choice)];
-        let (name, unit) = (builder.string(name.as_bytes()).unwrap(), builder.string(unit.as_bytes()).unwrap());
+        let (name, unit) =
+            (builder.string(name.as_bytes()).unwrap(), builder.string(unit.as_bytes()).unwrap());
         let before = builder.sample_types().len();
         // The same one in two units in one profile is two columns.
         if (0..before).all(|index| builder.sample_types()[index].name != name) {
@@ -116,8 +117,11 @@ fn add_sample(builder: &mut ProfileBuilder, script: &Script, sample: &ScriptSamp
         _ => Origin { pid: Some(7), tid: Some(1), thread, ..Origin::UNKNOWN },
     };
     let origin = builder.origin(origin).unwrap();
-    let (key, other, text) =
-        (builder.string(b"key").unwrap(), builder.string(b"other").unwrap(), builder.string(b"text").unwrap());
+    let (key, other, text) = (
+        builder.string(b"key").unwrap(),
+        builder.string(b"other").unwrap(),
+        builder.string(b"text").unwrap(),
+    );
     let (one, two) = (Label::text(key, text), Label::number(other, 3, text));
     let set = match labels {
         0 | 1 => vec![],
@@ -194,7 +198,9 @@ fn sums<'p>(profiles: impl IntoIterator<Item = &'p Profile>) -> BTreeMap<Vec<Str
                 .labels()
                 .get(sample.labels)
                 .iter()
-                .map(|label| format!("{} {} {}", profile.text(label.key), profile.text(label.string), label.number))
+                .map(|label| {
+                    format!("{} {} {}", profile.text(label.key), profile.text(label.string), label.number)
+                })
                 .collect();
             labels.sort();
             key.extend(labels);
@@ -234,13 +240,7 @@ fn sums<'p>(profiles: impl IntoIterator<Item = &'p Profile>) -> BTreeMap<Vec<Str
     sums
 }
 
-fn add(
-    sums: &mut BTreeMap<Vec<String>, i64>,
-    profile: &Profile,
-    what: &str,
-    key: &[String],
-    values: &[i64],
-) {
+fn add(sums: &mut BTreeMap<Vec<String>, i64>, profile: &Profile, what: &str, key: &[String], values: &[i64]) {
     for (index, (sample_type, value)) in profile.sample_types().iter().zip(values).enumerate() {
         let unit = profile.unit(index);
         let fine = if unit.dimension == Dimension::Count && &*profile.text(sample_type.unit) == "none" {
