@@ -311,7 +311,7 @@ fn origins_stay_apart_as_asked() {
 fn paths_of_machines_meet_only_if_asked() {
     let folder = TempDir::new().unwrap();
     let folder = folder.path();
-    let line = |path: &str, count: u32| format!("f ({path}:1) {count}\n");
+    let line = |path: &str, count: u32| format!("main (main.py:1);f ({path}:1) {count}\n");
     fs::write(
         folder.join("a.folded"),
         line("/usr/lib/python3.11/utils.py", 1) + &line("/srv/app/utils.py", 2),
