@@ -7,5 +7,6 @@ mod command;
 mod command_line;
 mod fixtures;
 mod hostile;
+mod merge;
 mod output;
 mod reference;

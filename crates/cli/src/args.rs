@@ -7,7 +7,7 @@ use profkit_formats::{Spec, Stacks};
 use profkit_profile::views::groups::Grouping;
 use profkit_profile::views::origins::By;
 
-use crate::input::InputArguments;
+use crate::input::{InputArguments, LoadArguments};
 
 /// One tool for every profile a Python engineer meets
 #[derive(Parser, Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Convert a profile from one format to another
     Convert(Convert),
+    /// Merge many profiles into one
+    Merge(Merge),
     /// Show what is in a profile
     Info(Info),
     /// Print the table of functions: self, total, calls
@@ -55,6 +57,47 @@ pub(crate) struct Convert {
     /// Mark guessed frames in their names where the format has no other place
     #[arg(long)]
     pub(crate) mark_inferred: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Merge {
+    /// Profiles to merge, and folders: all profiles below them. `-` for stdin; a pattern like `*.prof` where the shell has
+    /// not expanded it
+    #[arg(value_name = "IN")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Also merge the files listed in FILE (`-` for stdin), a name a line, or ended by NUL as `find -print0` does
+    #[arg(long, value_name = "FILE")]
+    pub(crate) files_from: Vec<PathBuf>,
+    /// File to write; `-` for stdout (then with --to) [default: merged.EXT in the format of all inputs, merged.pb.gz if
+    /// they differ; never replaces a file]
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Format (and dialect) to write, instead of what the extension of OUT says
+    #[arg(long, value_name = "FORMAT", value_parser = Spec::to_write)]
+    pub(crate) to: Option<Spec>,
+    /// Value to write where the format holds one only, e.g. `cpu`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) value: Option<String>,
+    #[command(flatten)]
+    pub(crate) stacks: StacksArgument,
+    /// Origins to keep apart [default: those that the inputs tell apart]
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) by: Option<ByArgument>,
+    /// Merge the rest where inputs are broken, and list these on stderr and in the comments of OUT
+    #[arg(long)]
+    pub(crate) skip_invalid: bool,
+    /// Put folder TO in the place of FROM in the paths of source files; may be repeated, the longest FROM counts
+    #[arg(long, value_name = "FROM=TO", value_parser = path_rule)]
+    pub(crate) map_path: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Cut what differs between machines off the paths of virtual environments, installed packages and the standard
+    /// library
+    #[arg(long)]
+    pub(crate) portable_paths: bool,
+    /// Threads to use [default: one a processor]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
+    #[command(flatten)]
+    pub(crate) load: LoadArguments,
 }
 
 #[derive(Args, Debug)]
@@ -181,6 +224,13 @@ pub(crate) enum Sort {
 pub(crate) enum Group {
     Frames(Grouping),
     Label(String),
+}
+
+fn path_rule(text: &str) -> Result<(Vec<u8>, Vec<u8>), String> {
+    match text.split_once('=') {
+        Some((from, to)) if !from.is_empty() => Ok((from.as_bytes().to_vec(), to.as_bytes().to_vec())),
+        _ => Err("give it as FROM=TO".to_owned()),
+    }
 }
 
 fn group(text: &str) -> Result<Group, String> {

@@ -14,6 +14,13 @@ pub(crate) struct InputArguments {
     /// Profile to read; `-` for stdin. Its content tells the format; gzip and zstd around it are undone
     #[arg(value_name = "FILE")]
     pub(crate) input: PathBuf,
+    #[command(flatten)]
+    load: LoadArguments,
+}
+
+/// The arguments of every command that reads profiles.
+#[derive(Args, Debug)]
+pub(crate) struct LoadArguments {
     /// Read it as this format (and dialect, e.g. `collapsed:py-spy`) instead
     #[arg(long, value_name = "FORMAT", value_parser = Spec::to_read)]
     from: Option<Spec>,
@@ -22,10 +29,16 @@ pub(crate) struct InputArguments {
     max_input_size: Size,
 }
 
+impl LoadArguments {
+    pub(crate) fn options(&self) -> LoadOptions {
+        LoadOptions { from: self.from, max_size: self.max_input_size.0 }
+    }
+}
+
 impl InputArguments {
     /// Loads the profile, and tells what its reader has to tell.
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
-        let options = LoadOptions { from: self.from, max_size: self.max_input_size.0 };
+        let options = self.load.options();
         let loaded = if self.input == Path::new("-") {
             load_reader(std::io::stdin().lock(), &options)
         } else {

@@ -10,7 +10,9 @@ mod input;
 mod interrupt;
 mod names;
 mod output;
+mod progress;
 mod quantity;
+mod sources;
 mod table;
 
 use std::ffi::OsString;
@@ -37,6 +39,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     interrupt::watch();
     let done = match arguments.command {
         Command::Convert(arguments) => commands::convert::run(&arguments),
+        Command::Merge(arguments) => commands::merge::run(&arguments),
         Command::Info(arguments) => commands::info::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Flamegraph(arguments) => commands::flamegraph::run(&arguments),

@@ -35,7 +35,7 @@ impl Frame {
 }
 
 /// What some recorders know about a frame beside its place. A set of bits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct FrameFlags(u8);
 
 impl FrameFlags {

@@ -4,4 +4,5 @@ pub(crate) mod convert;
 pub(crate) mod flamegraph;
 pub(crate) mod formats;
 pub(crate) mod info;
+pub(crate) mod merge;
 pub(crate) mod report;

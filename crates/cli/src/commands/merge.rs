@@ -1,0 +1,200 @@
+//! `profkit merge`: load all inputs in parallel, merge, change shape, write.
+//!
+//! What would surprise: nothing is opened for writing before the last input has been read, so the output may be one of
+//! the inputs.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use profkit_formats::{
+    Format, LoadError, LoadOptions, Loaded, Spec, WriteOptions, fit, load_path, load_reader, registry,
+};
+use profkit_merge::{MergeOptions, Outcome, Part, PathRules, merge_all};
+use profkit_profile::Profile;
+use profkit_profile::views::origins::By;
+
+use crate::args::Merge;
+use crate::failure::{Failure, note, print_failure};
+use crate::input::choose_type;
+use crate::output::Target;
+use crate::progress::Progress;
+use crate::sources::{Source, Sources};
+
+/// How many remarks about inputs are printed.
+const NOTES: usize = 10;
+
+pub(crate) fn run(arguments: &Merge) -> Result<(), Failure> {
+    let target = match (&arguments.output, arguments.to) {
+        (Some(path), to) => Some(Target::new(path, to)?),
+        (None, Some(to)) => Some(default_target(to)?),
+        (None, None) => None,
+    };
+    let sources = Sources::find(&arguments.inputs, &arguments.files_from)?;
+    if sources.repeated > 0 {
+        note(&format!("{} inputs were given more than once; each counts once", sources.repeated));
+    }
+    if sources.sources.is_empty() {
+        return Err(Failure::Usage(
+            "there is nothing to merge; give the profiles, or folders of them".to_owned(),
+        ));
+    }
+    let mut pool = rayon::ThreadPoolBuilder::new();
+    if let Some(threads) = arguments.threads {
+        pool = pool.num_threads(threads.get());
+    }
+    let pool = pool.build().map_err(|error| Failure::Usage(format!("no threads: {error}")))?;
+    let loader = Loader::new(&sources, arguments.load.options());
+    let (profile, merged) = pool.install(|| load_all(arguments, &sources, &loader))?;
+    let target = match target {
+        Some(target) => target,
+        None => default_target(loader.common_format()?)?,
+    };
+    let fitted = fit(profile, target.format, arguments.stacks.mode())
+        .map_err(|error| Failure::build(&target.path, &error))?;
+    for text in &fitted.notes {
+        note(&format!("{}: {text}", target.path.display()));
+    }
+    let sample_type = choose_type(&fitted.profile, arguments.value.as_deref())?;
+    target.write(&fitted.profile, &WriteOptions { sample_type, ..WriteOptions::default() })?;
+    if arguments.output.is_none() {
+        note(&format!("{merged} profiles merged into {}", target.path.display()));
+    }
+    Ok(())
+}
+
+/// Merges what can be loaded, and tells what cannot. Also how many profiles that was.
+fn load_all(arguments: &Merge, sources: &Sources, loader: &Loader) -> Result<(Profile, usize), Failure> {
+    let options = MergeOptions {
+        by: arguments.by.map(By::from),
+        paths: PathRules::new(arguments.map_path.clone(), arguments.portable_paths),
+    };
+    let failed = |error| Failure::Usage(format!("the profiles cannot be merged: {error}"));
+    let outcome = merge_all(&sources.sources, &options, |source| loader.load(source)).map_err(failed)?;
+    loader.finish();
+    let Outcome { mut merger, failed: refused } = outcome;
+    let passed_over = refused.iter().filter(|(_, refusal)| matches!(refusal, Refusal::NoProfile)).count();
+    if passed_over > 0 {
+        note(&format!("{passed_over} files in folders are no profiles and were passed over"));
+    }
+    let mut broken = 0;
+    for (index, refusal) in &refused {
+        let Refusal::Broken(reason) = refusal else { continue };
+        let name = sources.sources[*index].name();
+        broken += 1;
+        if arguments.skip_invalid {
+            note(&format!("left out {}: {reason}", name.display()));
+            merger.comment(format!("profkit: left out {}: {reason}", name.display()).as_bytes());
+        } else {
+            print_failure(&Failure::file(name, reason));
+        }
+    }
+    let all = sources.sources.len() - passed_over;
+    if broken > 0 && !arguments.skip_invalid {
+        return Err(Failure::Usage(format!(
+            "{broken} of {all} inputs cannot be read; nothing was written, --skip-invalid merges the rest"
+        )));
+    }
+    if broken == all {
+        return Err(Failure::Usage("no profile is left to merge; nothing was written".to_owned()));
+    }
+    Ok((merger.finish().map_err(failed)?, all - broken))
+}
+
+/// `merged` with the extension of a format, in the current folder.
+fn default_target(spec: Spec) -> Result<Target, Failure> {
+    let extension = spec.format.extensions().first().copied().unwrap_or(spec.format.name());
+    let path = PathBuf::from(format!("merged.{extension}"));
+    if path.symlink_metadata().is_ok() {
+        let reason = "it is there already; choose another name, or replace it, with -o";
+        return Err(Failure::file(&path, reason));
+    }
+    Target::new(&path, Some(spec))
+}
+
+/// Why an input is not merged.
+enum Refusal {
+    /// It was found in a folder and nothing says that it should be a profile.
+    NoProfile,
+    /// The reason.
+    Broken(String),
+}
+
+/// Loads inputs on several threads.
+struct Loader {
+    options: LoadOptions,
+    progress: Mutex<Option<Progress>>,
+    done: AtomicUsize,
+    formats: Mutex<Vec<&'static dyn Format>>,
+    notes: Mutex<Vec<String>>,
+}
+
+impl Loader {
+    fn new(sources: &Sources, options: LoadOptions) -> Self {
+        Self {
+            options,
+            progress: Mutex::new(Some(Progress::new(sources.sources.len(), sources.size()))),
+            done: AtomicUsize::new(0),
+            formats: Mutex::default(),
+            notes: Mutex::default(),
+        }
+    }
+
+    fn load(&self, source: &Source) -> Result<Part, Refusal> {
+        let loaded = if source.is_stdin() {
+            load_reader(std::io::stdin().lock(), &self.options)
+        } else {
+            load_path(&source.path, &self.options)
+        };
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(progress) = &*lock(&self.progress) {
+            progress.advance(done, source.size);
+        }
+        let Loaded { profile, format, .. } = loaded.map_err(|error| match error {
+            LoadError::Unknown(_) if source.chance => Refusal::NoProfile,
+            error => Refusal::Broken(error.to_string()),
+        })?;
+        let mut formats = lock(&self.formats);
+        if !formats.iter().any(|known| known.name() == format.name()) {
+            formats.push(format);
+        }
+        drop(formats);
+        for text in &profile.meta().notes {
+            lock(&self.notes).push(format!("{}: {text}", source.name().display()));
+        }
+        let file = Some(source.name().as_os_str().as_bytes().to_vec());
+        Ok(Part { profile, file })
+    }
+
+    /// Ends the progress bar and tells what readers had to tell.
+    fn finish(&self) {
+        if let Some(progress) = lock(&self.progress).take() {
+            progress.finish();
+        }
+        let mut notes = lock(&self.notes);
+        notes.sort();
+        notes.iter().take(NOTES).for_each(|text| note(text));
+        if notes.len() > NOTES {
+            note(&format!(
+                "{} more remarks about inputs; `profkit info FILE` prints those of a file",
+                notes.len() - NOTES
+            ));
+        }
+    }
+
+    /// The format to write when nobody says: that of the inputs, or pprof, which holds most.
+    fn common_format(&self) -> Result<Spec, Failure> {
+        let formats = lock(&self.formats);
+        let format = match formats.as_slice() {
+            [format] => Some(*format),
+            _ => registry::by_path(Path::new("merged.pb.gz")).map(|(format, _)| format),
+        };
+        let format = format.ok_or_else(|| Failure::Usage("give the format to write with --to".to_owned()))?;
+        Ok(Spec { format, dialect: None })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,169 @@
+//! Changes the paths of source files, so that functions of different machines, containers and Python versions meet.
+//!
+//! What would surprise: a path is never cut to its last part, and what is cut off leaves a mark: `utils.py` of the
+//! standard library, of an installed package and of the program stay three files.
+
+use std::borrow::Cow;
+
+/// How paths are changed. Rules for prefixes come first, then the built-in ones if they are asked for.
+///
+/// ```
+/// use profkit_merge::PathRules;
+///
+/// let rules = PathRules::new(vec![(b"/srv/app".to_vec(), b"app".to_vec())], true);
+/// assert_eq!(*rules.apply(b"/srv/app/views.py"), *b"app/views.py");
+/// assert_eq!(*rules.apply(b"/srv/app2/views.py"), *b"/srv/app2/views.py");
+/// let installed = b"/home/ann/.venv/lib/python3.12/site-packages/requests/api.py";
+/// assert_eq!(*rules.apply(installed), *b"<site-packages>/requests/api.py");
+/// assert_eq!(*rules.apply(b"/usr/lib/python3.11/json/decoder.py"), *b"<stdlib>/json/decoder.py");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct PathRules {
+    /// The longest prefix first.
+    prefixes: Vec<(Vec<u8>, Vec<u8>)>,
+    portable: bool,
+}
+
+impl PathRules {
+    /// Rules that put `to` in the place of `from` for each pair, where a path begins with the folder `from`; the longest
+    /// one that fits is taken. `portable` adds those for installed packages and the standard library of Python.
+    #[must_use]
+    pub fn new(mut prefixes: Vec<(Vec<u8>, Vec<u8>)>, portable: bool) -> Self {
+        prefixes.sort_by_key(|(from, to)| (std::cmp::Reverse(from.len()), from.clone(), to.clone()));
+        Self { prefixes, portable }
+    }
+
+    /// Whether no path is changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.prefixes.is_empty() && !self.portable
+    }
+
+    /// A path after the rules.
+    #[must_use]
+    pub fn apply<'p>(&self, path: &'p [u8]) -> Cow<'p, [u8]> {
+        let mapped = self.prefixes.iter().find_map(|(from, to)| {
+            let rest = path.strip_prefix(from.as_slice())?;
+            let whole =
+                rest.is_empty() || is_slash(rest[0]) || from.last().is_none_or(|&last| is_slash(last));
+            whole.then(|| Cow::Owned([to, rest].concat()))
+        });
+        let path = mapped.unwrap_or(Cow::Borrowed(path));
+        match self.portable.then(|| portable(&path)).flatten() {
+            Some(portable) => Cow::Owned(portable),
+            None => path,
+        }
+    }
+}
+
+fn is_slash(byte: u8) -> bool {
+    byte == b'/' || byte == b'\\'
+}
+
+/// A path of an installed package, the standard library or a virtual environment without what differs between machines.
+fn portable(path: &[u8]) -> Option<Vec<u8>> {
+    // `<frozen importlib._bootstrap>`, `<string>`, and what has been made portable before.
+    if path.starts_with(b"<") {
+        return None;
+    }
+    let parts: Vec<&[u8]> = path.split(|&byte| is_slash(byte)).collect();
+    let marked = |mark: &[u8], rest: &[&[u8]]| Some([mark, b"/", rest.join(&b'/').as_slice()].concat());
+    let packages = |part: &&[u8]| matches!(*part, b"site-packages" | b"dist-packages");
+    if let Some(at) = parts.iter().rposition(packages).filter(|&at| at > 0 && at + 1 < parts.len()) {
+        return marked(b"<site-packages>", &parts[at + 1..]);
+    }
+    let library = (1..parts.len()).rev().find(|&at| is_library(parts[at - 1], parts[at]));
+    if let Some(at) = library.filter(|&at| at + 1 < parts.len()) {
+        return marked(b"<stdlib>", &parts[at + 1..]);
+    }
+    let scripts = |at: &usize| matches!(parts[at + 1], b"bin" | b"Scripts") && is_environment(parts[*at]);
+    let environment = (0..parts.len().saturating_sub(2)).rev().find(scripts)?;
+    marked(b"<venv>", &parts[environment + 1..])
+}
+
+/// Whether two parts of a path are the standard library: `lib/python3.12`, `lib64/python3.13t`, `lib/pypy3.10`; on
+/// Windows `Python312\Lib`; zipped `lib/python312.zip`.
+fn is_library(above: &[u8], part: &[u8]) -> bool {
+    let version = |rest: &[u8]| {
+        rest.first().is_some_and(u8::is_ascii_digit)
+            && rest.iter().all(|&byte| byte.is_ascii_digit() || byte == b'.' || byte == b't')
+    };
+    if matches!(above, b"lib" | b"lib64" | b"lib32") {
+        let name = part.strip_suffix(b".zip").unwrap_or(part);
+        return [&b"python"[..], b"pypy"]
+            .iter()
+            .any(|prefix| name.strip_prefix(*prefix).is_some_and(version));
+    }
+    part == b"Lib" && above.strip_prefix(b"Python").is_some_and(version)
+}
+
+/// Whether this is what people call the folder of a virtual environment.
+fn is_environment(part: &[u8]) -> bool {
+    matches!(part, b"venv" | b".venv" | b"env" | b".env" | b"virtualenv" | b".virtualenv")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn portable(path: &str) -> String {
+        let rules = PathRules::new(Vec::new(), true);
+        let once = rules.apply(path.as_bytes()).into_owned();
+        assert_eq!(*rules.apply(&once), *once, "twice is once");
+        String::from_utf8(once).unwrap()
+    }
+
+    #[test]
+    fn paths_of_different_machines_meet() {
+        for (path, expected) in [
+            ("/usr/lib/python3.11/json/decoder.py", "<stdlib>/json/decoder.py"),
+            (
+                "/opt/hostedtoolcache/Python/3.12.1/x64/lib/python3.12/json/decoder.py",
+                "<stdlib>/json/decoder.py",
+            ),
+            ("/usr/lib64/python3.13t/json/decoder.py", "<stdlib>/json/decoder.py"),
+            (r"C:\Users\ann\Python312\Lib\json\decoder.py", "<stdlib>/json/decoder.py"),
+            ("/usr/lib/python311.zip/json/decoder.py", "<stdlib>/json/decoder.py"),
+            ("/opt/pypy/lib/pypy3.10/json/decoder.py", "<stdlib>/json/decoder.py"),
+            ("/usr/lib/python3/dist-packages/yaml/nodes.py", "<site-packages>/yaml/nodes.py"),
+            ("/a/.venv/lib/python3.12/site-packages/yaml/nodes.py", "<site-packages>/yaml/nodes.py"),
+            (r"C:\venv\Lib\site-packages\yaml\nodes.py", "<site-packages>/yaml/nodes.py"),
+            ("/a/site-packages/pip/site-packages/x.py", "<site-packages>/x.py"),
+            ("/a/site-packages/x/lib/python3.12/y.py", "<site-packages>/x/lib/python3.12/y.py"),
+            ("/home/ann/venv/bin/gunicorn", "<venv>/bin/gunicorn"),
+            ("/usr/bin/gunicorn", "/usr/bin/gunicorn"),
+            ("/srv/app/utils.py", "/srv/app/utils.py"),
+            ("utils.py", "utils.py"),
+            ("site-packages/utils.py", "site-packages/utils.py"),
+            ("/srv/lib/pythonic/utils.py", "/srv/lib/pythonic/utils.py"),
+            ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap>"),
+            ("~", "~"),
+            ("", ""),
+        ] {
+            assert_eq!(portable(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn files_that_differ_never_meet_by_their_last_part() {
+        let three = ["utils.py", "/usr/lib/python3.11/utils.py", "/v/lib/python3.11/site-packages/utils.py"];
+        let mut portable = three.map(portable).to_vec();
+        portable.dedup();
+        assert_eq!(portable.len(), 3);
+    }
+
+    #[test]
+    fn the_longest_folder_is_replaced() {
+        let pair = |from: &str, to: &str| (from.as_bytes().to_vec(), to.as_bytes().to_vec());
+        let rules = PathRules::new(vec![pair("/a", "x"), pair("/a/b", "y"), pair("/c/", "z/")], false);
+        for (path, expected) in [
+            ("/a/b/c.py", "y/c.py"),
+            ("/a/bc.py", "x/bc.py"),
+            ("/ab.py", "/ab.py"),
+            ("/c/d", "z/d"),
+            ("/a", "x"),
+        ] {
+            assert_eq!(*rules.apply(path.as_bytes()), *expected.as_bytes(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The samples of a merge, each distinct one once.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use profkit_profile::{BuildError, Id, LabelSetId, OriginId, Sample, TableFull};
+
+use crate::columns::Rescale;
+
+/// Samples and the sums of their values. Sums are 128 bits wide: so no order of adding can overflow what another does
+/// not.
+#[derive(Debug, Default)]
+pub(crate) struct SampleRows {
+    samples: Vec<Sample>,
+    values: Vec<Vec<i128>>,
+    /// For each stack (and, first, for none) one more than the row without origin and labels; 0 for none. Most profiles
+    /// have no other rows.
+    plain: Vec<u32>,
+    others: HashTable<u32>,
+    seed: RandomState,
+}
+
+impl SampleRows {
+    pub(crate) fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    pub(crate) fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
+    /// The sum of a row.
+    #[inline]
+    pub(crate) fn value(&self, column: usize, row: usize) -> i128 {
+        self.values[column][row]
+    }
+
+    /// Whether every sum of a row is zero.
+    pub(crate) fn is_zero(&self, row: usize) -> bool {
+        self.values.iter().all(|column| column[row] == 0)
+    }
+
+    /// Makes room for columns that are new.
+    pub(crate) fn set_columns(&mut self, columns: usize) {
+        let rows = self.samples.len();
+        self.values.resize_with(columns, || vec![0; rows]);
+    }
+
+    pub(crate) fn rescale(&mut self, by: Rescale) -> Result<(), BuildError> {
+        multiply(&mut self.values[by.column], by.multiplier)
+    }
+
+    /// The row of a sample, a new one with zeros if there is none.
+    #[inline]
+    pub(crate) fn row(&mut self, sample: Sample) -> Result<usize, BuildError> {
+        if sample.origin == OriginId::UNKNOWN && sample.labels == LabelSetId::EMPTY {
+            let slot = sample.stack.map_or(0, |stack| stack.index() + 1);
+            if self.plain.len() <= slot {
+                self.plain.resize((slot + 1).max(self.plain.len() * 3 / 2), 0);
+            }
+            if let Some(row) = self.plain[slot].checked_sub(1) {
+                return Ok(row as usize);
+            }
+            let row = self.push(sample)?;
+            self.plain[slot] = row + 1;
+            return Ok(row as usize);
+        }
+        let hash = self.seed.hash_one(sample);
+        if let Some(&row) = self.others.find(hash, |&row| self.samples[row as usize] == sample) {
+            return Ok(row as usize);
+        }
+        let row = self.push(sample)?;
+        let Self { others, samples, seed, .. } = self;
+        others.insert_unique(hash, row, |&other| seed.hash_one(samples[other as usize]));
+        Ok(row as usize)
+    }
+
+    fn push(&mut self, sample: Sample) -> Result<u32, BuildError> {
+        let row = u32::try_from(self.samples.len()).ok().filter(|&row| row < u32::MAX);
+        let row = row.ok_or(TableFull("sample"))?;
+        self.samples.push(sample);
+        self.values.iter_mut().for_each(|column| column.push(0));
+        Ok(row)
+    }
+
+    /// Adds to the sum of a row.
+    #[inline]
+    pub(crate) fn add(&mut self, column: usize, row: usize, value: i128) -> Result<(), BuildError> {
+        add(&mut self.values[column][row], value)
+    }
+}
+
+/// Adds to a sum.
+#[inline]
+pub(crate) fn add(sum: &mut i128, value: i128) -> Result<(), BuildError> {
+    *sum = sum.checked_add(value).ok_or(BuildError::Overflow)?;
+    Ok(())
+}
+
+/// Multiplies a column.
+pub(crate) fn multiply(column: &mut [i128], by: i128) -> Result<(), BuildError> {
+    for value in column {
+        *value = value.checked_mul(by).ok_or(BuildError::Overflow)?;
+    }
+    Ok(())
+}
