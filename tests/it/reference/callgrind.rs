@@ -109,7 +109,7 @@ fn written() {
             continue;
         }
         findings.read();
-        findings.same(name, "unreadable", "lines", 0, answer.document["unreadable"].as_i64().unwrap());
+        findings.same(name, "unreadable", "lines", &0, &answer.document["unreadable"].as_i64().unwrap());
         let events = answer.document["events"].as_array().unwrap().len();
         if events != file.fitted.sample_types().len().max(1) {
             findings.add(name, "events", answer.document["events"].to_string());
@@ -123,14 +123,14 @@ fn written() {
                 if numbers.calls.is_none_or(|calls| calls <= 0)
                     && let Some(shown) = shown.edges.get(pair)
                 {
-                    findings.same(name, "unknown calls", "one at least", true, shown.calls >= Some(1));
+                    findings.same(name, "unknown calls", "one at least", &true, &(shown.calls >= Some(1)));
                     numbers.calls = shown.calls;
                 }
             }
             findings.compare(name, ANNOTATE, &expected, &shown);
             let sum: i128 = shown.functions.values().filter_map(|numbers| numbers.own).sum();
             let total = i128::from(answer.document["totals"][index].as_i64().unwrap());
-            findings.same(name, "sum", "the program's total", sum, total);
+            findings.same(name, "sum", "the program's total", &sum, &total);
         }
     }
     findings.judge();

@@ -204,8 +204,8 @@ fn judge(
 fn inferno() {
     judge("inferno, written", "collapsed_count", &["inferno"], |findings, file, document| {
         let name = file.source.name.as_str();
-        findings.same(name, "ignored", "lines", 0, document["ignored"].as_i64().unwrap());
-        findings.same(name, "sum", "all", sum(file), document["total"].as_i64().unwrap().into());
+        findings.same(name, "ignored", "lines", &0, &document["ignored"].as_i64().unwrap());
+        findings.same(name, "sum", "all", &sum(file), &document["total"].as_i64().unwrap().into());
         let expected = expected(file);
         let shown = without_roots(plain(file, tree(document)), &expected);
         findings.compare(name, TREE, &without_nothing(expected, &shown), &shown);
@@ -218,8 +218,8 @@ fn flamegraph() {
         let name = file.source.name.as_str();
         let text = fs::read(&file.path).unwrap();
         let comments = text.split(|&byte| byte == b'\n').filter(|line| line.starts_with(b"#")).count();
-        findings.same(name, "ignored", "lines", comments as u64, document["ignored"].as_u64().unwrap());
-        findings.same(name, "sum", "all", sum(file), document["total"].as_i64().unwrap_or(0).into());
+        findings.same(name, "ignored", "lines", &(comments as u64), &document["ignored"].as_u64().unwrap());
+        findings.same(name, "sum", "all", &sum(file), &document["total"].as_i64().unwrap_or(0).into());
     });
 }
 

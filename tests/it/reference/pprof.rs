@@ -40,11 +40,14 @@ fn function_key(profile: &Profile, frame: Frame) -> String {
             format!("{name}|{system}|{file}:{}", function.first_line)
         }
         None if frame.line != 0 || frame.column != 0 => "||:0".to_owned(),
-        None => address_key(frame.address, frame.mapping.map(|id| text(profile.mappings()[id].file))),
+        None => {
+            let binary = frame.mapping.map(|id| text(profile.mappings()[id].file));
+            address_key(frame.address, binary.as_deref())
+        }
     }
 }
 
-fn address_key(address: u64, binary: Option<String>) -> String {
+fn address_key(address: u64, binary: Option<&str>) -> String {
     format!("{address:#x}|{binary:?}")
 }
 
@@ -53,7 +56,7 @@ fn frame_key(profile: &Profile, frame: Frame, columns: bool) -> String {
     let binary = frame.mapping.map(|id| canon(profile.bytes(profile.mappings()[id].file)));
     let inlined = frame.flags.contains(FrameFlags::INLINED);
     let column = if columns { frame.column } else { 0 };
-    let place = address_key(frame.address, binary);
+    let place = address_key(frame.address, binary.as_deref());
     format!("{} {}:{column} {place} {inlined}", function_key(profile, frame), frame.line)
 }
 
@@ -64,7 +67,7 @@ fn frames(document: &Value, sample: &Value, columns: bool) -> Vec<(String, Strin
         let location = &document["locations"][usize::try_from(index.as_u64().unwrap()).unwrap()];
         let mapping = location["mapping"].as_u64();
         let mapping = mapping.map(|index| &document["mappings"][usize::try_from(index).unwrap()]);
-        let binary = mapping.map(|mapping| mapping["file"].as_str().unwrap().to_owned());
+        let binary = mapping.map(|mapping| mapping["file"].as_str().unwrap());
         let place = address_key(location["address"].as_u64().unwrap(), binary);
         let lines = location["lines"].as_array().unwrap();
         if lines.is_empty() {
@@ -195,30 +198,30 @@ fn compare_head(findings: &mut Findings, name: &str, profile: &Profile, document
         (part("type"), part("unit"))
     };
     let shown_types: Vec<_> = document["sample_types"].as_array().unwrap().iter().map(shown_type).collect();
-    findings.same(name, "head", "sample types", types.collect(), shown_types);
+    findings.same(name, "head", "sample types", &types.collect(), &shown_types);
     let shown = |key: &str| document[key].as_str().unwrap_or("").to_owned();
     findings.same(
         name,
         "head",
         "the default type",
-        optional(meta.default_type),
-        shown("default_sample_type"),
+        &optional(meta.default_type),
+        &shown("default_sample_type"),
     );
-    findings.same(name, "head", "drop_frames", optional(meta.drop_frames), shown("drop_frames"));
-    findings.same(name, "head", "keep_frames", optional(meta.keep_frames), shown("keep_frames"));
+    findings.same(name, "head", "drop_frames", &optional(meta.drop_frames), &shown("drop_frames"));
+    findings.same(name, "head", "keep_frames", &optional(meta.keep_frames), &shown("keep_frames"));
     if !document["doc_url"].is_null() {
-        findings.same(name, "head", "doc_url", optional(meta.doc_url), shown("doc_url"));
+        findings.same(name, "head", "doc_url", &optional(meta.doc_url), &shown("doc_url"));
     }
     let number = |key: &str| document[key].as_i64().unwrap();
-    findings.same(name, "head", "time", meta.start_ns.unwrap_or(0), number("time_nanos"));
-    findings.same(name, "head", "duration", meta.duration_ns.unwrap_or(0), number("duration_nanos"));
-    findings.same(name, "head", "period", meta.period, number("period"));
+    findings.same(name, "head", "time", &meta.start_ns.unwrap_or(0), &number("time_nanos"));
+    findings.same(name, "head", "duration", &meta.duration_ns.unwrap_or(0), &number("duration_nanos"));
+    findings.same(name, "head", "period", &meta.period, &number("period"));
     let period = meta.period_type.map_or_else(Default::default, |(name, unit)| (text(name), text(unit)));
-    findings.same(name, "head", "the period's type", period, shown_type(&document["period_type"]));
+    findings.same(name, "head", "the period's type", &period, &shown_type(&document["period_type"]));
     let comments: Vec<String> = meta.comments.iter().map(|&comment| text(comment)).collect();
     let shown: Vec<&str> =
         document["comments"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
-    findings.same(name, "head", "comments", comments.iter().map(String::as_str).collect(), shown);
+    findings.same(name, "head", "comments", &comments.iter().map(String::as_str).collect(), &shown);
 }
 
 /// What the samples of a dump say of a sample type.
@@ -310,14 +313,14 @@ fn top(release: &str) {
             }
             let expected = truth(file, column, &top_key);
             findings.compare(name, TOP, &without_nothing(expected, &shown), &shown);
-            findings.same(name, "unreadable", "lines", 0, table["unreadable"].as_i64().unwrap());
+            findings.same(name, "unreadable", "lines", &0, &table["unreadable"].as_i64().unwrap());
         }
         // Without a default in the file, the last one.
-        let types = file.fitted.sample_types().iter().map(|row| row.name);
+        let mut types = file.fitted.sample_types().iter().map(|row| row.name);
         let wanted = file.fitted.meta().default_type.filter(|name| types.clone().any(|other| other == *name));
-        let default = wanted.or(types.last()).map(|name| canon(file.fitted.bytes(name)));
+        let default = wanted.or(types.next_back()).map(|name| canon(file.fitted.bytes(name)));
         let shown = answer.document["shown_by_default"].as_str().map(str::to_owned);
-        findings.same(name, "default", "the type shown", default, shown);
+        findings.same(name, "default", "the type shown", &default, &shown);
     }
     findings.judge();
 }

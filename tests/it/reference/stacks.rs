@@ -50,7 +50,7 @@ pub(super) fn check_report(file: &Converted, column: usize, spelling: Spelling<'
         |facts: &Facts, name: &String| facts.functions.get(name).and_then(|row| row.total).unwrap_or(0);
     let others = said.functions.keys().filter(|name| total(&said, name) != total(&estimated, name)).count();
     let what = "the number of functions with other totals";
-    findings.same(&file.source.name, "estimate", what, differing[file.in_source(column)], others);
+    findings.same(&file.source.name, "estimate", what, &differing[file.in_source(column)], &others);
 }
 
 /// Leaves out what has no value and is not shown: stacks of nothing need not be written.

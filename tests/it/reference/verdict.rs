@@ -56,8 +56,8 @@ impl Findings {
         source: &str,
         kind: &str,
         what: &str,
-        expected: T,
-        found: T,
+        expected: &T,
+        found: &T,
     ) {
         if expected != found {
             self.add(source, kind, format!("{what} is {found:?}, not {expected:?}"));

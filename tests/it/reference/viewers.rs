@@ -58,7 +58,7 @@ fn judge(viewer: &Viewer) {
         let slack = viewer.trust.slack * per_second / 1e9;
         findings.compare(name, Trust { slack, ..viewer.trust }, &expected, &shown);
         if let Some(unreadable) = answer.document["unreadable"].as_i64() {
-            findings.same(name, "unreadable", "lines", 0, unreadable);
+            findings.same(name, "unreadable", "lines", &0, &unreadable);
         }
     }
     findings.judge();

@@ -117,7 +117,7 @@ fn written() {
         findings.compare(source, Trust::FULL, &expected(file), &facts(&answer.document, file.per_second()));
         let clock = file.fitted.default_type().map(|column| file.fitted.sample_types()[column].name);
         let clock = clock.map(|name| if file.fitted.bytes(name) == b"cpu" { "cpu" } else { "wall" });
-        findings.same(source, "clock", "the clock", clock, answer.document["clock"].as_str());
+        findings.same(source, "clock", "the clock", &clock, &answer.document["clock"].as_str());
     }
     findings.judge();
 }
