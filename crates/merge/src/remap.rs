@@ -9,6 +9,9 @@ use profkit_profile::{
 use crate::mappings::Mappings;
 use crate::paths::PathRules;
 
+/// How many frames of stacks are looked up together.
+const BATCH: usize = 1 << 14;
+
 /// The tables of a merge, and what is done to rows on their way into them.
 #[derive(Debug)]
 pub(crate) struct Into<'m> {
@@ -33,8 +36,6 @@ pub(crate) struct Remap<'p> {
     stacks: Vec<Option<StackId>>,
     origins: Vec<Option<OriginId>>,
     labels: Vec<Option<LabelSetId>>,
-    /// Stacks on their way.
-    pending: Vec<StackId>,
     set: Vec<Label>,
 }
 
@@ -50,7 +51,6 @@ impl<'p> Remap<'p> {
             stacks: vec![None; profile.stacks().len()],
             origins: vec![None; profile.origins().len()],
             labels: vec![None; profile.labels().len()],
-            pending: Vec::new(),
             set: Vec::new(),
         }
     }
@@ -117,10 +117,15 @@ impl<'p> Remap<'p> {
         Ok(key)
     }
 
+    #[inline]
     pub(crate) fn frame(&mut self, id: FrameId, into: &mut Into<'_>) -> Result<FrameId, BuildError> {
-        if let Some(known) = self.frames[id.index()] {
-            return Ok(known);
+        match self.frames[id.index()] {
+            Some(known) => Ok(known),
+            None => self.new_frame(id, into),
         }
+    }
+
+    fn new_frame(&mut self, id: FrameId, into: &mut Into<'_>) -> Result<FrameId, BuildError> {
         let mut frame: Frame = self.profile.frames()[id];
         if let Some(function) = frame.function {
             frame.function = Some(self.function(function, into)?);
@@ -135,30 +140,40 @@ impl<'p> Remap<'p> {
         Ok(frame)
     }
 
-    pub(crate) fn stack(&mut self, id: StackId, into: &mut Into<'_>) -> Result<StackId, BuildError> {
-        if let Some(known) = self.stacks[id.index()] {
-            return Ok(known);
-        }
-        let mut pending = std::mem::take(&mut self.pending);
-        pending.push(id);
-        let mut parent = None;
-        let mut stack = id;
-        while let Some(above) = self.profile.stacks()[stack].parent {
-            parent = self.stacks[above.index()];
-            if parent.is_some() {
-                break;
+    /// Looks up stacks ahead of [`stack`](Self::stack), many at a time: a table that is too large for the cache answers
+    /// many questions at once much faster than one after another.
+    pub(crate) fn stacks(
+        &mut self,
+        wanted: impl Iterator<Item = StackId>,
+        into: &mut Into<'_>,
+    ) -> Result<(), BuildError> {
+        let stacks = self.profile.stacks();
+        let mut batch = into.tables.stack_batch();
+        let (mut asked, mut found) = (Vec::new(), Vec::new());
+        let mut wanted = wanted.peekable();
+        while let Some(id) = wanted.next() {
+            if self.stacks[id.index()].is_none() {
+                for frame in stacks.leaf_first(Some(id)) {
+                    batch.caller(self.frame(frame, into)?);
+                }
+                batch.end();
+                asked.push(id);
             }
-            pending.push(above);
-            stack = above;
+            if batch.frame_count() >= BATCH || wanted.peek().is_none() {
+                into.tables.stacks(&batch, &mut found)?;
+                for (asked, found) in asked.drain(..).zip(found.drain(..)) {
+                    self.stacks[asked.index()] = found;
+                }
+                batch.clear();
+            }
         }
-        for id in pending.drain(..).rev() {
-            let frame = self.frame(self.profile.stacks()[id].frame, into)?;
-            stack = into.tables.stack(parent, frame)?;
-            parent = Some(stack);
-            self.stacks[id.index()] = parent;
-        }
-        self.pending = pending;
-        Ok(stack)
+        Ok(())
+    }
+
+    /// A stack that [`stacks`](Self::stacks) was asked for.
+    #[inline]
+    pub(crate) fn stack(&self, id: StackId) -> Option<StackId> {
+        self.stacks[id.index()]
     }
 
     pub(crate) fn origin(&mut self, id: OriginId, into: &mut Into<'_>) -> Result<OriginId, BuildError> {

@@ -45,6 +45,9 @@ impl Rows {
         into: &mut Into<'_>,
     ) -> Result<(), BuildError> {
         let samples = profile.samples();
+        let used = |&row: &usize| !samples.is_zero(row);
+        let stacks = samples.stacks();
+        remap.stacks((0..samples.len()).filter(used).filter_map(|row| stacks[row]), into)?;
         let columns: Vec<&[i64]> = (0..samples.columns()).map(|column| samples.values(column)).collect();
         for (row, sample) in samples.iter().enumerate().filter(|&(row, _)| !samples.is_zero(row)) {
             let value = |column: usize| i128::from(columns[column][row]);
@@ -81,6 +84,8 @@ impl Rows {
         into: &mut Into<'_>,
     ) -> Result<(), BuildError> {
         let samples = other.samples.samples().iter().enumerate();
+        let used = samples.clone().filter(|&(row, _)| !other.samples.is_zero(row));
+        remap.stacks(used.filter_map(|(_, sample)| sample.stack), into)?;
         for (row, &sample) in samples.filter(|&(row, _)| !other.samples.is_zero(row)) {
             let value = |column| other.samples.value(column, row);
             self.add_sample(sample, value, places, remap, into)?;
@@ -110,7 +115,7 @@ impl Rows {
         into: &mut Into<'_>,
     ) -> Result<(), BuildError> {
         let sample = Sample {
-            stack: sample.stack.map(|stack| remap.stack(stack, into)).transpose()?,
+            stack: sample.stack.and_then(|stack| remap.stack(stack)),
             origin: remap.origin(sample.origin, into)?,
             labels: remap.labels(sample.labels, into)?,
         };

@@ -7,6 +7,7 @@ mod canon;
 mod collapsed;
 mod exceptions;
 mod facts;
+mod merge;
 mod pprof;
 mod pstats;
 mod sources;
