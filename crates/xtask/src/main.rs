@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod demo;
 mod fixtures;
 mod fuzz;
 mod lint;
@@ -29,6 +30,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Build profkit and run its main job on a real program.
+    Demo,
     /// Install the reference tools below `.reference/`; what is there already is left alone.
     Setup {
         /// Parts to install, for example `venv sid`; all that the reference tests need without this.
@@ -55,6 +58,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
+        Task::Demo => demo::run(),
         Task::Setup { parts } => setup::run(&parts),
         Task::Lint => lint::run(),
         Task::Test { nextest } => test::run(&nextest),

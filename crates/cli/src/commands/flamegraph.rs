@@ -155,7 +155,9 @@ impl Drawing {
         }
         let comments = profile.meta().comments.iter().map(|&comment| profile.text(comment));
         if let Some(estimate) = comments.into_iter().find(|text| text.starts_with(COMMENT_PREFIX)) {
-            subtitle += &format!("; {}", estimate.trim_start_matches("profkit: "));
+            // The rest of the sentence is on stderr, and too long for a picture.
+            let parts: Vec<&str> = estimate.trim_start_matches("profkit: ").split("; ").take(2).collect();
+            subtitle += &format!("; {}", parts.join("; "));
         }
         let mut palette = self.palette();
         let mut options = Options::default();

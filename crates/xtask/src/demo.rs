@@ -1,0 +1,75 @@
+//! `cargo xtask demo`: builds profkit and runs its main job on a real program: Python's own `ast` on its own `argparse`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{paths, process};
+
+/// What is done with the dump, as one would type it.
+const STEPS: &[&str] = &[
+    "report app.pstats --limit 8",
+    "convert app.pstats -o app.pb.gz",
+    "convert app.pstats -o app.speedscope.json",
+    "flamegraph app.pstats -o app.svg",
+    "info app.pb.gz",
+];
+
+/// Leaves its files in `target/demo/`.
+pub(crate) fn run() -> Result<()> {
+    process::run(
+        Command::new("cargo").args(["build", "--release", "-p", "profkit"]).current_dir(paths::root()),
+    )?;
+    let target = target()?;
+    let folder = target.join("demo");
+    fs::create_dir_all(&folder)?;
+    let profkit = target.join("release/profkit");
+    record(&folder)?;
+    for step in STEPS {
+        println!("\n$ profkit {step}");
+        done(Command::new(&profkit).args(step.split(' ')).current_dir(&folder))?;
+    }
+    println!("\nThe files are in {}.", folder.display());
+    Ok(())
+}
+
+/// Profiles a program with the profiler that comes with Python.
+fn record(folder: &Path) -> Result<()> {
+    let argparse = Command::new("python3")
+        .args(["-c", "import argparse; print(argparse.__file__)"])
+        .output()
+        .context("cannot start python3")?;
+    let argparse = String::from_utf8(argparse.stdout)?;
+    println!("\n$ python3 -m cProfile -o app.pstats -m ast argparse.py >ast.txt");
+    let printed = fs::File::create(folder.join("ast.txt"))?;
+    done(
+        Command::new("python3")
+            .args(["-m", "cProfile", "-o", "app.pstats", "-m", "ast", argparse.trim()])
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(printed),
+    )
+}
+
+/// Runs a command that was shown as a person would type it.
+fn done(command: &mut Command) -> Result<()> {
+    let status =
+        command.status().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    if !status.success() {
+        bail!("that failed: {status}");
+    }
+    Ok(())
+}
+
+/// Where cargo builds: `CARGO_TARGET_DIR` and the configuration may say something else than `target`.
+fn target() -> Result<PathBuf> {
+    let metadata = Command::new("cargo")
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(paths::root())
+        .output()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
+    let folder = metadata["target_directory"].as_str().context("cargo names no target folder")?;
+    Ok(PathBuf::from(folder))
+}
