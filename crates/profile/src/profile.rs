@@ -64,8 +64,10 @@ impl Profile {
         }
     }
 
-    /// The same tables of strings, functions, frames, stacks, origins and labels, without anything measured.
-    pub(crate) fn without_values(&self) -> Self {
+    /// The same sample types, strings, functions, frames, stacks, origins and labels, without anything measured: the
+    /// start of a profile that keeps only some of its samples.
+    #[must_use]
+    pub fn without_values(&self) -> Self {
         Self {
             meta: Meta { active_track: None, ..self.meta.clone() },
             sample_types: self.sample_types.clone(),

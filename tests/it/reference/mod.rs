@@ -8,6 +8,7 @@ mod collapsed;
 mod exceptions;
 mod facts;
 mod merge;
+mod outside;
 mod pprof;
 mod pstats;
 mod sources;
