@@ -5,8 +5,10 @@
 mod callgrind;
 mod canon;
 mod collapsed;
+mod each_into_each;
 mod exceptions;
 mod facts;
+mod originals;
 mod pprof;
 mod pstats;
 mod sources;
