@@ -57,6 +57,11 @@ impl InputArguments {
     }
 }
 
+/// The sample type of this name for a writer. Without a name the writer decides, since some formats hold several.
+pub(crate) fn written_type(profile: &Profile, name: Option<&str>) -> Result<Option<usize>, Failure> {
+    name.map_or(Ok(None), |name| choose_type(profile, Some(name)))
+}
+
 /// The sample type of this name, or the profile's own default.
 pub(crate) fn choose_type(profile: &Profile, name: Option<&str>) -> Result<Option<usize>, Failure> {
     let Some(name) = name else { return Ok(profile.default_type()) };

@@ -86,7 +86,8 @@ fn columns(profile: &Profile) -> Vec<usize> {
 fn expected(file: &Converted, column: usize) -> Facts {
     let shared = shared(&file.fitted);
     let spelling = |profile: &Profile, frame: Frame| key(profile, frame, &shared);
-    let mut facts = Facts::of(&file.source.profile, Some(file.in_source(column)), &spelling);
+    let mut facts =
+        Facts::of_calls(&file.source.profile, Some(file.in_source(column)), &spelling, "???:[no stack]");
     let mentioned: Vec<String> =
         facts.edges.keys().flat_map(|(caller, callee)| [caller.clone(), callee.clone()]).collect();
     for name in mentioned {

@@ -25,7 +25,7 @@ const CALLS: &[&str] = &["calls", "primitive calls"];
 const ALL_CALLS: &[&str] = &["calls", "primitive calls", "edge calls", "edge primitive calls"];
 /// Without any function.
 const EMPTY: &[&str] = &["pstats/cpython-3.11-empty.pstats", "yappi/yappi-1.7.6-empty.ystat"];
-/// Samples without a stack, which no table of functions can hold.
+/// Nothing but samples without a stack.
 const WITHOUT_STACKS: &[&str] = &[
     "pprof/go-1.19-threadcreate.pb.gz",
     "yappi/yappi-1.7.6-thread-stats.pickle",
@@ -127,12 +127,6 @@ pub(super) static EXCEPTIONS: &[Exception] = &[
     ),
     // pstats, files by profkit
     row("pstats *, written", EMPTY, &["refused"], "no release takes an empty dump (a)"),
-    row(
-        "pstats *, written",
-        WITHOUT_STACKS,
-        &["refused"],
-        "samples without a stack are in no function, and no release takes an empty dump (a)",
-    ),
     row(
         "pstats *, written",
         PROFILE_MODULE,
@@ -308,40 +302,16 @@ pub(super) static EXCEPTIONS: &[Exception] = &[
     ),
     row("flamegraph.pl, written", NOT_UNICODE, &["refused"], "it draws bytes as they are"),
     row("snakeviz", EMPTY, &["refused"], "pstats takes no empty dump (a)"),
-    row(
-        "snakeviz",
-        WITHOUT_STACKS,
-        &["refused"],
-        "samples without a stack are in no function, and pstats takes no empty dump (a)",
-    ),
     row("snakeviz, table", EMPTY, &["refused"], "pstats takes no empty dump (a)"),
-    row(
-        "snakeviz, table",
-        WITHOUT_STACKS,
-        &["refused"],
-        "samples without a stack are in no function, and pstats takes no empty dump (a)",
-    ),
     row("gprof2dot", EMPTY, &["refused"], "pstats takes no empty dump (a)"),
-    row(
-        "gprof2dot",
-        WITHOUT_STACKS,
-        &["refused"],
-        "samples without a stack are in no function, and pstats takes no empty dump (a)",
-    ),
     row("flameprof", EMPTY, &["refused"], "pstats takes no empty dump (a)"),
     row(
         "flameprof",
         WITHOUT_STACKS,
         &["refused"],
-        "samples without a stack are in no function, and pstats takes no empty dump (a)",
+        "samples without a stack are one function, and it needs one that has a caller (i)",
     ),
     row("pyprof2calltree", EMPTY, &["refused"], "pstats takes no empty dump (a)"),
-    row(
-        "pyprof2calltree",
-        WITHOUT_STACKS,
-        &["refused"],
-        "samples without a stack are in no function, and pstats takes no empty dump (a)",
-    ),
     row("gprof2dot", NOT_UNICODE, &["refused"], "lone surrogates (l)"),
     row("pyprof2calltree", NOT_UNICODE, &["refused"], "lone surrogates (l)"),
     row(
@@ -379,5 +349,33 @@ pub(super) static EXCEPTIONS: &[Exception] = &[
         &["pstats/cpython-3.11-ticks.pstats"],
         &["self"],
         "it draws `exec` as the root and once more below its caller",
+    ),
+    // collapsed stacks, files as they were made
+    row(
+        "inferno, original",
+        &["collapsed/austin-3.7.0-full.austin"],
+        &["refused"],
+        "Austin's three numbers `wall,idle,memory` are no count",
+    ),
+    row(
+        "inferno, original",
+        &["collapsed/austin-4.0.0-memory.austin"],
+        &["sum"],
+        "profkit has memory that was freed as a measure of its own, after that which was taken",
+    ),
+    row("inferno, original", &["collapsed/variant-utf16*"], &["refused"], "it takes UTF-8 only"),
+    row("inferno, original", FRACTIONS, &["sum"], "it cuts fractions off"),
+    row(
+        "inferno, original",
+        &["collapsed/py-spy-0.4.3-[fnp]*", "collapsed/variant-*"],
+        &["sum"],
+        "it leaves out py-spy's lines of threads without a frame, ` 1`",
+    ),
+    // callgrind, files as they were made
+    row(
+        "callgrind_annotate, original",
+        &["callgrind/valgrind-3.19-part.callgrind", "callgrind/valgrind-3.19-parts.callgrind"],
+        &["self"],
+        "calls that go on in another part have the count 0, and it takes their cost for the caller's own (m)",
     ),
 ];

@@ -68,6 +68,22 @@ impl Facts {
         facts
     }
 
+    /// The same for a format of call edges, in which samples without a stack are a function of their own.
+    pub(super) fn of_calls(
+        profile: &Profile,
+        sample_type: Option<usize>,
+        spelling: Spelling<'_>,
+        no_stack: &str,
+    ) -> Self {
+        let mut facts = Self::of(profile, sample_type, spelling);
+        let samples = profile.samples();
+        for (row, _) in samples.stacks().iter().enumerate().filter(|(_, stack)| stack.is_none()) {
+            let of = |column: usize| i128::from(samples.values(column)[row]);
+            facts.add_stack(&[no_stack.to_owned()], sample_type.map_or(0, of), profile.calls_type().map(of));
+        }
+        facts
+    }
+
     /// A stack, root first, and what is measured at its leaf. Recursion is counted as cProfile counts it.
     pub(super) fn add_stack(&mut self, stack: &[String], value: i128, calls: Option<i128>) {
         let mut seen = BTreeSet::new();

@@ -5,9 +5,11 @@
 mod callgrind;
 mod canon;
 mod collapsed;
+mod each_into_each;
 mod exceptions;
 mod facts;
 mod merge;
+mod originals;
 mod outside;
 mod pprof;
 mod pstats;

@@ -51,7 +51,12 @@ pub(super) fn row_key(row: &Value, naming: Naming<'_>) -> String {
 }
 
 fn plain(file: &[u8], line: i64, name: &[u8]) -> String {
-    format!("{}:{line}({})", canon(file), canon(name))
+    // A key that is no string has been spelled already.
+    let text = |bytes: &[u8]| match str::from_utf8(bytes) {
+        Ok(object) if object.starts_with("object:") => object.to_owned(),
+        _ => canon(bytes),
+    };
+    format!("{}:{line}({})", text(file), text(name))
 }
 
 /// Seconds in the model's units.
@@ -85,7 +90,7 @@ pub(super) fn facts(document: &Value, per_second: f64, naming: Naming<'_>) -> Fa
 
 /// What a dump of the source has to say: unknown calls are 0, and every function that is mentioned has a row.
 fn expected(file: &Converted) -> Facts {
-    let mut facts = Facts::of(&file.source.profile, file.default_type().0, &key);
+    let mut facts = Facts::of_calls(&file.source.profile, file.default_type().0, &key, ":0([no stack])");
     let mentioned: Vec<String> =
         facts.edges.keys().flat_map(|(caller, callee)| [caller.clone(), callee.clone()]).collect();
     for name in mentioned {

@@ -58,7 +58,7 @@ fn facts(document: &Value, per_second: f64) -> Facts {
 
 /// What a file of the source has to say. yappi needs a row for every callee; one without is what its callers say of it.
 fn expected(file: &Converted) -> Facts {
-    let mut facts = Facts::of(&file.source.profile, file.default_type().0, &key);
+    let mut facts = Facts::of_calls(&file.source.profile, file.default_type().0, &key, ".[no stack]");
     for numbers in facts.functions.values_mut().chain(facts.edges.values_mut()) {
         let calls = *numbers.calls.get_or_insert(0);
         numbers.primitive.get_or_insert(calls);

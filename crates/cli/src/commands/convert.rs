@@ -8,7 +8,7 @@ use profkit_profile::{Origin, Profile};
 
 use crate::args::{Convert, Split};
 use crate::failure::{Failure, note};
-use crate::input::choose_type;
+use crate::input::written_type;
 use crate::output::Target;
 
 pub(crate) fn run(arguments: &Convert) -> Result<(), Failure> {
@@ -46,7 +46,7 @@ fn write_one(arguments: &Convert, profile: Profile, target: &Target) -> Result<(
     for text in &fitted.notes {
         note(&format!("{}: {text}", input.display()));
     }
-    let sample_type = choose_type(&fitted.profile, arguments.value.as_deref())?;
+    let sample_type = written_type(&fitted.profile, arguments.value.as_deref())?;
     let options =
         WriteOptions { sample_type, mark_inferred: arguments.mark_inferred, ..WriteOptions::default() };
     target.write(&fitted.profile, &options)

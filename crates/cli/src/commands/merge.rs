@@ -17,7 +17,7 @@ use profkit_profile::views::origins::By;
 
 use crate::args::Merge;
 use crate::failure::{Failure, note, print_failure};
-use crate::input::choose_type;
+use crate::input::written_type;
 use crate::output::Target;
 use crate::progress::Progress;
 use crate::sources::{Source, Sources};
@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Merge) -> Result<(), Failure> {
     for text in &fitted.notes {
         note(&format!("{}: {text}", target.path.display()));
     }
-    let sample_type = choose_type(&fitted.profile, arguments.value.as_deref())?;
+    let sample_type = written_type(&fitted.profile, arguments.value.as_deref())?;
     target.write(&fitted.profile, &WriteOptions { sample_type, ..WriteOptions::default() })?;
     if arguments.output.is_none() {
         note(&format!("{merged} profiles merged into {}", target.path.display()));
