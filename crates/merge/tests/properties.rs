@@ -15,7 +15,7 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 struct Script {
     types: Vec<u8>,
-    samples: Vec<(Vec<(u8, u8)>, u8, u8, [i64; 3])>,
+    samples: Vec<ScriptSample>,
     functions: Vec<(u8, u8, [i64; 3])>,
     edges: Vec<(u8, u8, u8, [i64; 3])>,
     meta: u8,

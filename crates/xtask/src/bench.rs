@@ -4,6 +4,7 @@
 mod convert;
 mod inputs;
 mod measure;
+mod merge;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -36,6 +37,8 @@ pub(crate) struct Arguments {
 enum What {
     /// Reading, writing and converting.
     Convert,
+    /// Merging many files.
+    Merge,
 }
 
 /// Where things are, and how often to measure them.
@@ -56,6 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     setup::ensure(parts::REFERENCE.iter())?;
     let measurements: &[Measurement] = match arguments.what {
         What::Convert => convert::MEASUREMENTS,
+        What::Merge => merge::MEASUREMENTS,
     };
     let bench = Bench::prepare(arguments.runs.max(1))?;
     let is_wanted = |what: &str| arguments.only.as_ref().is_none_or(|part| what.contains(part.as_str()));

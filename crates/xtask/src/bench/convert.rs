@@ -163,7 +163,7 @@ fn load_collapsed(bench: &Bench, what: &'static str) -> Result<Row> {
 }
 
 /// A row that promises to be so many times as fast as the peer, if there is one.
-fn row(
+pub(super) fn row(
     what: &'static str,
     ours: &Figures,
     peer: Option<(&'static str, &Figures)>,
@@ -181,6 +181,6 @@ fn memory(ours: &Figures, input: &Path) -> Result<Check> {
     Ok(Check::at_most("memory of the input", ratio(ours.peak, fs::metadata(input)?.len()), MEMORY))
 }
 
-fn ratio(one: u64, other: u64) -> f64 {
+pub(super) fn ratio(one: u64, other: u64) -> f64 {
     megabytes(one) / megabytes(other)
 }

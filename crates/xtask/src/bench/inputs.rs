@@ -30,12 +30,27 @@ impl Bench {
         self.input(&format!("large-{kind}.speedscope.json"), &["python3", "large_speedscope.py"], &[kind])
     }
 
+    /// A folder with so many cProfile dumps of 250 kB.
+    pub(super) fn dumps(&self, count: &str) -> Result<PathBuf> {
+        self.input(&format!("dumps-{count}"), &["python3", "merge_dumps.py"], &[count])
+    }
+
+    /// A folder with 200 pprofs of 20,000 samples.
+    pub(super) fn pprofs(&self) -> Result<PathBuf> {
+        self.input("pprofs", &["python3", "merge_pprofs.py"], &[])
+    }
+
+    /// A folder with 5,000,000 distinct stacks.
+    pub(super) fn distinct_stacks(&self) -> Result<PathBuf> {
+        self.input("distinct-stacks", &["python3", "merge_stacks.py"], &[])
+    }
+
     /// What `make` makes, with the output's path after it and before `arguments`. A changed script makes it anew.
     fn input(&self, name: &str, make: &[&str; 2], arguments: &[&str]) -> Result<PathBuf> {
         let path = self.folder.join(name);
         let script = paths::fixtures().join("make").join(make[1]);
         let (source, stamp) = (fs::read(&script)?, path.with_added_extension("made-by"));
-        if path.is_file() && fs::read(&stamp).is_ok_and(|text| text == source) {
+        if path.exists() && fs::read(&stamp).is_ok_and(|text| text == source) {
             return Ok(path);
         }
         let unfinished = path.with_added_extension("tmp");
