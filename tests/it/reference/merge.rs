@@ -15,7 +15,7 @@ use profkit_profile::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::pstats::row_key;
+use super::pstats::{plain, row_key};
 use super::sources::of_format;
 use super::tools::{reader, tool};
 
@@ -108,9 +108,9 @@ fn rows(document: &Value) -> BTreeMap<String, ([i64; 2], [f64; 2])> {
     };
     let mut found = BTreeMap::new();
     for row in document["functions"].as_array().unwrap() {
-        found.insert(row_key(row), numbers(row));
+        found.insert(row_key(row, &plain), numbers(row));
         for caller in row["callers"].as_array().unwrap() {
-            found.insert(format!("{} -> {}", row_key(caller), row_key(row)), numbers(caller));
+            found.insert(format!("{} -> {}", row_key(caller, &plain), row_key(row, &plain)), numbers(caller));
         }
     }
     found

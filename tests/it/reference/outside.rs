@@ -16,7 +16,9 @@ fn another_crate_reads_changes_and_writes_a_profile() {
     };
     // Each of the two threads of that program goes through a function of its own.
     let mut cargo = Command::new("cargo");
-    cargo.args(["run", "--quiet", "--locked", "--manifest-path"]).arg(root().join("tests/outside/Cargo.toml"));
+    cargo
+        .args(["run", "--quiet", "--locked", "--manifest-path"])
+        .arg(root().join("tests/outside/Cargo.toml"));
     cargo.arg("--target-dir").arg(root().join("target/outside")).arg("--");
     run(cargo.arg(&from).arg("cpu::main::{{closure}}").arg(&to), "");
     let (all, kept) = (raw(&from), raw(&to));

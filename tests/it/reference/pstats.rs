@@ -50,7 +50,8 @@ pub(super) fn row_key(row: &Value, naming: Naming<'_>) -> String {
     }
 }
 
-fn plain(file: &[u8], line: i64, name: &[u8]) -> String {
+/// A name as most readers spell it.
+pub(super) fn plain(file: &[u8], line: i64, name: &[u8]) -> String {
     // A key that is no string has been spelled already.
     let text = |bytes: &[u8]| match str::from_utf8(bytes) {
         Ok(object) if object.starts_with("object:") => object.to_owned(),
