@@ -122,7 +122,9 @@ fn labels(profile: &Profile, row: usize) -> Vec<String> {
         }
     };
     for (key, number) in [("pid", origin.pid), ("tid", origin.tid)] {
-        add(key, b"", number.unwrap_or(0), b"");
+        // A number 0 would vanish, so that one is written as text.
+        let text: &[u8] = if number == Some(0) { b"0" } else { b"" };
+        add(key, text, number.unwrap_or(0), b"");
     }
     for (key, text) in
         [("process", origin.process), ("thread", origin.thread), ("host", origin.host), ("file", origin.file)]
