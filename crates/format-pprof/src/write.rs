@@ -238,15 +238,26 @@ impl Writer<'_, '_> {
         Ok(())
     }
 
+    /// The sample type that is shown first. Go's pprof takes the last one where none is named; other formats mean the
+    /// first one that counts time.
+    fn default_type(&self) -> Option<StringId> {
+        let meta = self.profile.meta();
+        let types = self.profile.sample_types();
+        let of_other_format = !["", "pprof"].contains(&meta.format) && types.len() > 1;
+        let meant = self.profile.default_type().filter(|_| of_other_format).map(|index| types[index].name);
+        meta.default_type.or(meant)
+    }
+
     /// The string table, and the numbers of the outer message.
     fn rest(&mut self) -> Result<(), WriteError> {
         let meta = self.profile.meta();
+        let default_type = self.default_type();
         let mut string = |id: Option<StringId>| id.map_or(0, |id| self.strings.id(id));
         let drop_frames = string(meta.drop_frames);
         let keep_frames = string(meta.keep_frames);
         let period_type = meta.period_type.map(|(name, unit)| (string(Some(name)), string(Some(unit))));
         let mut comments: Vec<u64> = meta.comments.iter().map(|&comment| string(Some(comment))).collect();
-        let default_type = string(meta.default_type);
+        let default_type = string(default_type);
         let doc_url = string(meta.doc_url);
         if meta.estimated && !self.says_estimated() {
             comments.push(self.strings.id_of_bytes(COMMENT_PREFIX.as_bytes()));

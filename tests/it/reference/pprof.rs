@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use profkit_profile::{Frame, FrameFlags, Profile};
+use profkit_profile::{Frame, FrameFlags, Profile, StringId};
 use serde_json::Value;
 
 use super::canon::canon;
@@ -206,7 +206,7 @@ fn compare_head(findings: &mut Findings, name: &str, profile: &Profile, document
         name,
         "head",
         "the default type",
-        &optional(meta.default_type),
+        &optional(default_type(profile)),
         &shown("default_sample_type"),
     );
     findings.same(name, "head", "drop_frames", &optional(meta.drop_frames), &shown("drop_frames"));
@@ -319,12 +319,21 @@ fn top(release: &str) {
         }
         // Without a default in the file, the last one.
         let mut types = file.fitted.sample_types().iter().map(|row| row.name);
-        let wanted = file.fitted.meta().default_type.filter(|name| types.clone().any(|other| other == *name));
+        let wanted = default_type(&file.fitted).filter(|name| types.clone().any(|other| other == *name));
         let default = wanted.or(types.next_back()).map(|name| canon(file.fitted.bytes(name)));
         let shown = answer.document["shown_by_default"].as_str().map(str::to_owned);
         findings.same(name, "default", "the type shown", &default, &shown);
     }
     findings.judge();
+}
+
+/// The name of the sample type that a file says is shown first. A pprof file keeps its own word or silence; of any other
+/// format with several types, it is the one that the model shows.
+fn default_type(profile: &Profile) -> Option<StringId> {
+    let types = profile.sample_types();
+    let meant = || profile.default_type().map(|index| types[index].name);
+    let silent = profile.meta().format == "pprof" || types.len() < 2;
+    profile.meta().default_type.or_else(|| if silent { None } else { meant() })
 }
 
 macro_rules! releases {
