@@ -151,29 +151,29 @@ impl Nesting {
     /// Divides a parcel among what its node's functions still want; a small one among as few of them as possible.
     fn pass_on(&mut self, item: Item, placer: &mut Placer<'_, '_>) -> Result<(), BuildError> {
         let node = self.node_of[&item.function];
-        let mut edges = std::mem::take(&mut self.nodes[node].edges);
-        edges.retain(|edge| self.left[edge] > 0);
-        self.work += edges.len() + 1;
+        self.work += 1;
         if self.work > MAX_WORK {
-            self.nodes[node].edges = edges;
             self.waiting.push(item);
             return Ok(());
         }
         let mut rest = self.send_whole(&item, node, item.parcel.amount, placer)?;
         let on_trail = self.functions_on_trail(item.trail);
-        let wants = |&edge: &usize| match placer.graph.edges[edge].callee {
-            callee if on_trail.contains(&callee) => 0,
-            _ => self.left[&edge],
-        };
-        let wanted: Vec<i64> = edges.iter().map(wants).collect();
-        let shares = if rest < placer.grain {
-            in_order(rest, &wanted)
+        let mut edges = std::mem::take(&mut self.nodes[node].edges);
+        if rest < placer.grain {
+            rest = self.send_in_order(&item, &mut edges, rest, &on_trail, placer)?;
         } else {
-            self.shares(&item, node, &edges, &wanted, rest, placer)
-        };
-        rest -= shares.iter().sum::<i64>();
-        for (&edge, share) in edges.iter().zip(shares) {
-            self.send(&item, edge, share, placer)?;
+            edges.retain(|edge| self.left[edge] > 0);
+            self.work += edges.len();
+            let wants = |&edge: &usize| match placer.graph.edges[edge].callee {
+                callee if on_trail.contains(&callee) => 0,
+                _ => self.left[&edge],
+            };
+            let wanted: Vec<i64> = edges.iter().map(wants).collect();
+            let shares = self.shares(&item, node, &edges, &wanted, rest, placer);
+            rest -= shares.iter().sum::<i64>();
+            for (&edge, share) in edges.iter().zip(shares) {
+                self.send(&item, edge, share, placer)?;
+            }
         }
         self.nodes[node].edges = edges;
         if rest > 0 {
@@ -181,6 +181,31 @@ impl Nesting {
             self.waiting.push(Item { parcel, ..item });
         }
         Ok(())
+    }
+
+    /// Gives the first edges as much as they want, and drops those that want nothing more; returns what is left.
+    fn send_in_order(
+        &mut self,
+        item: &Item,
+        edges: &mut Vec<usize>,
+        mut amount: i64,
+        on_trail: &HashSet<usize>,
+        placer: &mut Placer<'_, '_>,
+    ) -> Result<i64, BuildError> {
+        let done = edges.iter().take_while(|edge| self.left[edge] <= 0).count();
+        edges.drain(..done);
+        for &edge in edges.iter() {
+            if amount == 0 {
+                break;
+            }
+            self.work += 1;
+            if !on_trail.contains(&placer.graph.edges[edge].callee) {
+                let share = self.left[&edge].min(amount);
+                self.send(item, edge, share, placer)?;
+                amount -= share;
+            }
+        }
+        Ok(amount)
     }
 
     fn functions_on_trail(&self, trail: Option<usize>) -> HashSet<usize> {
@@ -373,16 +398,6 @@ fn divide(amount: i64, wanted: &[i64], grain: i64) -> Vec<i64> {
     let mut shares = apportion_coarsely(amount, wanted, grain.min(amount));
     limit(&mut shares, wanted);
     shares
-}
-
-/// Gives the first as much as they want.
-fn in_order(mut amount: i64, wanted: &[i64]) -> Vec<i64> {
-    let mut give = |&wanted: &i64| {
-        let share = wanted.min(amount);
-        amount -= share;
-        share
-    };
-    wanted.iter().map(&mut give).collect()
 }
 
 /// The calls over an edge (or one call into the program) that a part of its value stands for, in parts of [`CALL`].
