@@ -273,7 +273,8 @@ fn a_split_profile_keeps_every_sample_and_the_order() {
         builder.end_track(value).unwrap();
     }
     builder.sample(Sample { origin: track.origin, ..Sample::of(None) }, &[1]).unwrap();
-    let parts = split_origins(&builder.finish().unwrap()).unwrap();
+    let profile = builder.finish().unwrap();
+    let parts = split_origins(&profile).collect::<Result<Vec<_>, _>>().unwrap();
     let parts: Vec<_> = parts
         .iter()
         .map(|(origin, part)| (origin.tid, part.samples().values(0), part.tracks().tracks().len()))

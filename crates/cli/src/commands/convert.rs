@@ -29,9 +29,9 @@ pub(crate) fn run(arguments: &Convert) -> Result<(), Failure> {
     if arguments.split.is_none() {
         return write_one(arguments, profile, &target);
     }
-    let parts = split_origins(&profile).map_err(|error| Failure::build(input, &error))?;
     let mut names = Vec::new();
-    for (origin, part) in parts {
+    for part in split_origins(&profile) {
+        let (origin, part) = part.map_err(|error| Failure::build(input, &error))?;
         let path = split_name(&target.path, &part, &origin, &mut names);
         write_one(arguments, part, &Target { path, ..target })?;
     }

@@ -11,7 +11,7 @@ use profkit_profile::views::call_tree::CallTree;
 use profkit_profile::views::estimate::COMMENT_PREFIX;
 use profkit_profile::views::groups::{Group, Grouping, Groups, module};
 use profkit_profile::views::origins::{By, fold_origins, split_origins};
-use profkit_profile::{Dimension, Origin, Profile};
+use profkit_profile::{BuildError, Dimension, Origin, Profile};
 
 use crate::args::Flamegraph;
 use crate::failure::{Failure, note};
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Flamegraph) -> Result<(), Failure> {
     let Some(sample_type) = choose_type(&profile, arguments.value.as_deref())? else {
         return Err(Failure::file(input, "it has no values to draw"));
     };
-    let drawing = Drawing::new(&profile, sample_type, &split_origins(&profile).map_err(failed)?);
+    let drawing = Drawing::new(&profile, sample_type).map_err(failed)?;
     if drawing.sum <= 0 {
         return Err(Failure::file(input, "its values add up to nothing that could be drawn"));
     }
@@ -75,15 +75,16 @@ struct Drawing {
 }
 
 impl Drawing {
-    fn new(profile: &Profile, sample_type: usize, parts: &[(Origin, Profile)]) -> Self {
+    fn new(profile: &Profile, sample_type: usize) -> Result<Self, BuildError> {
         let mut drawing =
             Self { lines: Vec::new(), modules: BTreeMap::new(), sum: 0, pruned: 0, negative: 0 };
         let labels = Labels::new(profile);
         let whole = profile.samples().values(sample_type).iter().fold(0i64, |sum, &v| sum.saturating_add(v));
-        for (of, part) in parts {
-            drawing.add(part, *of, sample_type, &labels, whole / NARROWEST);
+        for part in split_origins(profile) {
+            let (of, part) = part?;
+            drawing.add(&part, of, sample_type, &labels, whole / NARROWEST);
         }
-        drawing
+        Ok(drawing)
     }
 
     fn add(&mut self, profile: &Profile, of: Origin, sample_type: usize, labels: &Labels, narrowest: i64) {

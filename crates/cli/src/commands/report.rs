@@ -40,23 +40,27 @@ pub(crate) fn run(arguments: &Report) -> Result<(), Failure> {
         profile = with_stacks(profile, input)?;
     }
     let sample_type = choose_type(&profile, arguments.value.as_deref())?;
-    let parts = match arguments.by {
-        ByArgument::None => vec![(Origin::UNKNOWN, profile.clone())],
-        _ => split_origins(&profile).map_err(failed)?,
-    };
     let mut rows = Vec::new();
     let mut sums = vec![0i64; profile.sample_types().len()];
     let mut saturated = false;
-    for (of, part) in &parts {
+    let mut add = |of: Origin, part: &Profile| {
         let totals = totals_by(part, Grouping::Function);
         saturated |= totals.saturated.0;
         for (sum, index) in sums.iter_mut().zip(0..) {
             *sum = sum.saturating_add(totals.sum(index));
         }
         match &arguments.group {
-            Group::Frames(Grouping::Function) => frame_rows(part, *of, &totals, &mut rows),
-            Group::Frames(grouping) => frame_rows(part, *of, &totals_by(part, *grouping), &mut rows),
-            Group::Label(key) => label_rows(part, *of, key, &mut rows),
+            Group::Frames(Grouping::Function) => frame_rows(part, of, &totals, &mut rows),
+            Group::Frames(grouping) => frame_rows(part, of, &totals_by(part, *grouping), &mut rows),
+            Group::Label(key) => label_rows(part, of, key, &mut rows),
+        }
+    };
+    if let ByArgument::None = arguments.by {
+        add(Origin::UNKNOWN, &profile);
+    } else {
+        for part in split_origins(&profile) {
+            let (of, part) = part.map_err(failed)?;
+            add(of, &part);
         }
     }
     if saturated {

@@ -48,85 +48,129 @@ pub fn fold_origins(profile: Profile, by: By) -> Result<Profile, BuildError> {
         return Ok(profile);
     }
     let origins: Vec<Origin> = profile.origins().rows().iter().map(|&origin| by.fold(origin)).collect();
-    rebuild(&profile, |origin| Some(origins[origin.index()]), Order::Lost)
+    rebuild(&profile, &Rows::all(&profile), |origin| origins[origin.index()], Order::Lost)
 }
 
-/// One profile for each origin that has any values, in order of id. Time order stays.
+/// One profile for each origin that has any values, in order of id, made one after the other: each has all the
+/// strings, functions and stacks. Time order stays.
 ///
 /// # Errors
 /// Where a table is full.
-pub fn split_origins(profile: &Profile) -> Result<Vec<(Origin, Profile)>, BuildError> {
-    let mut used = vec![false; profile.origins().len()];
-    let calls = profile.calls();
-    let of_calls = calls.functions().rows().iter().map(|row| row.origin);
-    let of_edges = calls.edges().rows().iter().map(|row| row.origin);
-    let of_tracks = profile.tracks().tracks().iter().map(|track| track.origin);
-    let of_samples = profile.samples().iter().map(|sample| sample.origin);
-    for origin in of_samples.chain(of_calls).chain(of_edges).chain(of_tracks) {
-        used[origin.index()] = true;
-    }
-    let origins = profile.origins().iter().filter(|(id, _)| used[id.index()]);
-    origins
-        .map(|(wanted, &origin)| {
-            let part = rebuild(profile, |id| (id == wanted).then_some(origin), Order::Kept)?;
+pub fn split_origins(profile: &Profile) -> impl Iterator<Item = Result<(Origin, Profile), BuildError>> {
+    let parts = Rows::by_origin(profile);
+    profile.origins().iter().zip(parts).filter(|(_, rows)| !rows.is_empty()).map(
+        |((wanted, &origin), rows)| {
+            let part = rebuild(
+                profile,
+                &rows,
+                |id| if id == wanted { origin } else { Origin::UNKNOWN },
+                Order::Kept,
+            )?;
             Ok((origin, part))
-        })
-        .collect()
+        },
+    )
 }
 
-/// Whether samples stay in their rows and tracks in their order.
+/// Some of a profile's rows, by table.
+#[derive(Clone, Default)]
+struct Rows {
+    /// Without those of tracks.
+    samples: Vec<usize>,
+    tracks: Vec<usize>,
+    functions: Vec<usize>,
+    edges: Vec<usize>,
+    lines: Vec<usize>,
+}
+
+impl Rows {
+    fn all(profile: &Profile) -> Self {
+        let calls = profile.calls();
+        Self {
+            samples: (0..profile.samples().len()).collect(),
+            tracks: Vec::new(),
+            functions: (0..calls.functions().len()).collect(),
+            edges: (0..calls.edges().len()).collect(),
+            lines: (0..calls.lines().len()).collect(),
+        }
+    }
+
+    fn by_origin(profile: &Profile) -> Vec<Self> {
+        let mut parts = vec![Self::default(); profile.origins().len()];
+        let mut in_track = vec![false; profile.samples().len()];
+        for (index, track) in profile.tracks().tracks().iter().enumerate() {
+            in_track[track.samples.clone()].fill(true);
+            parts[track.origin.index()].tracks.push(index);
+        }
+        for (row, sample) in profile.samples().iter().enumerate().filter(|&(row, _)| !in_track[row]) {
+            parts[sample.origin.index()].samples.push(row);
+        }
+        let calls = profile.calls();
+        for (row, of) in calls.functions().rows().iter().enumerate() {
+            parts[of.origin.index()].functions.push(row);
+        }
+        for (row, of) in calls.edges().rows().iter().enumerate() {
+            parts[of.origin.index()].edges.push(row);
+        }
+        for (row, of) in calls.lines().rows().iter().enumerate() {
+            parts[of.origin.index()].lines.push(row);
+        }
+        parts
+    }
+
+    fn is_empty(&self) -> bool {
+        let calls = self.functions.is_empty() && self.edges.is_empty() && self.lines.is_empty();
+        calls && self.samples.is_empty() && self.tracks.is_empty()
+    }
+}
+
+/// Whether samples stay in their rows or add up.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Order {
     Kept,
     Lost,
 }
 
-/// The same profile with other origins; what has none is left out.
+/// Some rows of a profile, with other origins.
 fn rebuild(
     profile: &Profile,
-    mut origin: impl FnMut(OriginId) -> Option<Origin>,
+    rows: &Rows,
+    origin: impl Fn(OriginId) -> Origin,
     order: Order,
 ) -> Result<Profile, BuildError> {
     let mut bare = profile.without_values();
     bare.origins = Profile::empty().origins;
     let mut builder = ProfileBuilder::of(bare);
-    let mut origins: Vec<Option<OriginId>> = Vec::with_capacity(profile.origins().len());
-    for id in profile.origins().ids() {
-        origins.push(origin(id).map(|origin| builder.origin(origin)).transpose()?);
+    for &track in &rows.tracks {
+        let track = &profile.tracks().tracks()[track];
+        let origin = builder.origin(origin(track.origin))?;
+        copy_track(profile, track, origin, &mut builder)?;
     }
-    let of = |origin: OriginId| origins[origin.index()];
     let samples = profile.samples();
-    let mut in_track = vec![false; samples.len()];
-    if order == Order::Kept {
-        for track in profile.tracks().tracks() {
-            in_track[track.samples.clone()].fill(true);
-            if let Some(origin) = of(track.origin) {
-                copy_track(profile, track, origin, &mut builder)?;
-            }
-        }
-    }
-    for (row, sample) in samples.iter().enumerate().filter(|&(row, _)| !in_track[row]) {
-        let Some(origin) = of(sample.origin) else { continue };
-        let sample = Sample { origin, ..sample };
+    for &row in &rows.samples {
+        let sample = samples.get(row);
+        let sample = Sample { origin: builder.origin(origin(sample.origin))?, ..sample };
         match order {
             Order::Kept => builder.sample(sample, &samples.row_values(row))?,
             Order::Lost => builder.accumulate(sample, &samples.row_values(row))?,
         }
     }
     let calls = profile.calls();
-    for (row, &function) in calls.functions().rows().iter().enumerate() {
-        let Some(origin) = of(function.origin) else { continue };
+    for &row in &rows.functions {
+        let function = calls.functions().rows()[row];
         let (own, total) = calls.functions().values(row);
+        let origin = builder.origin(origin(function.origin))?;
         builder.function_calls(FunctionCalls { origin, ..function }, &own, &total)?;
     }
-    for (row, &edge) in calls.edges().rows().iter().enumerate() {
-        let Some(origin) = of(edge.origin) else { continue };
+    for &row in &rows.edges {
+        let edge = calls.edges().rows()[row];
         let (own, total) = calls.edges().values(row);
+        let origin = builder.origin(origin(edge.origin))?;
         builder.call_edge(CallEdge { origin, ..edge }, &own, &total)?;
     }
-    for (row, &line) in calls.lines().rows().iter().enumerate() {
-        let Some(origin) = of(line.origin) else { continue };
+    for &row in &rows.lines {
+        let line = calls.lines().rows()[row];
         let (own, _) = calls.lines().values(row);
+        let origin = builder.origin(origin(line.origin))?;
         builder.line_cost(LineCost { origin, ..line }, &own)?;
     }
     builder.finish()
