@@ -40,9 +40,9 @@
 //!
 //! # What is a change and what is noise
 //!
-//! With several runs on a side, each self and total is tested by Welch's t on the values of the runs, and p is
-//! corrected over all that were tested (Holm): where nothing has changed, a comparison finds something in at most 5 of
-//! 100 cases ([`ERROR_RATE`]). The variance of a side is never taken to be less than that of counting its samples. What
+//! With several runs on a side, each self and total is tested by Student's t on the values of the runs (Welch's, where the
+//! sides have unequal numbers of runs), and p is corrected over all that were tested (Holm): where nothing has changed, a
+//! comparison finds something in at most 5 of 100 cases ([`ERROR_RATE`]). The variance of a side is never taken to be less than that of counting its samples. What
 //! is below a thousandth of the whole ([`LEAST_SHARE`]) is not tested and always noise. With one run a side only
 //! the counting error of sampled profiles is known, and p tells how likely counting alone makes such a difference.
 
@@ -169,7 +169,7 @@ impl Comparison {
         match self.run_counts() {
             (1, 1) if self.factors.quantum.iter().any(|&quantum| quantum > 0.0) => Test::Counting,
             (1, 1) => Test::Nothing,
-            _ => Test::Welch,
+            _ => Test::Runs,
         }
     }
 

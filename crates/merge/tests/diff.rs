@@ -167,8 +167,8 @@ fn a_function_slower_by_a_tenth_is_found_and_named() {
     let mut random = Random(4);
     let (mut found, mut others) = (0, 0);
     for _ in 0..100 {
-        let base = five(&Workload::new(), 1000.0, 0.01, &mut random);
-        let new = five(&Workload::new().slower(0, 1.1), 1000.0, 0.01, &mut random);
+        let base = five(&Workload::new(), 1000.0, 0.005, &mut random);
+        let new = five(&Workload::new().slower(0, 1.1), 1000.0, 0.005, &mut random);
         let changed = changed(&compare(&base, &new));
         found += usize::from(changed.iter().any(|name| name == "function0"));
         // Its callers grow with it; nothing else does.
