@@ -60,6 +60,22 @@ impl Scale {
         format!("{} {unit}", three_digits(scaled))
     }
 
+    /// A mean with its unit.
+    pub(crate) fn format_mean(&self, value: f64) -> String {
+        if self.dimension == Dimension::Count && value.fract() != 0.0 {
+            let number = three_digits(value * self.factor);
+            return if self.unit.is_empty() { number } else { format!("{number} {}", self.unit) };
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "three digits are shown; what is too large saturates")]
+        let rounded = value.round() as i64;
+        self.format(rounded)
+    }
+
+    /// A difference with its sign and unit.
+    pub(crate) fn format_change(&self, value: f64) -> String {
+        format!("{}{}", if value > 0.0 { "+" } else { "" }, self.format_mean(value))
+    }
+
     fn count(&self, value: i64, base: f64) -> String {
         #[expect(clippy::float_cmp, reason = "exactly one means whole numbers")]
         let number = if self.factor == 1.0 { separated(value) } else { three_digits(base) };
@@ -96,6 +112,14 @@ pub(crate) fn percent(part: i64, whole: i64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
     let share = part as f64 * 100.0 / whole as f64;
     format!("{share:.1} %")
+}
+
+/// A relative change, in percent; `new` where there was nothing.
+pub(crate) fn percent_change(relative: Option<f64>) -> String {
+    match relative {
+        Some(relative) => format!("{:+.1} %", relative * 100.0).replace("+0.0", "0.0").replace("-0.0", "0.0"),
+        None => "new".to_owned(),
+    }
 }
 
 #[cfg(test)]
