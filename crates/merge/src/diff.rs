@@ -242,7 +242,9 @@ impl Comparison {
     #[must_use]
     pub fn name(&self, key: Group) -> Cow<'_, str> {
         match key {
-            Group::Function(id) | Group::Line(id, _) => self.profile().text(self.profile().functions()[id].name),
+            Group::Function(id) | Group::Line(id, _) => {
+                self.profile().text(self.profile().functions()[id].name)
+            }
             Group::Address(_, address) => format!("{address:#x}").into(),
             Group::File(file) | Group::Module(file) => self.profile().text(file),
             Group::Binary(id) => self.profile().text(self.profile().mappings()[id].file),

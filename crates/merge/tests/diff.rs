@@ -187,7 +187,8 @@ fn the_sampling_rate_does_not_show() {
     let (slow, fast) = (workload.record(100.0, 0.0, &mut random), workload.record(1000.0, 0.0, &mut random));
     for value in [None, Some("samples".to_owned()), Some("cpu".to_owned())] {
         let options = DiffOptions { value, ..DiffOptions::default() };
-        let comparison = Comparison::new(std::slice::from_ref(&slow), std::slice::from_ref(&fast), &options).unwrap();
+        let comparison =
+            Comparison::new(std::slice::from_ref(&slow), std::slice::from_ref(&fast), &options).unwrap();
         assert_eq!(comparison.normalize(), Normalize::None);
         let found = comparison.functions().unwrap();
         // 3,000 samples at 100 Hz: 1.8 % is one standard error.
@@ -225,7 +226,9 @@ fn callers_grow_by_what_their_callees_grow() {
     assert_eq!(comparison.test(), Test::Counting);
     let stacks = comparison.stacks().unwrap().rows;
     let of = |names: &[&str]| -> Change {
-        let is = |row: &&Row<Vec<Group>>| row.key.iter().map(|&key| comparison.name(key)).eq(names.iter().copied());
+        let is = |row: &&Row<Vec<Group>>| {
+            row.key.iter().map(|&key| comparison.name(key)).eq(names.iter().copied())
+        };
         stacks.iter().find(is).unwrap().total
     };
     assert_eq!(of(&["main"]).absolute(), 3e9);
@@ -287,16 +290,16 @@ fn durations_and_totals_are_evened_out() {
     let mut new = ProfileBuilder::of(profile(&[300, 100], 100.0));
     new.meta.duration_ns = Some(20_000_000_000);
     let (base, new) = ([base.finish().unwrap()], [new.finish().unwrap()]);
-    for (normalize, first, second) in [
-        (Normalize::None, 2.0, 1.0),
-        (Normalize::Duration, 0.5, 0.0),
-        (Normalize::Total, 0.125, -0.25),
-    ] {
+    for (normalize, first, second) in
+        [(Normalize::None, 2.0, 1.0), (Normalize::Duration, 0.5, 0.0), (Normalize::Total, 0.125, -0.25)]
+    {
         let options = DiffOptions { normalize: Some(normalize), ..DiffOptions::default() };
         let comparison = Comparison::new(&base, &new, &options).unwrap();
         assert_eq!(comparison.normalize(), normalize);
         let relative = |name: &str| row(&comparison, name).own.relative().unwrap();
-        assert!((relative("function0") - first).abs() < 1e-12 && (relative("function1") - second).abs() < 1e-12);
+        assert!(
+            (relative("function0") - first).abs() < 1e-12 && (relative("function1") - second).abs() < 1e-12
+        );
     }
 }
 
@@ -305,14 +308,19 @@ fn both_sides_fit_in_one_profile() {
     let (base, new) = (profile(&[100, 50, 7], 100.0), profile(&[130, 50], 100.0));
     let comparison = compare(&[base], &[new]);
     let both = comparison.before_after().unwrap();
-    assert_eq!(both.sample_types().iter().map(|of| both.text(of.name)).collect::<Vec<_>>(), ["before", "after"]);
+    assert_eq!(
+        both.sample_types().iter().map(|of| both.text(of.name)).collect::<Vec<_>>(),
+        ["before", "after"]
+    );
     let sums = [0, 1].map(|column| both.samples().values(column).iter().sum::<i64>());
     assert_eq!((sums, both.samples().len()), ([1_570_000_000, 1_800_000_000], 3));
     let difference = comparison.difference().unwrap();
     assert_eq!(difference.samples().values(0).iter().sum::<i64>(), 23);
     let labelled = |row: usize| {
         let set = difference.labels().get(difference.samples().get(row).labels);
-        set.iter().map(|label| (difference.text(label.key), difference.text(label.string))).collect::<Vec<_>>()
+        set.iter()
+            .map(|label| (difference.text(label.key), difference.text(label.string)))
+            .collect::<Vec<_>>()
     };
     for (row, &value) in difference.samples().values(0).iter().enumerate() {
         let expected: &[_] = if value < 0 { &[("pprof::base".into(), "true".into())] } else { &[] };

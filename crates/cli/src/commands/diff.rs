@@ -47,7 +47,9 @@ pub(crate) fn run(arguments: &Diff) -> Result<(), Failure> {
         let mut stdout = anstream::stdout().lock();
         match (arguments.json, &stacks) {
             (true, _) => json::print(&comparison, &functions, stacks.as_ref(), arguments, &mut stdout)?,
-            (false, Some((comparison, rows))) => table::print_stacks(comparison, rows, arguments, &mut stdout)?,
+            (false, Some((comparison, rows))) => {
+                table::print_stacks(comparison, rows, arguments, &mut stdout)?
+            }
             (false, None) => table::print_functions(&comparison, &functions, arguments, &mut stdout)?,
         }
     }
@@ -81,7 +83,9 @@ impl Sides {
             [path] => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
             paths => format!("{} runs", paths.len()),
         };
-        let load = |paths: &[PathBuf]| paths.iter().map(|path| load_one(path, arguments)).collect::<Result<Vec<_>, _>>();
+        let load = |paths: &[PathBuf]| {
+            paths.iter().map(|path| load_one(path, arguments)).collect::<Result<Vec<_>, _>>()
+        };
         Ok(Self { names: [name(&base), name(&new)], base: load(&base)?, new: load(&new)? })
     }
 
@@ -132,7 +136,12 @@ fn load_one(path: &Path, arguments: &Diff) -> Result<Profile, Failure> {
 }
 
 /// The biggest change first, with several runs the certain ones before all others; equal ones by name.
-fn sort<K>(rows: &mut Rows<K>, arguments: &Diff, comparison: &Comparison, path: &dyn Fn(&Row<K>) -> Vec<Group>) {
+fn sort<K>(
+    rows: &mut Rows<K>,
+    arguments: &Diff,
+    comparison: &Comparison,
+    path: &dyn Fn(&Row<K>) -> Vec<Group>,
+) {
     let several = comparison.test() == Test::Runs;
     let size = |row: &Row<K>| shown(row, arguments.sort).absolute().abs();
     let certain = |row: &Row<K>| several && is_certain(row);
@@ -167,7 +176,9 @@ impl Output {
     fn of(arguments: &Diff) -> Result<Option<Self>, Failure> {
         let Some(path) = &arguments.output else {
             return match arguments.to {
-                Some(_) => Err(Failure::Usage("--to is the format of a file; give its name with -o".to_owned())),
+                Some(_) => {
+                    Err(Failure::Usage("--to is the format of a file; give its name with -o".to_owned()))
+                }
                 None => Ok(None),
             };
         };

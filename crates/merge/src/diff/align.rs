@@ -3,7 +3,8 @@
 //! A label is the one mark that merging keeps apart and that changes nothing else; it never leaves this module.
 
 use profkit_profile::{
-    BuildError, Dimension, FunctionCalls, Id, Label, LabelSetId, Profile, ProfileBuilder, Sample, StringId, Unit,
+    BuildError, Dimension, FunctionCalls, Id, Label, LabelSetId, Profile, ProfileBuilder, Sample, StringId,
+    Unit,
 };
 
 use crate::merger::{MergeOptions, Merger};
@@ -43,7 +44,8 @@ impl Runs {
             infos.push(RunInfo::of(profile));
         }
         let profile = merger.finish()?;
-        let run_of = |label: &Label| usize::try_from(label.number).ok().filter(|_| profile.bytes(label.key) == RUN);
+        let run_of =
+            |label: &Label| usize::try_from(label.number).ok().filter(|_| profile.bytes(label.key) == RUN);
         let run_of = profile.labels().iter().map(|(_, set)| set.iter().find_map(run_of)).collect();
         let tables = profile.without_values();
         Ok(Self { tables, run_of, infos, bases: base.len(), profile })

@@ -42,7 +42,9 @@ pub(super) struct Value {
 
 impl Value {
     pub(super) fn find(tables: &Profile, kind: &Kind) -> Option<Self> {
-        (0..tables.sample_types().len()).find(|&column| kind_of(tables, column) == *kind).map(|column| Self { column })
+        (0..tables.sample_types().len())
+            .find(|&column| kind_of(tables, column) == *kind)
+            .map(|column| Self { column })
     }
 }
 
@@ -52,9 +54,10 @@ fn kind_of(profile: &Profile, column: usize) -> Kind {
 
 /// The sample types that all of some runs have. Runs without any, which have no values either, do not count.
 fn common(runs: &[Profile]) -> Vec<Kind> {
-    let mut kinds = runs.iter().filter(|run| !run.sample_types().is_empty()).map(|run| {
-        (0..run.sample_types().len()).map(|column| kind_of(run, column)).collect::<Vec<_>>()
-    });
+    let mut kinds = runs
+        .iter()
+        .filter(|run| !run.sample_types().is_empty())
+        .map(|run| (0..run.sample_types().len()).map(|column| kind_of(run, column)).collect::<Vec<_>>());
     let Some(mut common) = kinds.next() else { return Vec::new() };
     kinds.for_each(|kinds| common.retain(|kind| kinds.contains(kind)));
     common
@@ -134,7 +137,9 @@ pub(super) fn factors(
     let of_column = |column: usize| -> Vec<f64> {
         let totals: Vec<f64> = sums.iter().map(|run| run[column]).collect();
         let rates = runs.infos.iter().map(|info| match (info.period_ns, runs.infos[0].period_ns) {
-            (Some(period), Some(first)) if rates_known && is_sample_count(&runs.tables, column) => period / first,
+            (Some(period), Some(first)) if rates_known && is_sample_count(&runs.tables, column) => {
+                period / first
+            }
             _ => 1.0,
         });
         let [total, _] = runs.means(&totals);
@@ -150,7 +155,8 @@ pub(super) fn factors(
     let by_column: Vec<Vec<f64>> = (0..columns).map(of_column).collect();
     let of_value = by_column[value.column].clone();
     let of_columns = (0..runs.infos.len()).map(|run| by_column.iter().map(|column| column[run]).collect());
-    let quanta: Vec<f64> = (0..runs.infos.len()).map(|run| quantum(runs, value, run, &sums) * of_value[run]).collect();
+    let quanta: Vec<f64> =
+        (0..runs.infos.len()).map(|run| quantum(runs, value, run, &sums) * of_value[run]).collect();
     let factors = Factors {
         quantum: side_quanta(&quanta, runs.bases),
         measured: sums.iter().map(|run| run[value.column]).collect(),

@@ -53,7 +53,11 @@ pub(super) fn before_after(runs: &Runs, column: usize, factors: &Factors) -> Res
 }
 
 /// For each label set that without the mark of its run, and on the base's with another label.
-fn label_sets(runs: &Runs, builder: &mut ProfileBuilder, base: Option<Label>) -> Result<Vec<LabelSetId>, BuildError> {
+fn label_sets(
+    runs: &Runs,
+    builder: &mut ProfileBuilder,
+    base: Option<Label>,
+) -> Result<Vec<LabelSetId>, BuildError> {
     let mut sets = Vec::with_capacity(runs.tables.labels().len());
     for (id, _) in runs.tables.labels().iter() {
         let mut set = runs.unmarked(id);

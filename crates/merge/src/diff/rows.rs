@@ -44,7 +44,8 @@ impl<K> Measured<K> {
     }
 
     fn is_zero(&self) -> bool {
-        self.own.iter().chain(&self.total).all(|&value| value == 0.0) && self.calls.iter().flatten().all(|&n| n == 0.0)
+        self.own.iter().chain(&self.total).all(|&value| value == 0.0)
+            && self.calls.iter().flatten().all(|&n| n == 0.0)
     }
 }
 
@@ -77,7 +78,11 @@ pub(super) fn tree(profile: &Profile, column: usize) -> CallTree {
 }
 
 /// By node of the tree.
-pub(super) fn stacks(runs: &Runs, column: usize, factors: &[f64]) -> Result<Vec<Measured<usize>>, BuildError> {
+pub(super) fn stacks(
+    runs: &Runs,
+    column: usize,
+    factors: &[f64],
+) -> Result<Vec<Measured<usize>>, BuildError> {
     let mut rows: Vec<Measured<usize>> = Vec::new();
     for (run, &factor) in factors.iter().enumerate() {
         let tree = tree(&runs.part(run)?, column);

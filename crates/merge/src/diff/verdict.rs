@@ -79,7 +79,8 @@ impl Change {
 /// Tests all rows and the grand total together.
 pub(super) fn judge<K>(measured: Vec<Measured<K>>, runs: &Runs, factors: &Factors) -> (Vec<Row<K>>, Change) {
     let judge = Judge { bases: runs.bases, quantum: factors.quantum };
-    let whole: Vec<f64> = factors.measured.iter().zip(&factors.of_value).map(|(value, by)| value * by).collect();
+    let whole: Vec<f64> =
+        factors.measured.iter().zip(&factors.of_value).map(|(value, by)| value * by).collect();
     let [base, new] = runs.means(&whole);
     let least = LEAST_SHARE * base.abs().max(new.abs());
     let mut total = judge.change(&whole, least);
@@ -91,7 +92,9 @@ pub(super) fn judge<K>(measured: Vec<Measured<K>>, runs: &Runs, factors: &Factor
     let changes = || rows.iter().flat_map(|row| [&row.own, &row.total]).chain([&total]);
     let adjusted = holm(changes().filter_map(identity).collect());
     let correct = |change: &mut Change| {
-        if let Some(found) = identity(change).and_then(|of| adjusted.binary_search_by(|(one, _)| order(one, &of)).ok()) {
+        if let Some(found) =
+            identity(change).and_then(|of| adjusted.binary_search_by(|(one, _)| order(one, &of)).ok())
+        {
             change.p = Some(adjusted[found].1);
         }
     };
@@ -157,7 +160,8 @@ impl Judge {
     /// The means of both sides, if all runs count calls that have any.
     fn calls(&self, of_runs: &[Option<f64>]) -> Option<(f64, f64)> {
         let (base, new) = of_runs.split_at(self.bases);
-        let side = |side: &[Option<f64>]| mean(&side.iter().map(|calls| calls.unwrap_or(0.0)).collect::<Vec<_>>());
+        let side =
+            |side: &[Option<f64>]| mean(&side.iter().map(|calls| calls.unwrap_or(0.0)).collect::<Vec<_>>());
         of_runs.iter().any(Option::is_some).then(|| (side(base), side(new)))
     }
 }
@@ -166,7 +170,8 @@ impl Judge {
 /// a side and nothing else is known.
 fn p_value(base: &[f64], new: &[f64], least: [f64; 2]) -> Option<f64> {
     let difference = mean(new) - mean(base);
-    let known = [(base, least[0]), (new, least[1])].map(|(side, least)| variance(side).map(|known| known.max(least)));
+    let known =
+        [(base, least[0]), (new, least[1])].map(|(side, least)| variance(side).map(|known| known.max(least)));
     // What is not known of one side is taken from the other.
     let (variances, freedom) = match known {
         [Some(base), Some(new)] => ([base, new], None),
@@ -196,7 +201,8 @@ fn p_value(base: &[f64], new: &[f64], least: [f64; 2]) -> Option<f64> {
 /// The variance of one run, estimated from several.
 fn variance(runs: &[f64]) -> Option<f64> {
     let mean = mean(runs);
-    (runs.len() > 1).then(|| runs.iter().map(|run| (run - mean).powi(2)).sum::<f64>() / (count(runs.len()) - 1.0))
+    (runs.len() > 1)
+        .then(|| runs.iter().map(|run| (run - mean).powi(2)).sum::<f64>() / (count(runs.len()) - 1.0))
 }
 
 /// The chance that Student's t with so many degrees of freedom (the normal distribution, if infinite) is at least

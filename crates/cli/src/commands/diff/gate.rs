@@ -22,7 +22,7 @@ pub(super) fn judge(comparison: &Comparison, rows: &Rows<Group>, most: f64) -> R
     };
     let describe = |change: &Change| {
         let (from, to) = (scale.format_mean(change.base), scale.format_mean(change.new));
-        format!("{} ({from} → {to})", percent_change(change.relative()))
+        format!("{} ({from} → {to})", percent_change(change.base, change.new))
     };
     let mut grown = Vec::new();
     if grew(&rows.total) {

@@ -31,7 +31,8 @@ pub(super) fn print(
     };
     let rows = functions.rows.iter().take(limit).map(|row| {
         let mut object = place(comparison, row.key);
-        object["calls"] = row.calls.map(|(base, new)| json!({"base": number(base), "new": number(new)})).into();
+        object["calls"] =
+            row.calls.map(|(base, new)| json!({"base": number(base), "new": number(new)})).into();
         with_changes(object, comparison, row)
     });
     let mut report = json!({

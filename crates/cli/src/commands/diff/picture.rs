@@ -22,24 +22,34 @@ pub(super) fn draw(comparison: &Comparison, names: &[String; 2], path: &Path) ->
     let both = comparison.before_after().map_err(|error| super::failed(&error))?;
     let groups = Groups::new(&both, Grouping::Function);
     let [before, after] = [0, 1].map(|column| CallTree::new(&both, &groups, column));
-    let sum = |column: usize| both.samples().values(column).iter().fold(0i64, |sum, &value| sum.saturating_add(value));
+    let sum = |column: usize| {
+        both.samples().values(column).iter().fold(0i64, |sum, &value| sum.saturating_add(value))
+    };
     let (old, whole) = (sum(0), sum(1));
     if whole <= 0 {
         return Err(Failure::file(path, "the new side has nothing that could be drawn"));
     }
     let (unit, divisor) = unit(comparison, whole);
-    let lines = Lines { both: &both, groups: &groups, before: &before, after: &after, least: whole / NARROWEST, divisor };
+    let lines = Lines {
+        both: &both,
+        groups: &groups,
+        before: &before,
+        after: &after,
+        least: whole / NARROWEST,
+        divisor,
+    };
     let gone: i64 = (0..after.nodes.len())
-        .filter(|&node| after.total[node] == 0 && after.nodes[node].parent.is_none_or(|above| after.total[above] != 0))
+        .filter(|&node| {
+            after.total[node] == 0 && after.nodes[node].parent.is_none_or(|above| after.total[above] != 0)
+        })
         .fold(0, |sum, node| sum.saturating_add(before.total[node]));
     let scale = Scale::of(comparison.profile(), comparison.sample_type());
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let change = (old != 0).then(|| (whole as f64 - old as f64) / old as f64);
+    let change = percent_change(old as f64, whole as f64);
     let mut subtitle = format!(
-        "{} → {} ({}); width: {}; red: grew, blue: shrank, with all that it calls",
+        "{} → {} ({change}); width: {}; red: grew, blue: shrank, with all that it calls",
         scale.format(old),
         scale.format(whole),
-        percent_change(change),
         names[1],
     );
     if gone > 0 {
@@ -54,7 +64,8 @@ pub(super) fn draw(comparison: &Comparison, names: &[String; 2], path: &Path) ->
     options.no_sort = true;
     let mut svg = Vec::new();
     let lines = lines.make();
-    from_lines(&mut options, lines.iter().map(String::as_str), &mut svg).map_err(|error| Failure::file(path, error))?;
+    from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)
+        .map_err(|error| Failure::file(path, error))?;
     save(path, &svg)
 }
 
@@ -70,7 +81,8 @@ fn unit(comparison: &Comparison, whole: i64) -> (String, f64) {
         Dimension::Time => {
             // At least a million of them, so that the narrowest frame has hundreds.
             let units = [("ms", 1e6), ("µs", 1e3)];
-            let (name, size) = units.into_iter().find(|(_, size)| whole * factor / size >= 1e6).unwrap_or(("ns", 1.0));
+            let (name, size) =
+                units.into_iter().find(|(_, size)| whole * factor / size >= 1e6).unwrap_or(("ns", 1.0));
             (name.to_owned(), size / factor)
         }
         Dimension::Bytes => ("bytes".to_owned(), 1.0 / factor),
@@ -113,7 +125,8 @@ impl Lines<'_> {
         }
         let by_name = |nodes: &mut Vec<usize>| nodes.sort_by(|&one, &other| names[other].cmp(&names[one]));
         by_name(&mut roots);
-        let mut pending: Vec<(usize, String)> = roots.into_iter().map(|node| (node, names[node].clone())).collect();
+        let mut pending: Vec<(usize, String)> =
+            roots.into_iter().map(|node| (node, names[node].clone())).collect();
         let mut lines = Vec::new();
         while let Some((node, path)) = pending.pop() {
             let width = self.scaled(own[node]).max(0);

@@ -55,7 +55,8 @@ fn print<K>(
     texts: &dyn Fn(&Row<K>) -> (String, String),
     to: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let cells = Cells { scale: Scale::of(comparison.profile(), comparison.sample_type()), test: comparison.test() };
+    let cells =
+        Cells { scale: Scale::of(comparison.profile(), comparison.sample_type()), test: comparison.test() };
     writeln!(to, "{}\n", headline(comparison, rows, &cells.scale, what))?;
     let limit = match arguments.limit.unwrap_or(ROWS) {
         0 => rows.rows.len(),
@@ -65,7 +66,8 @@ fn print<K>(
         DiffSort::Own => "total",
         DiffSort::Total => "self",
     };
-    let mut header = vec![("base", Align::Right), ("new", Align::Right), ("change", Align::Right), ("", Align::Right)];
+    let mut header =
+        vec![("base", Align::Right), ("new", Align::Right), ("change", Align::Right), ("", Align::Right)];
     header.extend(cells.noise_name().map(|name| (name, Align::Right)));
     header.extend([(other, Align::Right), ("", Align::Right), (what, Align::Left), ("where", Align::Left)]);
     let room = table::width().map(|width| width.saturating_sub(75).max(40) / 2);
@@ -76,7 +78,7 @@ fn print<K>(
     let line = |main: &Change, other: Option<&Change>, name: &str, place: &str| {
         let mut line = cells.change(main);
         line.extend(other.map_or([String::new(), String::new()], |other| {
-            [cells.scale.format_change(other.absolute()), percent_change(other.relative())]
+            [cells.scale.format_change(other.absolute()), percent_change(other.base, other.new)]
         }));
         line.extend([cut(name), cut(place)]);
         line
@@ -136,7 +138,7 @@ impl Cells {
             self.scale.format_mean(change.base),
             self.scale.format_mean(change.new),
             self.scale.format_change(change.absolute()),
-            percent_change(change.relative()),
+            percent_change(change.base, change.new),
         ];
         match self.test {
             Test::Runs => cells.push(match change.p {
@@ -144,7 +146,9 @@ impl Cells {
                 Some(p) if change.is_significant() => format!("{p:.4}"),
                 _ => "noise".to_owned(),
             }),
-            Test::Counting => cells.push(change.error.map_or(String::new(), |error| self.scale.format_mean(error))),
+            Test::Counting => {
+                cells.push(change.error.map_or(String::new(), |error| self.scale.format_mean(error)))
+            }
             Test::Nothing => {}
         }
         cells
