@@ -1,7 +1,8 @@
 //! What changed between two profiles, or between several runs of each: per function and per stack, self and total.
 //!
 //! A [`Comparison`] merges all runs of both sides into one set of tables, so that functions, stacks and columns are the
-//! same by the rules of [merging](crate) (qualified name, file, first line), while each value remembers its run. The
+//! same by the rules of [merging](crate) (qualified name, file, first line), while each value remembers its run. One thing
+//! is added: a function that has moved in its file is followed, if each side has one of its name there. The
 //! total of a function is summed from stacks, each of which counts once however often the function is on it, so a
 //! caller grows by what its callee grew; call tables have totals of their own, and those are taken.
 //!
@@ -47,6 +48,7 @@
 //! the counting error of sampled profiles is known, and p tells how likely counting alone makes such a difference.
 
 mod align;
+mod moved;
 mod normalize;
 mod output;
 mod rows;
@@ -135,17 +137,25 @@ impl Comparison {
         let value = Value::find(&runs.tables, &chosen)
             .ok_or(DiffError::Build(BuildError::Invalid("a column is lost".to_owned())))?;
         let mut notes = Vec::new();
+        match runs.moved {
+            0 => {}
+            1 => notes
+                .push("1 function begins at another line in the base; it is taken for the same".to_owned()),
+            moved => notes.push(format!(
+                "{moved} functions begin at other lines in the base; they are taken for the same"
+            )),
+        }
         let (normalize, factors) = normalize::factors(&runs, value, options.normalize, &mut notes);
         Ok(Self { runs, value, normalize, factors, notes })
     }
 
     /// The tables that the keys of rows refer to: those of all runs, merged. It has no values.
     #[must_use]
-    pub fn profile(&self) -> &Profile {
+    pub fn tables(&self) -> &Profile {
         &self.runs.tables
     }
 
-    /// The sample type that is compared, in [`profile`](Self::profile). All values are in its unit.
+    /// The sample type that is compared, in [`tables`](Self::tables). All values are in its unit.
     #[must_use]
     pub fn sample_type(&self) -> usize {
         self.value.column
@@ -243,11 +253,11 @@ impl Comparison {
     pub fn name(&self, key: Group) -> Cow<'_, str> {
         match key {
             Group::Function(id) | Group::Line(id, _) => {
-                self.profile().text(self.profile().functions()[id].name)
+                self.tables().text(self.tables().functions()[id].name)
             }
             Group::Address(_, address) => format!("{address:#x}").into(),
-            Group::File(file) | Group::Module(file) => self.profile().text(file),
-            Group::Binary(id) => self.profile().text(self.profile().mappings()[id].file),
+            Group::File(file) | Group::Module(file) => self.tables().text(file),
+            Group::Binary(id) => self.tables().text(self.tables().mappings()[id].file),
         }
     }
 

@@ -1,6 +1,12 @@
 //! What a comparison finds, and what it does not: simulated recordings whose truth is known. All randomness comes from a
 //! fixed seed, so every run of these tests sees the same recordings.
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use profkit_merge::diff::{Change, Comparison, DiffError, DiffOptions, Normalize, Row, Test};
 use profkit_profile::views::groups::Group;
@@ -252,6 +258,55 @@ fn recursion_counts_once() {
     let comparison = compare(&[recursive(10)], &[recursive(25)]);
     assert_eq!(row(&comparison, "fib").total.absolute(), 15.0);
     assert_eq!(comparison.test(), Test::Nothing);
+}
+
+/// A profile of functions: name, file, first line, nanoseconds.
+fn functions(rows: &[(&str, &str, i64, i64)]) -> Profile {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"cpu", b"nanoseconds").unwrap();
+    for &(name, file, first_line, value) in rows {
+        let (name, file) =
+            (builder.string(name.as_bytes()).unwrap(), builder.string(file.as_bytes()).unwrap());
+        let function = builder.function(Function { name, file, first_line, ..Function::EMPTY }).unwrap();
+        let frame = builder.frame(Frame::of(function)).unwrap();
+        let stack = builder.stack(None, frame).unwrap();
+        builder.sample(Sample::of(Some(stack)), &[value]).unwrap();
+    }
+    builder.finish().unwrap()
+}
+
+#[test]
+fn a_function_that_moved_in_its_file_is_followed() {
+    let base = functions(&[
+        ("same", "/a/utils.py", 3, 1),
+        ("moved", "/a/utils.py", 9, 10),
+        ("<lambda>", "/a/utils.py", 20, 100),
+        ("elsewhere", "/a/utils.py", 30, 1000),
+        ("", "", 7, 10_000),
+    ]);
+    let new = functions(&[
+        ("same", "/a/utils.py", 3, 2),
+        ("moved", "/a/utils.py", 12, 20),
+        ("<lambda>", "/a/utils.py", 23, 200),
+        ("<lambda>", "/a/utils.py", 24, 300),
+        ("elsewhere", "/b/utils.py", 30, 2000),
+        ("", "", 8, 20_000),
+    ]);
+    let comparison = compare(&[base], &[new]);
+    let mut changes: Vec<(f64, f64)> =
+        comparison.functions().unwrap().rows.iter().map(|row| (row.own.base, row.own.new)).collect();
+    changes.sort_by(|one, other| one.partial_cmp(other).unwrap());
+    let apart = [(0.0, 200.0), (0.0, 300.0), (0.0, 2000.0), (0.0, 20_000.0)];
+    let gone = [(100.0, 0.0), (1000.0, 0.0), (10_000.0, 0.0)];
+    assert_eq!(changes, [&apart[..], &[(1.0, 2.0), (10.0, 20.0)], &gone].concat());
+    assert_eq!(
+        comparison.notes(),
+        ["1 function begins at another line in the base; it is taken for the same"]
+    );
+    let Group::Function(id) = row(&comparison, "moved").key else { panic!() };
+    assert_eq!(comparison.tables().functions()[id].first_line, 12);
+    let both = comparison.before_after().unwrap();
+    assert!((0..both.samples().len()).any(|sample| both.samples().row_values(sample) == [10, 20]));
 }
 
 fn dump(main_total: i64, work: i64) -> Profile {

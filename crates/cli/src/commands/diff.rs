@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Diff) -> Result<(), Failure> {
         match (arguments.json, &stacks) {
             (true, _) => json::print(&comparison, &functions, stacks.as_ref(), arguments, &mut stdout)?,
             (false, Some((comparison, rows))) => {
-                table::print_stacks(comparison, rows, arguments, &mut stdout)?
+                table::print_stacks(comparison, rows, arguments, &mut stdout)?;
             }
             (false, None) => table::print_functions(&comparison, &functions, arguments, &mut stdout)?,
         }

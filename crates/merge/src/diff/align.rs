@@ -7,6 +7,7 @@ use profkit_profile::{
     Unit,
 };
 
+use crate::diff::moved;
 use crate::merger::{MergeOptions, Merger};
 use crate::paths::PathRules;
 
@@ -33,6 +34,8 @@ pub(super) struct Runs {
     pub(super) infos: Vec<RunInfo>,
     /// How many runs are of the base.
     pub(super) bases: usize,
+    /// How many functions begin at another line in the base.
+    pub(super) moved: usize,
 }
 
 impl Runs {
@@ -46,9 +49,11 @@ impl Runs {
         let profile = merger.finish()?;
         let run_of =
             |label: &Label| usize::try_from(label.number).ok().filter(|_| profile.bytes(label.key) == RUN);
-        let run_of = profile.labels().iter().map(|(_, set)| set.iter().find_map(run_of)).collect();
-        let tables = profile.without_values();
-        Ok(Self { tables, run_of, infos, bases: base.len(), profile })
+        let run_of: Vec<_> = profile.labels().iter().map(|(_, set)| set.iter().find_map(run_of)).collect();
+        let bases = base.len();
+        let (profile, moved) =
+            moved::follow(profile, |labels| run_of[labels.index()].is_some_and(|run| run < bases))?;
+        Ok(Self { tables: profile.without_values(), run_of, infos, bases, moved, profile })
     }
 
     /// The run that a label set belongs to.

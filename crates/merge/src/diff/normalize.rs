@@ -182,17 +182,12 @@ fn sums(runs: &Runs) -> Vec<Vec<f64>> {
     let mut sums = vec![vec![0i128; columns]; runs.infos.len()];
     let samples = runs.profile.samples();
     let functions = runs.profile.calls().functions();
-    for column in 0..columns {
-        for (sample, &value) in samples.iter().zip(samples.values(column)) {
-            if let Some(run) = runs.run_of(sample.labels) {
-                sums[run][column] += i128::from(value);
-            }
-        }
-        for (function, &value) in functions.rows().iter().zip(functions.own(column)) {
-            if let Some(run) = runs.run_of(function.labels) {
-                sums[run][column] += i128::from(value);
-            }
-        }
+    let of_samples = samples.iter().enumerate().map(|(row, sample)| (sample.labels, samples.row_values(row)));
+    let functions =
+        functions.rows().iter().enumerate().map(|(row, calls)| (calls.labels, functions.values(row).0));
+    for (labels, values) in of_samples.chain(functions) {
+        let Some(run) = runs.run_of(labels) else { continue };
+        sums[run].iter_mut().zip(values).for_each(|(sum, value)| *sum += i128::from(value));
     }
     #[expect(clippy::cast_precision_loss, reason = "totals are used in ratios")]
     let float = |sum: i128| sum as f64;

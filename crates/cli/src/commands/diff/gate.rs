@@ -12,7 +12,7 @@ use crate::quantity::{Scale, percent_change};
 /// Where there is a test, what it calls noise does not count. A function that the base does not have has nothing to
 /// have grown from; it shows in its callers, and in the whole.
 pub(super) fn judge(comparison: &Comparison, rows: &Rows<Group>, most: f64) -> Result<(), Failure> {
-    let scale = Scale::of(comparison.profile(), comparison.sample_type());
+    let scale = Scale::of(comparison.tables(), comparison.sample_type());
     let least = LEAST_SHARE * rows.total.base.abs().max(rows.total.new.abs());
     let tested = comparison.test() != Test::Nothing;
     let grew = |change: &Change| {
@@ -36,7 +36,7 @@ pub(super) fn judge(comparison: &Comparison, rows: &Rows<Group>, most: f64) -> R
             .map(|(name, change)| format!("{name} {}", describe(change)))
             .collect();
         if !parts.is_empty() {
-            let name = Name::of(comparison.profile(), row.key);
+            let name = Name::of(comparison.tables(), row.key);
             let place = name.place();
             let place = if place.is_empty() { place } else { format!(" ({place})") };
             grown.push(format!("{}{place}: {}", name.name, parts.join(", ")));

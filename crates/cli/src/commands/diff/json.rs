@@ -18,7 +18,7 @@ pub(super) fn print(
     arguments: &Diff,
     to: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let profile = comparison.profile();
+    let profile = comparison.tables();
     let of = profile.sample_types()[comparison.sample_type()];
     let mut value = json!({"name": profile.text(of.name), "unit": profile.text(of.unit)});
     if of.decimals > 0 {
@@ -57,7 +57,7 @@ pub(super) fn print(
 }
 
 fn place(comparison: &Comparison, key: Group) -> Value {
-    let name = Name::of(comparison.profile(), key);
+    let name = Name::of(comparison.tables(), key);
     json!({"name": name.name, "file": name.file, "line": name.line})
 }
 

@@ -43,7 +43,7 @@ pub(super) fn draw(comparison: &Comparison, names: &[String; 2], path: &Path) ->
             after.total[node] == 0 && after.nodes[node].parent.is_none_or(|above| after.total[above] != 0)
         })
         .fold(0, |sum, node| sum.saturating_add(before.total[node]));
-    let scale = Scale::of(comparison.profile(), comparison.sample_type());
+    let scale = Scale::of(comparison.tables(), comparison.sample_type());
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let change = percent_change(old as f64, whole as f64);
     let mut subtitle = format!(
@@ -72,7 +72,7 @@ pub(super) fn draw(comparison: &Comparison, names: &[String; 2], path: &Path) ->
 /// The unit to draw in, and how many stored units it is. inferno 0.12 scales widths but not changes by its factor, so the
 /// numbers it gets are scaled already.
 fn unit(comparison: &Comparison, whole: i64) -> (String, f64) {
-    let profile = comparison.profile();
+    let profile = comparison.tables();
     let of = profile.sample_types()[comparison.sample_type()];
     let Unit { dimension, factor } = profile.unit(comparison.sample_type());
     #[expect(clippy::cast_precision_loss, reason = "a scale")]

@@ -16,7 +16,7 @@ use crate::table::{self, Align};
 const ROWS: usize = 40;
 
 pub(super) fn names(comparison: &Comparison, path: &[Group]) -> Vec<Name> {
-    path.iter().map(|&key| Name::of(comparison.profile(), key)).collect()
+    path.iter().map(|&key| Name::of(comparison.tables(), key)).collect()
 }
 
 pub(super) fn print_functions(
@@ -26,7 +26,7 @@ pub(super) fn print_functions(
     to: &mut dyn Write,
 ) -> Result<(), Failure> {
     let texts = |row: &Row<Group>| {
-        let name = Name::of(comparison.profile(), row.key);
+        let name = Name::of(comparison.tables(), row.key);
         let place = name.place();
         (name.name, place)
     };
@@ -56,7 +56,7 @@ fn print<K>(
     to: &mut dyn Write,
 ) -> Result<(), Failure> {
     let cells =
-        Cells { scale: Scale::of(comparison.profile(), comparison.sample_type()), test: comparison.test() };
+        Cells { scale: Scale::of(comparison.tables(), comparison.sample_type()), test: comparison.test() };
     writeln!(to, "{}\n", headline(comparison, rows, &cells.scale, what))?;
     let limit = match arguments.limit.unwrap_or(ROWS) {
         0 => rows.rows.len(),
@@ -101,7 +101,7 @@ fn print<K>(
 
 /// What was measured on both sides, and how it was compared.
 fn headline<K>(comparison: &Comparison, rows: &Rows<K>, scale: &Scale, what: &str) -> String {
-    let profile = comparison.profile();
+    let profile = comparison.tables();
     let name = profile.text(profile.sample_types()[comparison.sample_type()].name).into_owned();
     let (base, new) = comparison.measured();
     let (base, new) = (scale.format_mean(base), scale.format_mean(new));
@@ -147,7 +147,7 @@ impl Cells {
                 _ => "noise".to_owned(),
             }),
             Test::Counting => {
-                cells.push(change.error.map_or(String::new(), |error| self.scale.format_mean(error)))
+                cells.push(change.error.map_or(String::new(), |error| self.scale.format_mean(error)));
             }
             Test::Nothing => {}
         }
