@@ -165,6 +165,18 @@ fn several_runs_tell_noise_from_change() {
 }
 
 #[test]
+fn the_help_states_the_test_and_its_error_rate() {
+    let folder = TempDir::new().unwrap();
+    let help = run(folder.path(), &["diff", "--help"]).stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        help.contains("Student's t") && help.contains("Holm") && help.contains("at most 5 of 100"),
+        "{help}"
+    );
+    assert!(help.contains("profkit diff [OPTIONS] <BASE> <NEW> profkit diff [OPTIONS] --base <A>"), "{help}");
+}
+
+#[test]
 fn counts_and_pictures() {
     let folder = pair(500, 800);
     let folder = folder.path();

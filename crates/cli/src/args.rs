@@ -24,6 +24,11 @@ pub(crate) enum Command {
     /// Merge many profiles into one
     Merge(Merge),
     /// Show what changed between two profiles, or between several runs of each
+    #[command(
+        override_usage = "profkit diff [OPTIONS] <BASE> <NEW>\n       \
+                          profkit diff [OPTIONS] --base <A> --base <B>... --new <C> --new <D>...",
+        after_help = DIFF_TEST
+    )]
     Diff(Diff),
     /// Show what is in a profile
     Info(Info),
@@ -102,12 +107,14 @@ pub(crate) struct Merge {
     pub(crate) load: LoadArguments,
 }
 
-/// Show what changed between two profiles, or between several runs of each
-///
-/// With several runs a side, each self and total is tested by Student's t on the values of the runs (Welch's where one
-/// side has more runs), and p corrected over all functions by Holm's method: if nothing has changed, some change is
-/// reported in at most 5 of 100 comparisons. What is below a thousandth of the whole is not tested. With one run a
-/// side, sampled profiles show the counting error (±√n samples, one standard error); how much runs vary is unknown then.
+/// Which test `diff` makes, and how often it errs.
+const DIFF_TEST: &str = "\
+With several runs a side, self and total of each function and the whole are tested by Student's t on the values of the \
+runs (Welch's where one side has more runs; a side with one run is taken to vary as the other), and p is corrected for \
+the number of tests (Holm): if nothing has changed, any change is reported in at most 5 of 100 comparisons. What is \
+less than a thousandth of the whole is not tested and called noise. With one run a side sampled profiles show the \
+counting error (±√n samples, one standard error of the difference); how much runs vary is unknown then.";
+
 #[derive(Args, Debug)]
 pub(crate) struct Diff {
     /// Profile before the change; `-` for stdin
