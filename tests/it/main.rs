@@ -5,6 +5,7 @@
 mod architecture;
 mod command;
 mod command_line;
+mod diff;
 mod fixtures;
 mod hostile;
 mod merge;

@@ -23,6 +23,13 @@ pub(crate) enum Command {
     Convert(Convert),
     /// Merge many profiles into one
     Merge(Merge),
+    /// Show what changed between two profiles, or between several runs of each
+    #[command(
+        override_usage = "profkit diff [OPTIONS] <BASE> <NEW>\n       \
+                          profkit diff [OPTIONS] --base <A> --base <B>... --new <C> --new <D>...",
+        after_help = DIFF_TEST
+    )]
+    Diff(Diff),
     /// Show what is in a profile
     Info(Info),
     /// Print the table of functions: self, total, calls
@@ -98,6 +105,102 @@ pub(crate) struct Merge {
     pub(crate) threads: Option<std::num::NonZeroUsize>,
     #[command(flatten)]
     pub(crate) load: LoadArguments,
+}
+
+/// Which test `diff` makes, and how often it errs.
+const DIFF_TEST: &str = "\
+With several runs a side, self and total of each function and the whole are tested by Student's t on the values of the \
+runs (Welch's where one side has more runs; a side with one run is taken to vary as the other), and p is corrected for \
+the number of tests (Holm): if nothing has changed, any change is reported in at most 5 of 100 comparisons. What is \
+less than a thousandth of the whole is not tested and called noise. With one run a side sampled profiles show the \
+counting error (±√n samples, one standard error of the difference); how much runs vary is unknown then.";
+
+#[derive(Args, Debug)]
+pub(crate) struct Diff {
+    /// Profile before the change; `-` for stdin
+    #[arg(value_name = "BASE", required_unless_present_all = ["bases", "news"])]
+    pub(crate) base: Option<PathBuf>,
+    /// Profile after the change; `-` for stdin
+    #[arg(value_name = "NEW", requires = "base", required_unless_present_all = ["bases", "news"])]
+    pub(crate) new: Option<PathBuf>,
+    /// A run before the change; several show how much runs vary
+    #[arg(long = "base", value_name = "FILE", num_args = 1.., conflicts_with = "base", requires = "news")]
+    pub(crate) bases: Vec<PathBuf>,
+    /// A run after the change
+    #[arg(long = "new", value_name = "FILE", num_args = 1.., conflicts_with = "base", requires = "bases")]
+    pub(crate) news: Vec<PathBuf>,
+    /// File to write: pprof, as `go tool pprof -diff_base` makes it; collapsed stacks with two counts; or, if its name
+    /// ends in .svg, a flame graph of NEW, red where it grew and blue where it shrank. `-` for stdout (then with --to)
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Format to write instead of what the extension of OUT says: pprof, collapsed, svg
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) to: Option<String>,
+    /// Value to compare, e.g. `cpu` [default: the base's own default, a time rather than a count of samples]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) value: Option<String>,
+    /// What makes runs comparable: none, as measured (counts of samples at equal rates); duration, as if all had taken as
+    /// long as BASE; total, as if all had its total, which compares shares [default: none, as the same work is expected on
+    /// both sides; total where there are only counts of samples of unknown rate]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) normalize: Option<NormalizeArgument>,
+    /// What a row is
+    #[arg(long, value_name = "WHAT", default_value = "function")]
+    pub(crate) group: DiffGroup,
+    /// Column to show and sort by, the biggest change first
+    #[arg(long, value_enum, default_value = "self")]
+    pub(crate) sort: DiffSort,
+    /// Rows to print; 0 for all [default: 40; with --json all]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// End with status 1 and name the functions if self or total of any, or the whole, grew by more than this, e.g. `5%`. What
+    /// noise explains does not count, nor what grew by less than a thousandth of the whole, nor functions that BASE
+    /// does not have: their callers tell
+    #[arg(long, value_name = "PERCENT", value_parser = percentage)]
+    pub(crate) fail_above: Option<f64>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) stacks: StacksArgument,
+    #[command(flatten)]
+    pub(crate) paths: PathArguments,
+    #[command(flatten)]
+    pub(crate) load: LoadArguments,
+}
+
+/// What `diff --normalize` takes.
+#[derive(Clone, Copy, ValueEnum, Debug)]
+pub(crate) enum NormalizeArgument {
+    Total,
+    Duration,
+    None,
+}
+
+/// What `diff --group` takes.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum DiffGroup {
+    Function,
+    Stack,
+}
+
+/// What `diff --sort` takes.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum DiffSort {
+    #[value(name = "self")]
+    Own,
+    Total,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PathArguments {
+    /// Put folder TO in the place of FROM in the paths of source files; may be repeated, the longest FROM counts
+    #[arg(long, value_name = "FROM=TO", value_parser = path_rule)]
+    pub(crate) map_path: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Cut what differs between machines off the paths of virtual environments, installed packages and the standard
+    /// library
+    #[arg(long)]
+    pub(crate) portable_paths: bool,
 }
 
 #[derive(Args, Debug)]
@@ -230,6 +333,15 @@ fn path_rule(text: &str) -> Result<(Vec<u8>, Vec<u8>), String> {
     match text.split_once('=') {
         Some((from, to)) if !from.is_empty() => Ok((from.as_bytes().to_vec(), to.as_bytes().to_vec())),
         _ => Err("give it as FROM=TO".to_owned()),
+    }
+}
+
+/// A share of 1.
+fn percentage(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim();
+    match number.parse::<f64>() {
+        Ok(percent) if percent.is_finite() && percent >= 0.0 => Ok(percent / 100.0),
+        _ => Err("give it in percent, e.g. 5%".to_owned()),
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     },
     /// The command line asks for something that cannot be.
     Usage(String),
+    /// All is done, and the answer is "no"; why has been told.
+    No,
     /// Whoever reads stdout has gone.
     ClosedPipe,
 }
@@ -60,8 +62,13 @@ pub(crate) fn print_failure(failure: &Failure) {
     match failure {
         Failure::File { file, reason } => print(style, "error", &format!("{file}: {reason}")),
         Failure::Usage(reason) => print(style, "error", reason),
-        Failure::ClosedPipe => {}
+        Failure::No | Failure::ClosedPipe => {}
     }
+}
+
+/// Prints why the answer is "no".
+pub(crate) fn print_answer(text: &str) {
+    print(Style::new().bold().fg_color(Some(AnsiColor::Red.into())), "no", text);
 }
 
 /// Prints something worth knowing.

@@ -40,6 +40,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match arguments.command {
         Command::Convert(arguments) => commands::convert::run(&arguments),
         Command::Merge(arguments) => commands::merge::run(&arguments),
+        Command::Diff(arguments) => commands::diff::run(&arguments),
         Command::Info(arguments) => commands::info::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Flamegraph(arguments) => commands::flamegraph::run(&arguments),
@@ -48,6 +49,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(Failure::No) => ExitCode::from(1),
         Err(failure) => {
             print_failure(&failure);
             ExitCode::from(2)

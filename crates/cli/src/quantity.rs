@@ -60,6 +60,25 @@ impl Scale {
         format!("{} {unit}", three_digits(scaled))
     }
 
+    /// A mean with its unit.
+    pub(crate) fn format_mean(&self, value: f64) -> String {
+        if self.dimension == Dimension::Count && value.fract() != 0.0 {
+            let number = three_digits(value * self.factor);
+            return if self.unit.is_empty() { number } else { format!("{number} {}", self.unit) };
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "three digits are shown; what is too large saturates"
+        )]
+        let rounded = value.round() as i64;
+        self.format(rounded)
+    }
+
+    /// A difference with its sign and unit.
+    pub(crate) fn format_change(&self, value: f64) -> String {
+        format!("{}{}", if value > 0.0 { "+" } else { "" }, self.format_mean(value))
+    }
+
     fn count(&self, value: i64, base: f64) -> String {
         #[expect(clippy::float_cmp, reason = "exactly one means whole numbers")]
         let number = if self.factor == 1.0 { separated(value) } else { three_digits(base) };
@@ -98,6 +117,15 @@ pub(crate) fn percent(part: i64, whole: i64) -> String {
     format!("{share:.1} %")
 }
 
+/// How much more there is than before, in percent; `new` where there was nothing, empty where there still is nothing.
+pub(crate) fn percent_change(base: f64, new: f64) -> String {
+    if base == 0.0 {
+        return if new == 0.0 { "" } else { "new" }.to_owned();
+    }
+    let text = format!("{:+.1} %", (new - base) / base.abs() * 100.0);
+    if matches!(&*text, "+0.0 %" | "-0.0 %") { "0.0 %".to_owned() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use profkit_profile::ProfileBuilder;
@@ -134,5 +162,15 @@ mod tests {
     fn shares_have_one_decimal() {
         assert_eq!(percent(1, 3), "33.3 %");
         assert_eq!(percent(1, 0), "");
+    }
+
+    #[test]
+    fn changes_have_signs() {
+        let changes = [(4.0, 5.0), (4.0, 3.0), (1e6, 1e6 + 1.0), (0.0, 1.0), (0.0, 0.0), (-2.0, -1.0)];
+        let texts = changes.map(|(base, new)| percent_change(base, new));
+        assert_eq!(texts, ["+25.0 %", "-25.0 %", "0.0 %", "new", "", "+50.0 %"]);
+        let counts = scale("count");
+        assert_eq!([-2.0, 0.0, 2.5].map(|by| counts.format_change(by)), ["-2", "0", "+2.50"]);
+        assert_eq!(scale("nanoseconds").format_change(1.5e9), "+1.50 s");
     }
 }

@@ -42,6 +42,7 @@ mod agreed;
 mod call_rows;
 mod canonical;
 mod columns;
+pub mod diff;
 mod header;
 mod mappings;
 mod merger;

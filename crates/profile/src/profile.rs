@@ -84,6 +84,13 @@ impl Profile {
         }
     }
 
+    /// As [`without_values`](Self::without_values), and without any sample type.
+    #[must_use]
+    pub fn without_sample_types(&self) -> Self {
+        let bare = Self { sample_types: Vec::new(), ..self.without_values() };
+        Self { samples: SampleTable::with_columns(0), calls: CallTables::with_columns(0), ..bare }
+    }
+
     /// What the profile says about itself.
     #[must_use]
     pub fn meta(&self) -> &Meta {

@@ -5,6 +5,7 @@
 mod callgrind;
 mod canon;
 mod collapsed;
+mod diff;
 mod each_into_each;
 mod exceptions;
 mod facts;

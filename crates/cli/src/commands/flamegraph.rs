@@ -20,7 +20,7 @@ use crate::names::{Name, origin};
 use crate::quantity::{Scale, percent};
 
 /// Frames narrower than this part of the whole are left out: 1/2500 is about half a pixel of a wide picture.
-const NARROWEST: i64 = 2500;
+pub(crate) const NARROWEST: i64 = 2500;
 
 pub(crate) fn run(arguments: &Flamegraph) -> Result<(), Failure> {
     let input = arguments.input.name();
@@ -54,7 +54,7 @@ fn title(input: &Path) -> String {
     input.file_name().map_or_else(|| "profile".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-fn save(path: &Path, svg: &[u8]) -> Result<(), Failure> {
+pub(crate) fn save(path: &Path, svg: &[u8]) -> Result<(), Failure> {
     if path == Path::new("-") {
         std::io::stdout().write_all(svg)?;
         return Ok(());
@@ -222,12 +222,12 @@ fn stable_hash(text: &str) -> u32 {
 }
 
 /// What a frame is called: its name, and the shortest end of its path that no other file has.
-struct Labels {
+pub(crate) struct Labels {
     short: BTreeMap<String, String>,
 }
 
 impl Labels {
-    fn new(profile: &Profile) -> Self {
+    pub(crate) fn new(profile: &Profile) -> Self {
         let files =
             profile.functions().rows().iter().map(|function| profile.text(function.file).into_owned());
         let mut files: Vec<String> = files.collect();
@@ -247,7 +247,7 @@ impl Labels {
     }
 
     /// The label and the module of a group of frames.
-    fn of(&self, profile: &Profile, group: Group) -> (String, String) {
+    pub(crate) fn of(&self, profile: &Profile, group: Group) -> (String, String) {
         let name = Name::of(profile, group);
         let module = String::from_utf8_lossy(module(name.file.as_bytes())).into_owned();
         let short = self.short.get(&name.file).map_or(name.file.as_str(), String::as_str);

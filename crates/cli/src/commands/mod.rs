@@ -1,6 +1,7 @@
 //! One file a command: each has a `run` that does it.
 
 pub(crate) mod convert;
+pub(crate) mod diff;
 pub(crate) mod flamegraph;
 pub(crate) mod formats;
 pub(crate) mod info;

@@ -1,0 +1,219 @@
+//! `profkit diff`: load the runs of both sides, compare, print, write, judge.
+//!
+//! What would surprise: call tables are compared as they are, and stacks are estimated from them only where stacks are asked for;
+//! so the table and an output may come from two comparisons.
+
+mod gate;
+mod json;
+mod picture;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use profkit_formats::{Spec, WriteOptions, fit, load_path, load_reader, registry};
+use profkit_merge::PathRules;
+use profkit_merge::diff::{Change, Comparison, DiffError, DiffOptions, Normalize, Row, Rows, Test};
+use profkit_profile::views::groups::Group;
+use profkit_profile::{Evidence, Profile};
+
+use crate::args::{Diff, DiffGroup, DiffSort, NormalizeArgument};
+use crate::failure::{Failure, note};
+use crate::output::Target;
+
+pub(crate) fn run(arguments: &Diff) -> Result<(), Failure> {
+    let output = Output::of(arguments)?;
+    let sides = Sides::load(arguments)?;
+    let comparison = sides.compare(arguments)?;
+    comparison.notes().iter().for_each(|text| note(text));
+    if comparison.run_counts() == (1, 1) {
+        note("one run a side: how much runs vary is unknown; give several with --base and --new");
+    }
+    let mut functions = comparison.functions().map_err(|error| failed(&error))?;
+    sort(&mut functions, arguments, &comparison, &|row| vec![row.key]);
+    let with_stacks = match (&output, arguments.group) {
+        (None, DiffGroup::Function) => None,
+        _ => Some(sides.with_stacks(arguments)?.compare(arguments)?),
+    };
+    if let (Some(output), Some(comparison)) = (&output, &with_stacks) {
+        output.write(comparison, &sides)?;
+    }
+    let mut stacks = None;
+    if let (DiffGroup::Stack, Some(comparison)) = (arguments.group, &with_stacks) {
+        let mut rows = comparison.stacks().map_err(|error| failed(&error))?;
+        sort(&mut rows, arguments, comparison, &|row| row.key.clone());
+        stacks = Some((comparison, rows));
+    }
+    if !output.as_ref().is_some_and(Output::is_stdout) {
+        let mut stdout = anstream::stdout().lock();
+        match (arguments.json, &stacks) {
+            (true, _) => json::print(&comparison, &functions, stacks.as_ref(), arguments, &mut stdout)?,
+            (false, Some((comparison, rows))) => {
+                table::print_stacks(comparison, rows, arguments, &mut stdout)?;
+            }
+            (false, None) => table::print_functions(&comparison, &functions, arguments, &mut stdout)?,
+        }
+    }
+    match arguments.fail_above {
+        Some(most) => gate::judge(&comparison, &functions, most),
+        None => Ok(()),
+    }
+}
+
+fn failed(error: &DiffError) -> Failure {
+    Failure::Usage(format!("the profiles cannot be compared: {error}"))
+}
+
+/// The runs of both sides, and what to call these.
+struct Sides {
+    base: Vec<Profile>,
+    new: Vec<Profile>,
+    names: [String; 2],
+}
+
+impl Sides {
+    fn load(arguments: &Diff) -> Result<Self, Failure> {
+        let paths = |one: &Option<PathBuf>, several: &[PathBuf]| -> Vec<PathBuf> {
+            one.iter().chain(several).cloned().collect()
+        };
+        let (base, new) = (paths(&arguments.base, &arguments.bases), paths(&arguments.new, &arguments.news));
+        if base.iter().chain(&new).filter(|path| *path == Path::new("-")).count() > 1 {
+            return Err(Failure::Usage("stdin can be read once only".to_owned()));
+        }
+        let name = |paths: &[PathBuf]| match paths {
+            [path] => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            paths => format!("{} runs", paths.len()),
+        };
+        let load = |paths: &[PathBuf]| {
+            paths.iter().map(|path| load_one(path, arguments)).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Self { names: [name(&base), name(&new)], base: load(&base)?, new: load(&new)? })
+    }
+
+    /// The same with stacks estimated where there are call tables.
+    fn with_stacks(&self, arguments: &Diff) -> Result<Self, Failure> {
+        let Some(format) = registry::FORMATS.iter().find(|format| format.holds() == Evidence::Stacks) else {
+            return Err(Failure::Usage("no format holds stacks".to_owned()));
+        };
+        let side = |runs: &[Profile], name: &str| -> Result<Vec<Profile>, Failure> {
+            let mut fitted = Vec::with_capacity(runs.len());
+            for run in runs {
+                let path = Path::new(name);
+                let one = fit(run.clone(), *format, arguments.stacks.mode())
+                    .map_err(|error| Failure::build(path, &error))?;
+                one.notes.iter().for_each(|text| note(&format!("{name}: {text}")));
+                fitted.push(one.profile);
+            }
+            Ok(fitted)
+        };
+        let [base, new] = &self.names;
+        Ok(Self { base: side(&self.base, base)?, new: side(&self.new, new)?, names: self.names.clone() })
+    }
+
+    fn compare(&self, arguments: &Diff) -> Result<Comparison, Failure> {
+        let options = DiffOptions {
+            value: arguments.value.clone(),
+            normalize: arguments.normalize.map(|how| match how {
+                NormalizeArgument::Total => Normalize::Total,
+                NormalizeArgument::Duration => Normalize::Duration,
+                NormalizeArgument::None => Normalize::None,
+            }),
+            paths: PathRules::new(arguments.paths.map_path.clone(), arguments.paths.portable_paths),
+        };
+        Comparison::new(&self.base, &self.new, &options).map_err(|error| failed(&error))
+    }
+}
+
+fn load_one(path: &Path, arguments: &Diff) -> Result<Profile, Failure> {
+    let options = arguments.load.options();
+    let (name, loaded) = if path == Path::new("-") {
+        (Path::new("stdin"), load_reader(std::io::stdin().lock(), &options))
+    } else {
+        (path, load_path(path, &options))
+    };
+    let profile = loaded.map_err(|error| Failure::file(name, error))?.profile;
+    profile.meta().notes.iter().for_each(|text| note(&format!("{}: {text}", name.display())));
+    Ok(profile)
+}
+
+/// The biggest change first, with several runs the certain ones before all others; equal ones by name.
+fn sort<K>(
+    rows: &mut Rows<K>,
+    arguments: &Diff,
+    comparison: &Comparison,
+    path: &dyn Fn(&Row<K>) -> Vec<Group>,
+) {
+    let several = comparison.test() == Test::Runs;
+    let size = |row: &Row<K>| shown(row, arguments.sort).absolute().abs();
+    let certain = |row: &Row<K>| several && is_certain(row);
+    rows.rows.sort_by(|one, other| {
+        let bigger = certain(other).cmp(&certain(one)).then_with(|| size(other).total_cmp(&size(one)));
+        bigger.then_with(|| table::names(comparison, &path(one)).cmp(&table::names(comparison, &path(other))))
+    });
+}
+
+/// The change that the table is about.
+fn shown<K>(row: &Row<K>, sort: DiffSort) -> &Change {
+    match sort {
+        DiffSort::Own => &row.own,
+        DiffSort::Total => &row.total,
+    }
+}
+
+fn is_certain<K>(row: &Row<K>) -> bool {
+    row.own.is_significant() || row.total.is_significant()
+}
+
+/// What to write beside the table.
+enum Output {
+    Svg(PathBuf),
+    /// Both sides' samples, the base's negative.
+    Difference(Target),
+    /// Two counts a stack.
+    Counts(Target),
+}
+
+impl Output {
+    fn of(arguments: &Diff) -> Result<Option<Self>, Failure> {
+        let Some(path) = &arguments.output else {
+            return match arguments.to {
+                Some(_) => {
+                    Err(Failure::Usage("--to is the format of a file; give its name with -o".to_owned()))
+                }
+                None => Ok(None),
+            };
+        };
+        if path == Path::new("-") && arguments.json {
+            return Err(Failure::Usage("-o - and --json both write to stdout".to_owned()));
+        }
+        let is_svg = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
+        if arguments.to.as_deref() == Some("svg") || (arguments.to.is_none() && is_svg) {
+            return Ok(Some(Self::Svg(path.clone())));
+        }
+        let to = arguments.to.as_deref().map(Spec::to_write).transpose();
+        let target = Target::new(path, to.map_err(|reason| Failure::Usage(format!("--to: {reason}")))?)?;
+        match target.format.name() {
+            "pprof" => Ok(Some(Self::Difference(target))),
+            "collapsed" => Ok(Some(Self::Counts(target))),
+            name => Err(Failure::Usage(format!(
+                "{name} cannot hold a difference; write pprof, collapsed stacks (.folded) or a flame graph (.svg)"
+            ))),
+        }
+    }
+
+    fn is_stdout(&self) -> bool {
+        let path = match self {
+            Self::Svg(path) => path,
+            Self::Difference(target) | Self::Counts(target) => &target.path,
+        };
+        path == Path::new("-")
+    }
+
+    fn write(&self, comparison: &Comparison, sides: &Sides) -> Result<(), Failure> {
+        let (target, profile) = match self {
+            Self::Svg(path) => return picture::draw(comparison, &sides.names, path),
+            Self::Difference(target) => (target, comparison.difference()),
+            Self::Counts(target) => (target, comparison.before_after()),
+        };
+        target.write(&profile.map_err(|error| failed(&error))?, &WriteOptions::default())
+    }
+}

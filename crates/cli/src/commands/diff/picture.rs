@@ -1,0 +1,149 @@
+//! The differential flame graph: widths from the new side, red where a frame with all that it called grew, blue where
+//! it shrank.
+//!
+//! What would surprise: inferno colours a frame by the two counts of the one line that begins it, so a caller has the change
+//! of nothing (jonhoo/inferno#295, 0.12.8 too). Here each frame has a line of its own before those of its callees, with
+//! a first count that makes the change that of its total.
+
+use std::path::Path;
+
+use inferno::flamegraph::{Options, from_lines};
+use profkit_merge::diff::Comparison;
+use profkit_profile::Profile;
+use profkit_profile::views::call_tree::CallTree;
+use profkit_profile::views::groups::{Grouping, Groups};
+use profkit_profile::{Dimension, Unit};
+
+use crate::commands::flamegraph::{Labels, NARROWEST, save};
+use crate::failure::Failure;
+use crate::quantity::{Scale, percent_change};
+
+pub(super) fn draw(comparison: &Comparison, names: &[String; 2], path: &Path) -> Result<(), Failure> {
+    let both = comparison.before_after().map_err(|error| super::failed(&error))?;
+    let groups = Groups::new(&both, Grouping::Function);
+    let [before, after] = [0, 1].map(|column| CallTree::new(&both, &groups, column));
+    let sum = |column: usize| {
+        both.samples().values(column).iter().fold(0i64, |sum, &value| sum.saturating_add(value))
+    };
+    let (old, whole) = (sum(0), sum(1));
+    if whole <= 0 {
+        return Err(Failure::file(path, "the new side has nothing that could be drawn"));
+    }
+    let (unit, divisor) = unit(comparison, whole);
+    let lines = Lines {
+        both: &both,
+        groups: &groups,
+        before: &before,
+        after: &after,
+        least: whole / NARROWEST,
+        divisor,
+    };
+    let gone: i64 = (0..after.nodes.len())
+        .filter(|&node| {
+            after.total[node] == 0 && after.nodes[node].parent.is_none_or(|above| after.total[above] != 0)
+        })
+        .fold(0, |sum, node| sum.saturating_add(before.total[node]));
+    let scale = Scale::of(comparison.tables(), comparison.sample_type());
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let change = percent_change(old as f64, whole as f64);
+    let mut subtitle = format!(
+        "{} → {} ({change}); width: {}; red: grew, blue: shrank, with all that it calls",
+        scale.format(old),
+        scale.format(whole),
+        names[1],
+    );
+    if gone > 0 {
+        subtitle += &format!("; {} in stacks of {} only, not drawn", scale.format(gone), names[0]);
+    }
+    let mut options = Options::default();
+    options.title = format!("{} → {}", names[0], names[1]);
+    options.subtitle = Some(subtitle);
+    options.count_name = unit;
+    options.min_width = 0.0;
+    // The lines are in the order of the tree; sorted, a callee could come before its caller's own.
+    options.no_sort = true;
+    let mut svg = Vec::new();
+    let lines = lines.make();
+    from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)
+        .map_err(|error| Failure::file(path, error))?;
+    save(path, &svg)
+}
+
+/// The unit to draw in, and how many stored units it is. inferno 0.12 scales widths but not changes by its factor, so the
+/// numbers it gets are scaled already.
+fn unit(comparison: &Comparison, whole: i64) -> (String, f64) {
+    let profile = comparison.tables();
+    let of = profile.sample_types()[comparison.sample_type()];
+    let Unit { dimension, factor } = profile.unit(comparison.sample_type());
+    #[expect(clippy::cast_precision_loss, reason = "a scale")]
+    let (factor, whole) = (factor as f64 * 10f64.powi(-i32::from(of.decimals)), whole as f64);
+    match dimension {
+        Dimension::Time => {
+            // At least a million of them, so that the narrowest frame has hundreds.
+            let units = [("ms", 1e6), ("µs", 1e3)];
+            let (name, size) =
+                units.into_iter().find(|(_, size)| whole * factor / size >= 1e6).unwrap_or(("ns", 1.0));
+            (name.to_owned(), size / factor)
+        }
+        Dimension::Bytes => ("bytes".to_owned(), 1.0 / factor),
+        Dimension::Count => match &*profile.text(of.unit) {
+            "count" | "none" | "" => (profile.text(of.name).into_owned(), 1.0 / factor),
+            unit => (unit.to_owned(), 1.0 / factor),
+        },
+    }
+}
+
+/// The lines that inferno is given.
+struct Lines<'a> {
+    both: &'a Profile,
+    groups: &'a Groups,
+    before: &'a CallTree,
+    after: &'a CallTree,
+    /// What is less is drawn as self of its caller.
+    least: i64,
+    divisor: f64,
+}
+
+impl Lines<'_> {
+    fn make(&self) -> Vec<String> {
+        let labels = Labels::new(self.both);
+        let nodes = &self.after.nodes;
+        let mut own = self.after.own.clone();
+        let mut children: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
+        let mut roots = Vec::new();
+        let names: Vec<String> =
+            nodes.iter().map(|node| labels.of(self.both, self.groups.groups()[node.group]).0).collect();
+        for (node, row) in nodes.iter().enumerate().rev() {
+            match row.parent {
+                Some(parent) if self.after.total[node] <= self.least => {
+                    own[parent] = own[parent].saturating_add(std::mem::take(&mut own[node]));
+                }
+                Some(parent) => children[parent].push(node),
+                None if self.after.total[node] > 0 => roots.push(node),
+                None => {}
+            }
+        }
+        let by_name = |nodes: &mut Vec<usize>| nodes.sort_by(|&one, &other| names[other].cmp(&names[one]));
+        by_name(&mut roots);
+        let mut pending: Vec<(usize, String)> =
+            roots.into_iter().map(|node| (node, names[node].clone())).collect();
+        let mut lines = Vec::new();
+        while let Some((node, path)) = pending.pop() {
+            let width = self.scaled(own[node]).max(0);
+            let change = self.scaled(self.after.total[node].saturating_sub(self.before.total[node]));
+            // inferno 0.12 reads both counts as u64 and subtracts them as isize: a negative first count wraps around and back.
+            let first = width.wrapping_sub(change).cast_unsigned();
+            lines.push(format!("{path} {first} {width}"));
+            by_name(&mut children[node]);
+            let below = std::mem::take(&mut children[node]).into_iter();
+            pending.extend(below.map(|child| (child, format!("{path};{}", names[child]))));
+        }
+        lines
+    }
+
+    fn scaled(&self, value: i64) -> i64 {
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "for a picture")]
+        let scaled = (value as f64 / self.divisor).round() as i64;
+        scaled
+    }
+}

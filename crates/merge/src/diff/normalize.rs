@@ -1,0 +1,222 @@
+//! Which values are compared, and what makes those of different runs comparable: one factor a run.
+
+use profkit_profile::{Dimension, Profile, SampleType};
+
+use crate::diff::DiffError;
+use crate::diff::align::{Runs, float, mean};
+
+/// What makes the values of runs comparable. All but the first run of the base are scaled; relative changes are the same as
+/// if each was divided by its own duration or total.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Normalize {
+    /// Values as they were measured, at whatever rate: for the same work done twice, as in benchmarks and tests. A
+    /// slower function shows in itself and its callers and nowhere else.
+    #[default]
+    None,
+    /// As if each run had taken as long as the base: for services that are watched for different times.
+    Duration,
+    /// As if each run had the total of the base: compares shares. What grows makes all others shrink.
+    Total,
+}
+
+impl Normalize {
+    /// Its name on the command line and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Duration => "duration",
+            Self::Total => "total",
+        }
+    }
+}
+
+/// What makes columns of different files the same, as in a merge.
+pub(super) type Kind = (Vec<u8>, Dimension);
+
+/// The column that is compared, in the merged tables.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Value {
+    pub(super) column: usize,
+}
+
+impl Value {
+    pub(super) fn find(tables: &Profile, kind: &Kind) -> Option<Self> {
+        (0..tables.sample_types().len())
+            .find(|&column| kind_of(tables, column) == *kind)
+            .map(|column| Self { column })
+    }
+}
+
+fn kind_of(profile: &Profile, column: usize) -> Kind {
+    (profile.bytes(profile.sample_types()[column].name).to_vec(), profile.unit(column).dimension)
+}
+
+/// The sample types that all of some runs have. Runs without any, which have no values either, do not count.
+fn common(runs: &[Profile]) -> Vec<Kind> {
+    let mut kinds = runs
+        .iter()
+        .filter(|run| !run.sample_types().is_empty())
+        .map(|run| (0..run.sample_types().len()).map(|column| kind_of(run, column)).collect::<Vec<_>>());
+    let Some(mut common) = kinds.next() else { return Vec::new() };
+    kinds.for_each(|kinds| common.retain(|kind| kinds.contains(kind)));
+    common
+}
+
+/// The sample type of this name that is on both sides, or the one to compare when nobody says.
+pub(super) fn choose(base: &[Profile], new: &[Profile], name: Option<&str>) -> Result<Kind, DiffError> {
+    let (of_base, of_new) = (common(base), common(new));
+    let both: Vec<&Kind> = of_base.iter().filter(|kind| of_new.contains(kind)).collect();
+    let default = base.iter().find_map(|run| run.default_type().map(|column| kind_of(run, column)));
+    let chosen = match name {
+        Some(name) => both.iter().find(|(known, _)| known == name.as_bytes()),
+        None => both
+            .iter()
+            .find(|&&kind| Some(kind) == default.as_ref() && kind.1 != Dimension::Count)
+            .or_else(|| both.iter().find(|(_, dimension)| *dimension == Dimension::Time))
+            .or_else(|| both.iter().find(|&&kind| Some(kind) == default.as_ref()))
+            .or(both.last()),
+    };
+    let names = |kinds: &[Kind]| {
+        let names: Vec<_> = kinds.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    };
+    chosen
+        .map(|&kind| kind.clone())
+        .ok_or_else(|| DiffError::NoCommonValue { base: names(&of_base), new: names(&of_new) })
+}
+
+/// By what values are multiplied.
+#[derive(Clone, Debug)]
+pub(super) struct Factors {
+    /// Of the compared column, by run.
+    pub(super) of_value: Vec<f64>,
+    /// Of all columns: by run, then column.
+    pub(super) of_columns: Vec<Vec<f64>>,
+    /// The grand total of the compared column in each run, as measured.
+    pub(super) measured: Vec<f64>,
+    /// How much of the compared value one sample is, after scaling, on each side; 0 where it was not sampled.
+    pub(super) quantum: [f64; 2],
+}
+
+pub(super) fn factors(
+    runs: &Runs,
+    value: Value,
+    wanted: Option<Normalize>,
+    notes: &mut Vec<String>,
+) -> (Normalize, Factors) {
+    let sums = sums(runs);
+    let counts_samples = is_sample_count(&runs.tables, value.column);
+    let rates_known = runs.infos.iter().all(|info| info.period_ns.is_some());
+    let durations_known = runs.infos.iter().all(|info| info.duration_ns.is_some());
+    let normalize = match wanted {
+        None | Some(Normalize::Duration) if counts_samples && !rates_known && !durations_known => {
+            notes.push(
+                "counts of samples whose rate is not known: each side's share of its own total is compared \
+                 (--normalize none compares the counts)"
+                    .to_owned(),
+            );
+            Normalize::Total
+        }
+        Some(Normalize::Duration) if !durations_known => {
+            notes.push("the duration of a profile is not known: values are compared as measured".to_owned());
+            Normalize::None
+        }
+        None if counts_samples && !rates_known => {
+            notes.push(
+                "counts of samples whose rate is not known: each side's share of its own total is compared \
+                 (--normalize none compares the counts, duration counts per time)"
+                    .to_owned(),
+            );
+            Normalize::Total
+        }
+        None => Normalize::None,
+        Some(wanted) => wanted,
+    };
+    let columns = runs.tables.sample_types().len();
+    let of_column = |column: usize| -> Vec<f64> {
+        let totals: Vec<f64> = sums.iter().map(|run| run[column]).collect();
+        let rates = runs.infos.iter().map(|info| match (info.period_ns, runs.infos[0].period_ns) {
+            (Some(period), Some(first)) if rates_known && is_sample_count(&runs.tables, column) => {
+                period / first
+            }
+            _ => 1.0,
+        });
+        let [total, _] = runs.means(&totals);
+        let durations: Vec<f64> = runs.infos.iter().map(|info| info.duration_ns.unwrap_or(0.0)).collect();
+        let [duration, _] = runs.means(&durations);
+        let factor = |run: usize, rate: f64| match normalize {
+            Normalize::None => rate,
+            Normalize::Duration => rate * ratio(duration, durations[run]),
+            Normalize::Total => ratio(total, totals[run]),
+        };
+        rates.enumerate().map(|(run, rate)| factor(run, rate)).collect()
+    };
+    let by_column: Vec<Vec<f64>> = (0..columns).map(of_column).collect();
+    let of_value = by_column[value.column].clone();
+    let of_columns = (0..runs.infos.len()).map(|run| by_column.iter().map(|column| column[run]).collect());
+    let quanta: Vec<f64> =
+        (0..runs.infos.len()).map(|run| quantum(runs, value, run, &sums) * of_value[run]).collect();
+    let factors = Factors {
+        quantum: side_quanta(&quanta, runs.bases),
+        measured: sums.iter().map(|run| run[value.column]).collect(),
+        of_columns: of_columns.collect(),
+        of_value,
+    };
+    (normalize, factors)
+}
+
+/// 1 where there is nothing to scale.
+fn ratio(wanted: f64, is: f64) -> f64 {
+    if wanted > 0.0 && is > 0.0 { wanted / is } else { 1.0 }
+}
+
+/// Whether a column counts samples. The name is the one that py-spy, Go, pprof and profkit itself give such columns.
+fn is_sample_count(tables: &Profile, column: usize) -> bool {
+    kind_of(tables, column) == (b"samples".to_vec(), Dimension::Count)
+}
+
+/// The grand totals: by run, then column.
+fn sums(runs: &Runs) -> Vec<Vec<f64>> {
+    let columns = runs.tables.sample_types().len();
+    let mut sums = vec![vec![0i128; columns]; runs.infos.len()];
+    let samples = runs.profile.samples();
+    let functions = runs.profile.calls().functions();
+    let of_samples = samples.iter().enumerate().map(|(row, sample)| (sample.labels, samples.row_values(row)));
+    let functions =
+        functions.rows().iter().enumerate().map(|(row, calls)| (calls.labels, functions.values(row).0));
+    for (labels, values) in of_samples.chain(functions) {
+        let Some(run) = runs.run_of(labels) else { continue };
+        sums[run].iter_mut().zip(values).for_each(|(sum, value)| *sum += i128::from(value));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "totals are used in ratios")]
+    let float = |sum: i128| sum as f64;
+    sums.into_iter().map(|run| run.into_iter().map(float).collect()).collect()
+}
+
+/// How much of the value one sample of a run is, as measured; 0 where it was not sampled or had no sample.
+fn quantum(runs: &Runs, value: Value, run: usize, sums: &[Vec<f64>]) -> f64 {
+    let tables = &runs.tables;
+    let SampleType { decimals, .. } = tables.sample_types()[value.column];
+    let unit = tables.unit(value.column);
+    if is_sample_count(tables, value.column) {
+        return 10f64.powi(decimals.into());
+    }
+    if unit.dimension != Dimension::Time {
+        return 0.0;
+    }
+    let counts = (0..tables.sample_types().len()).find(|&column| is_sample_count(tables, column));
+    if let Some(samples) = counts.map(|column| sums[run][column]).filter(|&samples| samples > 0.0) {
+        return sums[run][value.column] / samples;
+    }
+    runs.infos[run].period_ns.map_or(0.0, |period| period / float(unit.factor) * 10f64.powi(decimals.into()))
+}
+
+/// The mean of each side, of its runs that were sampled.
+fn side_quanta(of_runs: &[f64], bases: usize) -> [f64; 2] {
+    let (base, new) = of_runs.split_at(bases);
+    [base, new].map(|side| {
+        let sampled: Vec<f64> = side.iter().copied().filter(|&quantum| quantum > 0.0).collect();
+        mean(&sampled)
+    })
+}

@@ -1,0 +1,79 @@
+//! Both sides as one profile.
+
+use profkit_profile::{BuildError, Id, Label, LabelSetId, Profile, ProfileBuilder, Sample, SampleType};
+
+use crate::diff::align::{Runs, count, float};
+use crate::diff::normalize::Factors;
+
+/// The label that makes `go tool pprof` take a sample for one of the base: `pprof::base` is `true`
+/// (google/pprof `profile/profile.go`, `DiffBaseSample`).
+const BASE: (&[u8], &[u8]) = (b"pprof::base", b"true");
+
+/// What the samples of a run are multiplied by beside its factors, so that both sides count as many runs.
+fn weight(runs: &Runs, run: usize) -> f64 {
+    let (base, new) = (count(runs.bases), count(runs.infos.len() - runs.bases));
+    base.max(new) / if run < runs.bases { base } else { new }
+}
+
+pub(super) fn difference(runs: &Runs, factors: &Factors) -> Result<Profile, BuildError> {
+    let mut builder = ProfileBuilder::of(runs.tables.clone());
+    let base = Label::text(builder.string(BASE.0)?, builder.string(BASE.1)?);
+    let sets = label_sets(runs, &mut builder, Some(base))?;
+    let columns = runs.tables.sample_types().len();
+    let samples = runs.profile.samples();
+    let mut values = vec![0; columns];
+    for (row, sample) in samples.iter().enumerate() {
+        let Some(run) = runs.run_of(sample.labels) else { continue };
+        let by = weight(runs, run) * if run < runs.bases { -1.0 } else { 1.0 };
+        for (column, value) in values.iter_mut().enumerate() {
+            *value = scaled(samples.values(column)[row], by * factors.of_columns[run][column])?;
+        }
+        builder.accumulate(Sample { labels: sets[sample.labels.index()], ..sample }, &values)?;
+    }
+    crate::merge([&builder.finish()?])
+}
+
+pub(super) fn before_after(runs: &Runs, column: usize, factors: &Factors) -> Result<Profile, BuildError> {
+    let of = runs.tables.sample_types()[column];
+    let mut builder = ProfileBuilder::of(runs.tables.without_sample_types());
+    for name in [&b"before"[..], b"after"] {
+        let name = builder.string(name)?;
+        builder.push_sample_type(SampleType { name, ..of });
+    }
+    builder.meta.default_type = None;
+    let sets = label_sets(runs, &mut builder, None)?;
+    let samples = runs.profile.samples();
+    for (row, sample) in samples.iter().enumerate() {
+        let Some(run) = runs.run_of(sample.labels) else { continue };
+        let value = scaled(samples.values(column)[row], weight(runs, run) * factors.of_value[run])?;
+        let values = if run < runs.bases { [value, 0] } else { [0, value] };
+        builder.accumulate(Sample { labels: sets[sample.labels.index()], ..sample }, &values)?;
+    }
+    crate::merge([&builder.finish()?])
+}
+
+/// For each label set that without the mark of its run, and on the base's with another label.
+fn label_sets(
+    runs: &Runs,
+    builder: &mut ProfileBuilder,
+    base: Option<Label>,
+) -> Result<Vec<LabelSetId>, BuildError> {
+    let mut sets = Vec::with_capacity(runs.tables.labels().len());
+    for (id, _) in runs.tables.labels().iter() {
+        let mut set = runs.unmarked(id);
+        set.extend(base.filter(|_| runs.run_of(id).is_some_and(|run| run < runs.bases)));
+        sets.push(builder.labels(&set)?);
+    }
+    Ok(sets)
+}
+
+/// Exact where nothing is scaled, else rounded.
+fn scaled(value: i64, by: f64) -> Result<i64, BuildError> {
+    #[expect(clippy::float_cmp, reason = "exactly one means that nothing is scaled")]
+    if by.abs() == 1.0 {
+        return if by < 0.0 { value.checked_neg() } else { Some(value) }.ok_or(BuildError::Overflow);
+    }
+    let scaled = (float(value) * by).round();
+    #[expect(clippy::cast_possible_truncation, reason = "checked")]
+    if scaled.abs() < 9.2e18 { Ok(scaled as i64) } else { Err(BuildError::Overflow) }
+}
