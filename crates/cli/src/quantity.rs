@@ -62,7 +62,9 @@ impl Scale {
 
     /// A mean with its unit.
     pub(crate) fn format_mean(&self, value: f64) -> String {
-        if self.dimension == Dimension::Count && value.fract() != 0.0 {
+        // Scaling leaves traces in the last digits.
+        let is_whole = (value - value.round()).abs() <= 1e-9 * value.abs().max(1.0);
+        if self.dimension == Dimension::Count && !is_whole && value.abs() < 99.95 {
             let number = three_digits(value * self.factor);
             return if self.unit.is_empty() { number } else { format!("{number} {}", self.unit) };
         }
@@ -76,7 +78,12 @@ impl Scale {
 
     /// A difference with its sign and unit.
     pub(crate) fn format_change(&self, value: f64) -> String {
-        format!("{}{}", if value > 0.0 { "+" } else { "" }, self.format_mean(value))
+        let text = self.format_mean(value);
+        match &*text {
+            "0" | "-0.00" | "0.00" => "0".to_owned(),
+            _ if value > 0.0 => format!("+{text}"),
+            _ => text,
+        }
     }
 
     fn count(&self, value: i64, base: f64) -> String {
@@ -171,6 +178,11 @@ mod tests {
         assert_eq!(texts, ["+25.0 %", "-25.0 %", "0.0 %", "new", "", "+50.0 %"]);
         let counts = scale("count");
         assert_eq!([-2.0, 0.0, 2.5].map(|by| counts.format_change(by)), ["-2", "0", "+2.50"]);
+        assert_eq!(
+            [1_234_567.000_000_1, 1234.4, 12.34, -0.001].map(|mean| counts.format_mean(mean)),
+            ["1,234,567", "1,234", "12.3", "-0.00"]
+        );
+        assert_eq!(counts.format_change(-0.001), "0");
         assert_eq!(scale("nanoseconds").format_change(1.5e9), "+1.50 s");
     }
 }
