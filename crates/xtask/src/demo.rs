@@ -15,6 +15,8 @@ const STEPS: &[&str] = &[
     "convert app.pstats -o app.speedscope.json",
     "flamegraph app.pstats -o app.svg",
     "info app.pb.gz",
+    "merge app.pstats again.pstats -o both.pb.gz",
+    "diff app.pstats again.pstats --limit 5",
 ];
 
 /// Leaves its files in `target/demo/`.
@@ -26,7 +28,8 @@ pub(crate) fn run() -> Result<()> {
     let folder = target.join("demo");
     fs::create_dir_all(&folder)?;
     let profkit = target.join("release/profkit");
-    record(&folder)?;
+    record(&folder, "app.pstats")?;
+    record(&folder, "again.pstats")?;
     for step in STEPS {
         println!("\n$ profkit {step}");
         done(Command::new(&profkit).args(step.split(' ')).current_dir(&folder))?;
@@ -36,17 +39,17 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// Profiles a program with the profiler that comes with Python.
-fn record(folder: &Path) -> Result<()> {
+fn record(folder: &Path, dump: &str) -> Result<()> {
     let argparse = Command::new("python3")
         .args(["-c", "import argparse; print(argparse.__file__)"])
         .output()
         .context("cannot start python3")?;
     let argparse = String::from_utf8(argparse.stdout)?;
-    println!("\n$ python3 -m cProfile -o app.pstats -m ast argparse.py >ast.txt");
+    println!("\n$ python3 -m cProfile -o {dump} -m ast argparse.py >ast.txt");
     let printed = fs::File::create(folder.join("ast.txt"))?;
     done(
         Command::new("python3")
-            .args(["-m", "cProfile", "-o", "app.pstats", "-m", "ast", argparse.trim()])
+            .args(["-m", "cProfile", "-o", dump, "-m", "ast", argparse.trim()])
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(printed),
