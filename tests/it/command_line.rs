@@ -106,6 +106,23 @@ fn report_prints_the_fixed_json() {
 }
 
 #[test]
+fn the_total_is_the_sum_of_the_rows_of_every_fixture() {
+    let folder = TempDir::new().unwrap();
+    for format in profkit_formats::FORMATS {
+        for entry in fs::read_dir(fixture(format.name())).unwrap() {
+            let path = entry.unwrap().path();
+            let report = run(folder.path(), &["report".as_ref(), path.as_os_str(), "--json".as_ref()]).stdout;
+            let report: Value = serde_json::from_str(&report).unwrap();
+            for (name, total) in report["total"].as_object().unwrap() {
+                let rows = report["functions"].as_array().unwrap().iter();
+                let sum: i64 = rows.map(|row| row["self"][name].as_i64().unwrap()).sum();
+                assert_eq!(total.as_i64(), Some(sum), "{}: {name}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn report_takes_its_options() {
     let file = path("pprof/go-1.27-heap.pb.gz");
     let types = |report: &Value| report["functions"][0]["self"].as_object().unwrap().len();

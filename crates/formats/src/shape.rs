@@ -2,7 +2,7 @@
 
 use profkit_profile::views::call_edges::call_edges;
 use profkit_profile::views::estimate::{edge_stacks, estimate_stacks};
-use profkit_profile::{BuildError, Evidence, Format, Profile, Shape};
+use profkit_profile::{BuildError, Evidence, Format, FunctionCalls, Profile, Shape};
 
 /// How call edges become stacks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,6 +37,7 @@ pub fn fit(profile: Profile, format: &dyn Format, stacks: Stacks) -> Result<Fitt
         return Ok(Fitted { profile, notes: Vec::new() });
     }
     let mut notes = Vec::new();
+    let lost = if holds == Evidence::Stacks { primitive_calls(&profile) } else { None };
     let profile = match (holds, stacks) {
         (Evidence::CallEdges, _) => {
             let edges = call_edges(&profile)?;
@@ -45,10 +46,14 @@ pub fn fit(profile: Profile, format: &dyn Format, stacks: Stacks) -> Result<Fitt
             }
             edges.profile
         }
-        (Evidence::Stacks, Stacks::Edges) => edge_stacks(&profile)?,
+        (Evidence::Stacks, Stacks::Edges) => {
+            notes.extend(lost);
+            edge_stacks(&profile)?
+        }
         (Evidence::Stacks, Stacks::Reconstruct) => {
             let estimate = estimate_stacks(&profile)?;
-            notes.push(format!("stacks estimated from call edges: {}", estimate.report.summary()));
+            let summary = [Some(estimate.report.summary()), lost].into_iter().flatten().collect::<Vec<_>>();
+            notes.push(format!("stacks estimated from call edges: {}", summary.join("; ")));
             if estimate.report.clashed > 0 {
                 notes.push(match estimate.report.clashed {
                     1 => "1 function shares file, line and name with another one; its self time is kept"
@@ -62,4 +67,17 @@ pub fn fit(profile: Profile, format: &dyn Format, stacks: Stacks) -> Result<Fitt
         }
     };
     Ok(Fitted { profile, notes })
+}
+
+/// What stacks cannot say of recursion.
+fn primitive_calls(profile: &Profile) -> Option<String> {
+    let is_recursive = |row: &&FunctionCalls| match (row.calls, row.primitive_calls) {
+        (Some(calls), Some(primitive)) => calls != primitive,
+        _ => false,
+    };
+    match profile.calls().functions().rows().iter().filter(is_recursive).count() {
+        0 => None,
+        1 => Some("primitive calls of 1 recursive function left out".to_owned()),
+        count => Some(format!("primitive calls of {count} recursive functions left out")),
+    }
 }

@@ -61,6 +61,13 @@ impl SampleTable {
         Self { values: vec![Vec::new(); columns], ..Self::default() }
     }
 
+    /// Gives the samples without a stack this one.
+    pub(crate) fn fill_stacks(&mut self, stack: StackId) {
+        for missing in self.stacks.iter_mut().filter(|stack| stack.is_none()) {
+            *missing = Some(stack);
+        }
+    }
+
     /// How many samples.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -10,6 +10,7 @@ use profkit_formats::{Stacks, fit, registry};
 use profkit_profile::views::call_tree::CallTree;
 use profkit_profile::views::estimate::COMMENT_PREFIX;
 use profkit_profile::views::groups::{Group, Grouping, Groups, module};
+use profkit_profile::views::no_stack::name_missing_stacks;
 use profkit_profile::views::origins::{By, fold_origins, split_origins};
 use profkit_profile::{BuildError, Dimension, Origin, Profile};
 
@@ -27,6 +28,7 @@ pub(crate) fn run(arguments: &Flamegraph) -> Result<(), Failure> {
     let failed = |error| Failure::build(input, &error);
     let loaded = arguments.input.load()?;
     let profile = fold_origins(loaded.profile, By::from(arguments.by)).map_err(failed)?;
+    let profile = name_missing_stacks(profile).map_err(failed)?;
     let stacks = registry::FORMATS.iter().find(|format| format.holds() == profkit_profile::Evidence::Stacks);
     let mode: Stacks = arguments.stacks.mode();
     let profile = match stacks {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use profkit_formats::{Stacks, fit, registry};
 use profkit_profile::views::groups::Grouping;
+use profkit_profile::views::no_stack::name_missing_stacks;
 use profkit_profile::views::origins::{By, fold_origins, split_origins};
 use profkit_profile::views::totals::{Totals, totals_by};
 use profkit_profile::{Id, LabelSetId, Origin, Profile, Shape};
@@ -36,6 +37,7 @@ pub(crate) fn run(arguments: &Report) -> Result<(), Failure> {
     let failed = |error| Failure::build(input, &error);
     let loaded = arguments.input.load()?;
     let mut profile = fold_origins(loaded.profile, By::from(arguments.by)).map_err(failed)?;
+    profile = name_missing_stacks(profile).map_err(failed)?;
     if arguments.group != Group::Frames(Grouping::Function) && profile.shape() != Shape::Stacks {
         profile = with_stacks(profile, input)?;
     }

@@ -17,10 +17,8 @@ use crate::profile::Profile;
 use crate::samples::SampleTable;
 use crate::table::Table;
 use crate::track::Track;
+use crate::views::no_stack::name_missing_stacks;
 use crate::views::walk::{Saturated, outermost};
-
-/// The function that stands for samples without a stack.
-pub const NO_STACK: &str = "[no stack]";
 
 /// The call edges of a profile.
 #[derive(Debug)]
@@ -35,11 +33,14 @@ pub struct CallEdges {
 ///
 /// Calls come from the sample type `calls`/`count`, which is not a sample type of the result, else from the
 /// number of intervals; without either they are unknown. Frames without a function get one named by their
-/// address, and samples without a stack one named [`NO_STACK`]. Labels and time order are lost.
+/// address, and samples without a stack one named [`NO_STACK`](super::no_stack::NO_STACK). Labels and time order are lost.
 ///
 /// # Errors
 /// Where a table overflows.
 pub fn call_edges(profile: &Profile) -> Result<CallEdges, BuildError> {
+    if profile.samples().stacks().iter().any(Option::is_none) {
+        return call_edges(&name_missing_stacks(profile.clone())?);
+    }
     let calls_type = profile.calls_type();
     let mut bare = profile.without_values();
     bare.stacks = Table::default();
@@ -205,13 +206,6 @@ impl<'a> Edges<'a> {
             let key = FunctionCalls { origin, function, labels, calls, primitive_calls };
             builder.function_calls(key, &row.own, &row.total)?;
         }
-        if let Some(row) = self.without_stack(rows) {
-            let name = builder.string(NO_STACK.as_bytes())?;
-            let function = builder.function(Function { name, ..Function::EMPTY })?;
-            let (calls, primitive_calls) = known(&row);
-            let key = FunctionCalls { origin, function, labels, calls, primitive_calls };
-            builder.function_calls(key, &row.own, &row.total)?;
-        }
         for (key, row) in pairs.rows {
             let Some((caller, callee, site)) = self.pairs.keys[key] else { continue };
             let (calls, primitive_calls) = known(&row);
@@ -224,20 +218,6 @@ impl<'a> Edges<'a> {
             builder.line_cost(LineCost { origin, function, frame }, &row.own)?;
         }
         Ok(())
-    }
-
-    /// The sum of the samples that have no stack.
-    fn without_stack(&mut self, rows: &[usize]) -> Option<Row> {
-        let samples = self.profile.samples();
-        let mut sum: Option<Row> = None;
-        for &row in rows.iter().filter(|&&row| samples.stacks()[row].is_none()) {
-            let values: Vec<i64> = self.kept.iter().map(|&of| samples.values(of)[row]).collect();
-            let calls = self.calls_type.map_or(0, |of| samples.values(of)[row]);
-            let sum = sum.get_or_insert_with(|| Row::new(values.len()));
-            sum.add_own(&values, calls, true, &mut self.saturated);
-            add_all(&mut sum.total, &values, &mut self.saturated);
-        }
-        sum
     }
 
     /// Puts the samples' values at their stacks; returns every stack on the way to a root, parents first.
@@ -348,10 +328,6 @@ struct Row {
 }
 
 impl Row {
-    fn new(types: usize) -> Self {
-        Self { own: vec![0; types], total: vec![0; types], calls: 0, primitive_calls: 0 }
-    }
-
     fn add_own(&mut self, own: &[i64], calls: i64, outermost: bool, saturated: &mut Saturated) {
         add_all(&mut self.own, own, saturated);
         saturated.add(&mut self.calls, calls);
@@ -376,7 +352,8 @@ impl Rows {
     fn row(&mut self, key: usize) -> &mut Row {
         let Self { types, slots, rows } = self;
         let row = *slots[key].get_or_insert_with(|| {
-            rows.push((key, Row::new(*types)));
+            let values = vec![0; *types];
+            rows.push((key, Row { own: values.clone(), total: values, calls: 0, primitive_calls: 0 }));
             rows.len() - 1
         });
         &mut rows[row].1

@@ -46,6 +46,8 @@ use crate::views::totals::{Totals, totals};
 pub const INFERRED_LABEL: &str = "profkit.inferred";
 /// The unit of that label.
 pub const INFERRED_UNIT: &str = "frames";
+/// How many sample types the summary tells of.
+const SHOWN: usize = 3;
 /// How the comment begins that an estimated profile carries.
 pub const COMMENT_PREFIX: &str = "profkit: stacks estimated from call edges";
 
@@ -235,7 +237,8 @@ fn copy_samples(profile: &Profile, slots: &Slots, builder: &mut ProfileBuilder) 
 /// Compares the totals of an estimate with those of its source.
 fn compare(source: &Profile, estimated: &Profile, slots: &Slots) -> Vec<TypeReport> {
     let found = totals(estimated);
-    let reports = slots.values.iter().enumerate();
+    // Calls have no totals that could differ.
+    let reports = slots.values.iter().enumerate().filter(|&(index, _)| Some(index) != source.calls_type());
     reports.map(|(sample_type, &slot)| compare_type(source, estimated, &found, sample_type, slot)).collect()
 }
 
@@ -280,9 +283,15 @@ impl Report {
     /// What was guessed, in one line for people.
     #[must_use]
     pub fn summary(&self) -> String {
-        let shares = self.types.iter().map(|of| format!("{} of {}", percent(of.inferred, of.sum), of.name));
-        let mut text = format!("{} under inferred callers", shares.collect::<Vec<_>>().join(", "));
-        for of in self.types.iter().filter(|of| of.differing > 0) {
+        let counted: Vec<&TypeReport> = self.types.iter().filter(|of| of.sum != 0).collect();
+        let shares =
+            counted.iter().take(SHOWN).map(|of| format!("{} of {}", percent(of.inferred, of.sum), of.name));
+        let mut text = shares.collect::<Vec<_>>().join(", ");
+        if counted.len() > SHOWN {
+            text += &format!(" and so on ({} values)", counted.len());
+        }
+        text += " under inferred callers";
+        for of in counted.iter().take(SHOWN).filter(|of| of.differing > 0) {
             let functions = self.functions;
             text += &format!("; {} totals of {} of {functions} functions differ", of.name, of.differing);
             if let Some((name, expected, found)) = &of.largest {

@@ -6,6 +6,7 @@ pub mod estimate;
 pub mod events;
 pub mod folded;
 pub mod groups;
+pub mod no_stack;
 pub mod origins;
 pub mod totals;
 mod walk;
