@@ -130,7 +130,12 @@ fn a_part_says_nothing_of_the_next_one() {
         rows.map(|row| profile.origins()[row.origin])
             .map(|row| {
                 let text = |id| profile.text(id).into_owned();
-                format!("{:?} {:?} {:?}", row.pid, row.tid, [row.process, row.thread, row.host, row.file].map(text))
+                format!(
+                    "{:?} {:?} {:?}",
+                    row.pid,
+                    row.tid,
+                    [row.process, row.thread, row.host, row.file].map(text)
+                )
             })
             .collect()
     };
