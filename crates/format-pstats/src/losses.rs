@@ -57,7 +57,8 @@ pub(crate) fn of_seconds(profile: &Profile, column: Option<usize>) -> Option<Str
 
 /// Values that come back as others.
 pub(crate) fn of_rounding(rounded: usize) -> Option<String> {
-    (rounded > 0).then(|| format!("the last digits of values, which floats of seconds do not hold ({rounded})"))
+    (rounded > 0)
+        .then(|| format!("the last digits of values, which floats of seconds do not hold ({rounded})"))
 }
 
 /// What the classic form makes up.
