@@ -82,10 +82,12 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// Whether a key begins a new part when it comes after costs: the keys by which KCachegrind does so, and those that
-    /// begin a file.
-    pub(crate) fn begins_part(key: &[u8]) -> bool {
-        matches!(key, b"version" | b"creator" | b"pid" | b"part" | b"thread" | b"positions" | b"events")
+    /// Whether a key begins a new part when it comes after costs: the keys by which KCachegrind does so, those that
+    /// begin a file, and `cmd:`, with which a part of profkit begins where the process has no number.
+    pub(crate) fn begins_part(&self, key: &[u8]) -> bool {
+        let always =
+            matches!(key, b"version" | b"creator" | b"pid" | b"part" | b"thread" | b"positions" | b"events");
+        always || (key == b"cmd" && self.dialect == Dialect::Profkit)
     }
 
     /// Whether the key is one that real writers use. An unknown one is not an error before the `events:` line.
@@ -109,10 +111,15 @@ impl<'a> Header<'a> {
         KNOWN.contains(&key)
     }
 
-    /// Forgets what belongs to the part before.
+    /// Forgets what belongs to the part before. Valgrind 3.19 says `pid:` and `cmd:` once for all parts of a process;
+    /// parts of profkit are origins that have nothing to do with each other, and what one does not say is unknown.
     pub(crate) fn begin_part(&mut self) {
         self.part = None;
         self.sums.clear();
+        if self.dialect == Dialect::Profkit {
+            (self.pid, self.thread) = (None, None);
+            (self.command, self.thread_name, self.host, self.file) = (b"", b"", b"", b"");
+        }
     }
 
     /// Takes in a line. `at` is the place of the value.
@@ -131,8 +138,12 @@ impl<'a> Header<'a> {
                 self.dialect = Dialect::of_creator(value);
                 self.creator = Some(value);
             }
-            b"pid" => self.pid = self.integer("pid", value),
-            b"thread" => self.thread = self.integer("thread", value),
+            b"pid" => self.pid = integer(value),
+            b"thread" => {
+                self.thread = integer(value);
+                // A thread may have a name in place of a number; the name of another does not hold on.
+                self.thread_name = if self.thread.is_none() { value } else { b"" };
+            }
             b"part" => self.part = Some(value),
             b"cmd" => self.command = value,
             b"desc" => self.description(value),
@@ -152,14 +163,6 @@ impl<'a> Header<'a> {
             _ => {}
         }
         Ok(())
-    }
-
-    fn integer(&mut self, key: &'static str, value: &'a [u8]) -> Option<i64> {
-        let number = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
-        if number.is_none() && !value.is_empty() && key == "thread" {
-            self.thread_name = value;
-        }
-        number
     }
 
     fn description(&mut self, value: &'a [u8]) {
@@ -232,6 +235,10 @@ fn sample_type(
     let same = into.sample_types().iter().enumerate().filter(|(_, other)| **other == row);
     let free = same.map(|(index, _)| index).find(|&index| !taken.contains(&Some(index)));
     Ok(free.unwrap_or_else(|| into.push_sample_type(row)))
+}
+
+fn integer(value: &[u8]) -> Option<i64> {
+    std::str::from_utf8(value).ok().and_then(|value| value.parse().ok())
 }
 
 fn version(value: &[u8], at: usize) -> Result<(), ReadError> {

@@ -234,7 +234,7 @@ impl<'a, 'b> Reader<'a, 'b> {
             return Ok(Taken::No);
         }
         self.last_name = None;
-        if self.in_body && Header::begins_part(key) {
+        if self.in_body && self.header.begins_part(key) {
             self.end_part()?;
         }
         self.origin = None;

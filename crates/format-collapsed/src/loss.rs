@@ -95,7 +95,7 @@ impl Losses {
     /// What is lost of the profile as a whole. `unmarked`: frames that an estimate made up look like the others.
     pub(crate) fn whole(&mut self, profile: &Profile, dialect: Dialect, unmarked: bool) {
         let meta = profile.meta();
-        self.add_if(!profile.tracks().is_empty(), "the order of samples in time");
+        self.add_if(profile.tracks().has_time_order(), "the order of samples in time");
         self.add_if(unmarked, "which frames the estimate made up");
         let austin = dialect == Dialect::Austin;
         let duration = meta.duration_ns.is_some() && !(austin && microseconds(meta.duration_ns).is_some());

@@ -5,7 +5,8 @@ use std::io::Write;
 
 use profkit_profile::views::estimate::COMMENT_PREFIX;
 use profkit_profile::{
-    Id, Label, LabelSetId, Origin, OriginId, Profile, Shape, StackId, StringId, WriteError, Written,
+    Id, Label, LabelSetId, Origin, OriginId, Profile, Shape, StackId, StringId, TrackKind, WriteError,
+    Written,
 };
 
 use crate::encode::{put_bytes, put_number, put_packed, put_varint, varint_length};
@@ -317,7 +318,7 @@ fn flush(out: &mut Vec<u8>, to: &mut dyn Write, least: usize) -> Result<(), Writ
 
 /// What pprof has no place for, beside what locations lose.
 fn losses_elsewhere(profile: &Profile) -> impl Iterator<Item = String> {
-    let tracks = profile.tracks().tracks().len();
+    let tracks = profile.tracks().tracks().iter().filter(|track| track.kind != TrackKind::Sums).count();
     let order = (tracks > 0).then(|| format!("time order of {tracks} tracks: only sums are kept"));
     let title = profile.meta().title.filter(|title| !title.is_empty());
     let title = title.map(|title| format!("the title {:?}", profile.text(title)));

@@ -89,6 +89,7 @@
 
 mod dialect;
 mod dump;
+mod fit;
 mod interval;
 mod key;
 mod losses;

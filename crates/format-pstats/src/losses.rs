@@ -55,6 +55,12 @@ pub(crate) fn of_seconds(profile: &Profile, column: Option<usize>) -> Option<Str
     Some(format!("the unit of {name}{unit}: 1 is written as 1.0 second"))
 }
 
+/// Values that come back as others.
+pub(crate) fn of_rounding(rounded: usize) -> Option<String> {
+    (rounded > 0)
+        .then(|| format!("the last digits of values, which floats of seconds do not hold ({rounded})"))
+}
+
 /// What the classic form makes up.
 pub(crate) fn of_shares(shared: Shared) -> impl Iterator<Item = String> {
     let own = (shared.own > 0)

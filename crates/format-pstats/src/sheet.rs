@@ -1,7 +1,7 @@
 //! What is written: the call tables of a profile by pstats keys, each key once and each pair of keys once.
 //!
-//! What would surprise: sums are 128 bits wide, so nothing overflows here; Python's integers have no limit and
-//! its floats are rounded anyway.
+//! What would surprise: sums are 128 bits wide, so nothing overflows here; what is too large to be read back is found
+//! before it is written (see `fit`).
 
 use std::borrow::Cow;
 use std::hash::Hash;
@@ -115,6 +115,14 @@ impl<'p> Sheet<'p> {
         builder.add_functions();
         builder.add_edges();
         Sheet { rows: builder.rows, merged: builder.merged }
+    }
+
+    /// Every value of every function and caller.
+    pub(crate) fn values(&self) -> impl Iterator<Item = i128> {
+        self.rows.iter().flat_map(|row| {
+            let callers = row.callers.iter().flat_map(|caller| [caller.own, caller.total]);
+            callers.chain([row.own, row.total])
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use std::io::Write;
 
 use profkit_profile::{Dimension, Profile, WriteError, WriteOptions, Written};
 
+use crate::fit::{Scale, count};
 use crate::interval::Interval;
 use crate::losses;
 use crate::marshal::Output;
@@ -51,13 +52,14 @@ fn classic(
     let mut sheet = Sheet::new(profile, column);
     let shared = share_unknown(&mut sheet);
     let seconds = Seconds::of(profile, column, &sheet);
+    let rounded = column.map_or(Ok(0), |column| fit(profile, column, &sheet, &seconds))?;
     output.dict();
     for row in &sheet.rows {
         key(output, &row.key)?;
         let (primitive, all) = row.calls.numbers();
         output.tuple(5);
-        output.int(primitive);
-        output.int(all);
+        output.int(count(primitive)?);
+        output.int(count(all)?);
         output.float(seconds.of_value(row.own));
         output.float(seconds.of_value(row.total));
         output.dict();
@@ -66,8 +68,8 @@ fn classic(
             key(output, &caller_row.key)?;
             let (primitive, all) = caller.calls.numbers();
             output.tuple(4);
-            output.int(all);
-            output.int(primitive);
+            output.int(count(all)?);
+            output.int(count(primitive)?);
             output.float(seconds.of_value(caller.own));
             output.float(seconds.of_value(caller.total));
         }
@@ -77,8 +79,35 @@ fn classic(
     let columns: Vec<usize> = column.into_iter().collect();
     let mut losses = losses::of(profile, &sheet, &columns);
     losses.extend(losses::of_seconds(profile, column));
+    losses.extend(losses::of_rounding(rounded));
     losses.extend(losses::of_shares(shared));
     Ok(Written { losses })
+}
+
+/// How many values of the classic form are rounded.
+///
+/// # Errors
+/// Where a value, or the sum of what is no time, cannot be read back.
+fn fit(profile: &Profile, column: usize, sheet: &Sheet<'_>, seconds: &Seconds) -> Result<usize, WriteError> {
+    let scale = scale(profile, column);
+    let is_time = profile.unit(column).dimension == Dimension::Time;
+    let name = profile.text(profile.sample_types()[column].name);
+    let what =
+        if is_time { format!("`{name}`") } else { format!("`{name}`, of which 1 is written as 1 second,") };
+    if !is_time {
+        scale.check_sum(sheet.rows.iter().map(|row| row.own).sum(), &what)?;
+    }
+    scale.rounded(sheet.values().map(|value| (value, seconds.of_value(value))), &what)
+}
+
+/// What one of a sample type is in nanoseconds.
+fn scale(profile: &Profile, column: usize) -> Scale {
+    let unit = profile.unit(column);
+    let is_time = unit.dimension == Dimension::Time;
+    Scale {
+        factor: if is_time { unit.factor.into() } else { 1_000_000_000 },
+        divisor: 10_i128.checked_pow(profile.sample_types()[column].decimals.into()).unwrap_or(i128::MAX),
+    }
 }
 
 /// Samples in the place of calls, and the item that says so.
@@ -96,19 +125,26 @@ fn sampled(profile: &Profile, output: &mut Output) -> Result<Written, WriteError
         (Some(interval), Ok(samples)) => interval.seconds(samples),
         _ => seconds.of_value(time),
     };
+    let values = sheet.rows.iter().zip(&times.rows).flat_map(|(row, times)| {
+        [(times.own, of(row.own, times.own)), (times.total, of(row.total, times.total))]
+    });
+    let rounded = time.map_or(Ok(0), |time| {
+        let name = profile.text(profile.sample_types()[time].name);
+        scale(profile, time).rounded(values, &format!("`{name}`"))
+    })?;
     output.dict();
     for (row, times) in sheet.rows.iter().zip(&times.rows) {
         key(output, &row.key)?;
         output.tuple(5);
-        output.int(row.own);
-        output.int(row.total);
+        output.int(count(row.own)?);
+        output.int(count(row.total)?);
         output.float(of(row.own, times.own));
         output.float(of(row.total, times.total));
         output.dict();
         for caller in &row.callers {
             let Some(caller_row) = sheet.rows.get(caller.row) else { continue };
             key(output, &caller_row.key)?;
-            output.int(caller.total);
+            output.int(count(caller.total)?);
         }
         output.end_dict();
     }
@@ -119,6 +155,7 @@ fn sampled(profile: &Profile, output: &mut Output) -> Result<Written, WriteError
     let columns: Vec<usize> = std::iter::once(samples).chain(time).collect();
     let mut losses = losses::of(profile, &sheet, &columns);
     losses.extend(losses::of_sampled(profile, &sheet));
+    losses.extend(losses::of_rounding(rounded));
     Ok(Written { losses })
 }
 
@@ -150,11 +187,8 @@ impl Seconds {
         match unit.dimension {
             Dimension::Time if decimals == 0 => {
                 let nanoseconds = i128::from(unit.factor);
-                let rows = sheet.rows.iter().flat_map(|row| {
-                    let callers = row.callers.iter().flat_map(|caller| [caller.own, caller.total]);
-                    callers.chain([row.own, row.total])
-                });
-                Self::Ticks { nanoseconds, clock: Clock::of(rows.map(|value| value * nanoseconds)) }
+                let clock = Clock::of(sheet.values().map(|value| value * nanoseconds));
+                Self::Ticks { nanoseconds, clock }
             }
             Dimension::Time => Self::Scaled(unit.factor as f64 * 1e-9 * scale),
             Dimension::Bytes | Dimension::Count => Self::Scaled(scale),

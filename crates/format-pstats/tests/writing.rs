@@ -291,15 +291,51 @@ fn negative_numbers_come_back() {
     assert_eq!(common::tables(&again), common::tables(&profile));
 }
 
+fn refusal(tables: Tables, dialect: Option<&'static str>) -> String {
+    let options = WriteOptions { dialect, ..WriteOptions::default() };
+    Pstats.write(&tables.finish(), &mut Vec::new(), &options).unwrap_err().to_string()
+}
+
+/// Python would read them, this crate would not.
 #[test]
-fn sums_beyond_64_bits_are_written_as_python_writes_them() {
+fn what_could_not_be_read_back_is_not_written() {
     let mut tables = time();
-    tables.row("f", Some(i64::MAX), &[0], &[0]).row("f", Some(i64::MAX), &[0], &[0]);
-    let (bytes, _) = write(&tables.finish());
-    // marshal.dumps(2 * (2**63 - 1), 2)
-    let number = b"l\x05\0\0\0\xfe\x7f\xff\x7f\xff\x7f\xff\x7f\x0f\0";
-    assert!(bytes.windows(number.len()).any(|window| window == number));
-    assert!(read(&bytes).unwrap_err().kind.to_string().contains("64 bits"));
+    tables.row("f", Some(i64::MAX), &[0], &[0]).row("f", Some(1), &[0], &[0]);
+    assert!(refusal(tables, None).contains("a sum of calls or samples does not fit 64 bits"));
+    let mut tables = time();
+    tables.row("f", Some(1), &[i64::MAX], &[i64::MAX]).row("f", Some(1), &[1 << 40], &[1 << 40]);
+    assert!(refusal(tables, None).contains("`time` does not fit"));
+    let counts = || Tables::new(&[("allocations", "count")]);
+    let mut tables = counts();
+    tables.row("f", Some(1), &[10_000_000_000], &[10_000_000_000]);
+    let message = refusal(tables, None);
+    assert!(message.contains("`allocations`, of which 1 is written as 1 second, does not fit"), "{message}");
+    // Each fits, their sum does not.
+    let mut tables = counts();
+    tables.row("f", Some(1), &[9_000_000_000], &[0]).row("g", Some(1), &[9_000_000_000], &[0]);
+    assert!(refusal(tables, None).contains("does not fit"));
+    let mut tables = counts();
+    tables.row("f", Some(1), &[1], &[1]).edge("g", "f", Some(1), None, Some(&[-10_000_000_000]), &[0]);
+    assert!(refusal(tables, None).contains("does not fit"));
+    let mut tables = counts();
+    tables.row("f", Some(1), &[-9_223_372_036], &[9_223_372_036]);
+    assert_eq!(function_row(&read(&write(&tables.finish()).0).unwrap(), "f").3, 9_223_372_036_000_000_000);
+    let mut tables = Tables::new(&[("samples", "count"), ("wall", "hours")]);
+    tables.row("f", None, &[3, 3_000_000], &[3, 3_000_000]);
+    assert!(refusal(tables, Some("sampled")).contains("`wall` does not fit"));
+}
+
+#[test]
+fn rounded_values_are_said_to_be() {
+    let mut tables = time();
+    tables.row("f", Some(1), &[(1 << 53) - 1], &[(1 << 60) + 1]);
+    let (bytes, written) = write(&tables.finish());
+    assert_eq!(written.losses, ["the last digits of values, which floats of seconds do not hold (1)"]);
+    let back = read(&bytes).unwrap();
+    assert_eq!(function_row(&back, "f").2, (1 << 53) - 1);
+    assert_ne!(function_row(&back, "f").3, (1 << 60) + 1);
+    // What was read is written without another loss.
+    assert_eq!(write(&back).1.losses, [""; 0]);
 }
 
 #[test]

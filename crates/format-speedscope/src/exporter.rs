@@ -1,8 +1,9 @@
 //! The `exporter` of a file: who wrote it, and what profkit says about its own files there, since the format has no
 //! other place for it.
 //!
-//! `profkit 0.1.0 (stacks estimated from call edges; lines of definitions; made by pyinstrument)`, each part in
-//! brackets only where it holds.
+//! `profkit 0.1.0 (no time order; stacks estimated from call edges; lines of definitions; made by pyinstrument)`, each
+//! part in brackets only where it holds. The format has samples in order of time only; what profkit writes of formats
+//! that add up is no such thing, and would be taken for one.
 
 /// Exporters whose frames have the first line of their function, not the line that ran: pyinstrument 5.1.3 and the
 /// PyPI package `speedscope` 1.0. (py-spy 0.4.3 does so with `--function`, and does not tell.)
@@ -11,6 +12,8 @@ const WITH_FIRST_LINES: [&str; 2] = ["pyinstrument", "pyspeedscope"];
 const PROFKIT: &str = "profkit ";
 const ESTIMATED: &str = "stacks estimated from call edges";
 const FIRST_LINES: &str = "lines of definitions";
+const UNORDERED: &str = "no time order";
+const ORDERED: (&str, &str) = ("time order in the first ", " profiles only");
 const MADE_BY: &str = "made by ";
 
 /// What an `exporter` tells.
@@ -24,6 +27,8 @@ pub(crate) struct Exporter {
     pub(crate) estimated: bool,
     /// The lines of frames are those of the functions' definitions.
     pub(crate) first_lines: bool,
+    /// How many profiles at the beginning have their samples in order of time; all if `None`.
+    pub(crate) ordered: Option<usize>,
 }
 
 impl Exporter {
@@ -45,6 +50,7 @@ impl Exporter {
             let (remark, rest) = remarks.split_once("; ").unwrap_or((remarks, ""));
             exporter.estimated |= remark == ESTIMATED;
             exporter.first_lines |= remark == FIRST_LINES;
+            exporter.ordered = ordered(remark).or(exporter.ordered);
             remarks = rest;
         }
         exporter
@@ -54,8 +60,16 @@ impl Exporter {
     pub(crate) fn text(&self) -> String {
         let made_by = format!("{MADE_BY}{}", self.producer);
         let by_another = !self.producer.is_empty() && !self.producer.starts_with(PROFKIT);
-        let remarks =
-            [(self.estimated, ESTIMATED), (self.first_lines, FIRST_LINES), (by_another, made_by.as_str())];
+        let ordered = match self.ordered {
+            Some(0) => UNORDERED.to_owned(),
+            count => format!("{}{}{}", ORDERED.0, count.unwrap_or_default(), ORDERED.1),
+        };
+        let remarks = [
+            (self.ordered.is_some(), ordered.as_str()),
+            (self.estimated, ESTIMATED),
+            (self.first_lines, FIRST_LINES),
+            (by_another, made_by.as_str()),
+        ];
         let remarks: Vec<&str> = remarks.iter().filter(|(holds, _)| *holds).map(|(_, text)| *text).collect();
         let mut text = format!("{PROFKIT}{}", env!("CARGO_PKG_VERSION"));
         if !remarks.is_empty() {
@@ -65,6 +79,14 @@ impl Exporter {
     }
 }
 
+/// What a remark says of the order of time.
+fn ordered(remark: &str) -> Option<usize> {
+    if remark == UNORDERED {
+        return Some(0);
+    }
+    remark.strip_prefix(ORDERED.0)?.strip_suffix(ORDERED.1)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,9 +94,20 @@ mod tests {
     #[test]
     fn what_profkit_says_is_read_back() {
         for producer in ["py-spy@0.4.3", "a (b; c)", "made by x; lines of definitions", ""] {
-            for (estimated, first_lines) in [(false, false), (true, false), (false, true), (true, true)] {
-                let exporter =
-                    Exporter { producer: producer.to_owned(), is_profkit: true, estimated, first_lines };
+            for (estimated, first_lines, ordered) in [
+                (false, false, None),
+                (true, false, Some(0)),
+                (false, true, Some(12)),
+                (true, true, None),
+                (false, false, Some(1)),
+            ] {
+                let exporter = Exporter {
+                    producer: producer.to_owned(),
+                    is_profkit: true,
+                    estimated,
+                    first_lines,
+                    ordered,
+                };
                 let back = Exporter::parse(&exporter.text());
                 let own = concat!("profkit ", env!("CARGO_PKG_VERSION"));
                 let producer = if producer.is_empty() { own } else { producer };

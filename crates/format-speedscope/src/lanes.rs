@@ -23,6 +23,8 @@ pub(crate) struct Lane<'p> {
     pub(crate) decimals: usize,
     pub(crate) start: i128,
     pub(crate) end: i128,
+    /// Whether it has order of time.
+    pub(crate) is_ordered: bool,
     pub(crate) rows: Rows<'p>,
 }
 
@@ -74,6 +76,7 @@ impl<'p> Lane<'p> {
             decimals: 0,
             start: 0,
             end: 0,
+            is_ordered: false,
             rows: Rows::Range(0..0),
         }
     }
@@ -92,9 +95,10 @@ impl<'p> Lane<'p> {
         }
         lane.start = lane.value(track.start);
         lane.end = lane.value(track.end);
+        lane.is_ordered = track.kind != TrackKind::Sums;
         lane.rows = match track.kind {
             TrackKind::Intervals => Rows::Intervals(track),
-            TrackKind::Samples => Rows::Range(track.rows.clone()),
+            TrackKind::Samples | TrackKind::Sums => Rows::Range(track.rows.clone()),
         };
         lane
     }

@@ -29,16 +29,17 @@
 //!
 //! | file | model |
 //! |---|---|
-//! | profile | a [`Track`](profkit_profile::Track) of samples or of intervals, with name, unit, start and end |
+//! | profile | a [`Track`](profkit_profile::Track) of samples or of intervals, with name, unit, start and end; of sums where profkit says that there is no order |
 //! | unit of time / `bytes` / any other | sample type `time`/nanoseconds, `memory`/bytes, `weight`/none with decimals |
 //! | name of a profile by py-spy, austin or profkit | [`Origin`](profkit_profile::Origin): process, thread |
 //! | `name`, `file`, `line`, `col` of a frame | function and frame; `line` is the one that ran, or the definition's |
-//! | `name`, `activeProfileIndex`, `exporter` | title, active track, producer |
+//! | `name`, `activeProfileIndex`, `exporter` | title, active track and default sample type, producer |
 //!
 //! Values are exact: decimals are read as decimals, not as doubles. Seconds with more than nine of them are rounded
 //! so that a profile's sum stays right to the nanosecond. A file that was read is written back as it was: the same
 //! kinds of profile in the same order and units, the same events. Samples of other formats become one sampled profile
-//! for each origin and sample type, weights in the order of the samples. Several measures in one unit (`cpu` and
+//! for each origin and sample type, weights in the order of the samples; `exporter` then says that this is no order of
+//! time. Several measures in one unit (`cpu` and
 //! `wall`) are told by the names of their profiles, so that they are not added up when read back.
 //!
 //! # What real files do

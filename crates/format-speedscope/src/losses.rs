@@ -33,6 +33,9 @@ pub(crate) fn losses(it: &Losses<'_>) -> Written {
     let lanes = |lost: fn(&Lane<'_>) -> bool| it.lanes.iter().filter(|lane| lost(lane)).count();
     lost(lanes(|lane| lane.renamed), "names of tracks");
     lost(lanes(|lane| lane.converted), "units of tracks");
+    let ordered = it.lanes.iter().rposition(|lane| lane.is_ordered).unwrap_or(0);
+    let unordered = it.lanes[..ordered].iter().filter(|lane| !lane.is_ordered).count();
+    lost(unordered, "that tracks before others are sums and have no order of time");
     lost(labelled_samples(it), "labels of samples");
     let frames =
         |lost: fn(&Frame) -> bool| profile.frames().rows().iter().filter(|frame| lost(frame)).count();
@@ -46,6 +49,7 @@ pub(crate) fn losses(it: &Losses<'_>) -> Written {
     lost(functions.filter(|function| !function.system_name.is_empty()).count(), "linker names of functions");
     lost(hidden_first_lines(profile), "first lines of functions");
     losses.extend(sample_types(it));
+    losses.extend(zero_types(it));
     losses.extend(remarks(profile));
     Written { losses }
 }
@@ -86,6 +90,19 @@ fn sample_types(it: &Losses<'_>) -> Vec<String> {
     lost.sort();
     lost.dedup();
     lost
+}
+
+/// Sample types that no profile of the file has.
+fn zero_types(it: &Losses<'_>) -> Option<String> {
+    let mut is_there = vec![false; it.profile.sample_types().len()];
+    for lane in it.lanes {
+        if let Some(is_there) = is_there.get_mut(lane.sample_type) {
+            *is_there = true;
+        }
+    }
+    let rows = it.profile.sample_types().iter().zip(is_there).filter(|(_, is_there)| !is_there);
+    let names: Vec<_> = rows.map(|(row, _)| it.profile.text(row.name)).collect();
+    (!names.is_empty()).then(|| format!("sample types that are 0 everywhere: {}", names.join(", ")))
 }
 
 /// What a profile says of itself and the format has no place for.

@@ -32,8 +32,13 @@ fn read_text(source: &Source<'_>, builder: &mut ProfileBuilder) -> Result<(), Re
     builder.meta.active_track = active(source, &file)?;
     let frames = frames(source, &file, exporter.first_lines, builder)?;
     let measures = measure::measures(source, &file, &exporter, builder)?;
-    for (profile, measure) in file.profiles.iter().zip(measures) {
-        Reader { source, frames: &frames, builder, measure }.profile(profile)?;
+    if let Some(measure) = builder.meta.active_track.and_then(|active| measures.get(active)) {
+        let shown = builder.sample_types().get(measure.sample_type).map(|shown| shown.name);
+        builder.meta.default_type = shown;
+    }
+    for (number, (profile, measure)) in file.profiles.iter().zip(measures).enumerate() {
+        let is_ordered = exporter.ordered.is_none_or(|ordered| number < ordered);
+        Reader { source, frames: &frames, builder, measure }.profile(profile, is_ordered)?;
     }
     Ok(())
 }
@@ -80,10 +85,11 @@ pub(crate) struct Reader<'r> {
 }
 
 impl Reader<'_> {
-    fn profile(&mut self, profile: &schema::Profile<'_>) -> Result<(), ReadError> {
+    fn profile(&mut self, profile: &schema::Profile<'_>, is_ordered: bool) -> Result<(), ReadError> {
         let kind = match profile.body {
             Body::Evented { .. } => TrackKind::Intervals,
-            Body::Sampled { .. } => TrackKind::Samples,
+            Body::Sampled { .. } if is_ordered => TrackKind::Samples,
+            Body::Sampled { .. } => TrackKind::Sums,
         };
         let at = self.source.offset(profile.body.text());
         let start = profile.start.map_or(Ok(0), |start| self.value(start.get()))?;

@@ -25,11 +25,13 @@ pub(crate) fn write(
     let lanes = lanes::lanes(profile)?;
     let inferred = inferred(profile, options);
     let numbers = number_frames(profile, &lanes, &inferred);
+    let ordered = lanes.iter().rposition(|lane| lane.is_ordered).map_or(0, |last| last + 1);
     let exporter = Exporter {
         producer: profile.meta().producer.clone(),
         is_profkit: true,
         estimated: profile.meta().estimated,
         first_lines: numbers.first_lines > 0 && numbers.running_lines == 0,
+        ordered: Some(ordered).filter(|&ordered| ordered < lanes.len()),
     };
     let mut json = Json::new(to);
     json.raw(b"{\"$schema\":");
@@ -88,14 +90,16 @@ fn number_frames<'p>(profile: &'p Profile, lanes: &[Lane<'_>], inferred: &[usize
     numbers
 }
 
-/// The profile to show first, unless that is the first one anyway.
+/// The profile to show first, unless that is the only one or nobody has chosen.
 fn active(profile: &Profile, lanes: &[Lane<'_>], options: &WriteOptions<'_>) -> Option<usize> {
     let first_of = |sample_type| lanes.iter().position(|lane| lane.sample_type == sample_type);
     let wanted = options.sample_type.and_then(first_of);
     let default = || {
         // With tracks, whoever made them has decided.
         let default = profile.default_type().filter(|_| profile.tracks().is_empty()).and_then(first_of);
-        default.filter(|&index| index != 0)
+        // The first one is what everybody shows, but not necessarily a reader's default among several measures.
+        default
+            .filter(|&index| index != 0 || lanes.iter().any(|lane| lane.sample_type != lanes[0].sample_type))
     };
     wanted.or(profile.meta().active_track.filter(|&index| index < lanes.len())).or_else(default)
 }

@@ -7,7 +7,8 @@ use crate::stats::{Clock, Stats};
 use crate::{builtin, context};
 
 /// A phrase for each kind of thing that is lost.
-pub(crate) fn losses(profile: &Profile, stats: &Stats, clock: Option<&Clock>) -> Vec<String> {
+/// `rounded` times are read back as others.
+pub(crate) fn losses(profile: &Profile, stats: &Stats, clock: Option<&Clock>, rounded: usize) -> Vec<String> {
     let mut losses = Vec::new();
     let mut lose = |lost: bool, phrase: String| {
         if lost {
@@ -16,8 +17,9 @@ pub(crate) fn losses(profile: &Profile, stats: &Stats, clock: Option<&Clock>) ->
     };
     if let Some(clock) = clock {
         let name = String::from_utf8_lossy(clock.name(profile));
-        let lost = !matches!(&*name, "wall" | "cpu");
-        lose(lost, format!("yappi knows the clocks wall and cpu: `{name}` is written as wall"));
+        let written = clock.python_name(profile);
+        let text = format!("yappi knows the clocks wall and cpu: `{name}` is written as {written}");
+        lose(name != written, text);
         let unit = profile.text(profile.sample_types()[clock.sample_type].unit);
         lose(!clock.is_time, format!("yappi holds times: 1 {unit} is written as 1 second"));
         let others = profile.sample_types().len() - 1;
@@ -25,6 +27,7 @@ pub(crate) fn losses(profile: &Profile, stats: &Stats, clock: Option<&Clock>) ->
         let decimals = profile.sample_types()[clock.sample_type].decimals;
         lose(clock.is_time && decimals > 0, "fractions of nanoseconds".to_owned());
     }
+    lose(rounded > 0, format!("the last digits of times, which floats of seconds do not hold ({rounded})"));
     let count = stats.unknown_calls;
     lose(count > 0, format!("that {count} call counts are unknown: written as 0"));
     let count = stats.unknown_own;

@@ -94,8 +94,14 @@ impl Clock {
 
     /// What yappi calls the clock. It cannot print statistics without one, and what times calls usually reads the wall
     /// clock.
+    ///
+    /// CPU time has many names, such as `CPU time` (austin-python 2.4) and `cpu-time` (ddtrace): the word tells. Off-CPU
+    /// time is what a wall clock counts beside it.
     pub(crate) fn python_name(&self, profile: &Profile) -> &'static str {
-        if self.name(profile) == b"cpu" { "cpu" } else { "wall" }
+        let name = self.name(profile).to_ascii_lowercase();
+        let words = || name.split(|byte| !byte.is_ascii_alphanumeric());
+        let is_cpu = words().any(|word| matches!(word, b"cpu" | b"cputime"));
+        if is_cpu && self.is_time && !words().any(|word| word == b"off") { "cpu" } else { "wall" }
     }
 
     pub(crate) fn name<'a>(&self, profile: &'a Profile) -> &'a [u8] {

@@ -12,7 +12,7 @@ use crate::last_place::{Nudges, Seconds};
 use crate::losses::losses;
 use crate::stats::{Child, Clock, Stats, Values};
 use crate::threads;
-use crate::time::Tick;
+use crate::time::{Tick, nanoseconds};
 use crate::value::Class;
 
 /// `YFuncStat._KEYS`.
@@ -63,6 +63,7 @@ pub(crate) fn write(
     let chosen = options.sample_type.or_else(|| profile.default_type());
     let clock = chosen.map(|chosen| Clock::new(profile, chosen));
     let stats = Stats::of(profile, clock.as_ref());
+    let rounded = clock.as_ref().map_or(Ok(0), |clock| fit(profile, clock, &stats))?;
     let clock_type = clock.as_ref().map(|clock| clock.python_name(profile));
     let mut writer = Writer {
         out: Encoder::default(),
@@ -73,7 +74,35 @@ pub(crate) fn write(
     };
     writer.everything()?;
     to.write_all(&writer.out.bytes)?;
-    Ok(Written { losses: losses(profile, &stats, clock.as_ref()) })
+    Ok(Written { losses: losses(profile, &stats, clock.as_ref(), rounded) })
+}
+
+/// How many times are read back as others.
+///
+/// # Errors
+/// Where a time, or the sum of what is no time, is not read back at all: 1 of anything else is written as 1 second,
+/// and more than 9.2 billion seconds are no nanoseconds of 64 bits.
+fn fit(profile: &Profile, clock: &Clock, stats: &Stats) -> Result<usize, WriteError> {
+    let own: i128 = stats.functions.iter().map(|stat| stat.values.own).sum();
+    let values = || {
+        let rows = stats.functions.iter().map(|stat| stat.values);
+        rows.chain(stats.functions.iter().flat_map(|stat| stat.children.iter().map(|child| child.values)))
+    };
+    let tick = tick(stats);
+    let mut rounded = 0;
+    let mut fits = clock.is_time || i64::try_from(own).is_ok();
+    for time in values().flat_map(|values| [values.own, values.total]) {
+        let read = nanoseconds(tick.seconds(time)).map(i128::from);
+        fits &= read.is_some();
+        rounded += usize::from(read != Some(time));
+    }
+    if fits {
+        return Ok(rounded);
+    }
+    let name = String::from_utf8_lossy(clock.name(profile));
+    let how = if clock.is_time { "" } else { ", of which 1 is written as 1 second," };
+    let why = "yappi holds times, and nanoseconds of 64 bits end at 292 years";
+    Err(WriteError::Unsupported(format!("`{name}`{how} does not fit: {why}").into()))
 }
 
 fn tick(stats: &Stats) -> Tick {

@@ -326,7 +326,7 @@ impl ProfileBuilder {
         let last = track.start;
         track.samples.start = self.samples.len();
         track.rows.start = match track.kind {
-            TrackKind::Samples => self.samples.len(),
+            TrackKind::Samples | TrackKind::Sums => self.samples.len(),
             TrackKind::Intervals => self.tracks.intervals.len(),
         };
         let own = std::mem::take(&mut self.spare);
@@ -397,7 +397,7 @@ impl ProfileBuilder {
         self.spare = open.own;
         track.samples.end = self.samples.len();
         track.rows.end = match track.kind {
-            TrackKind::Samples => self.samples.len(),
+            TrackKind::Samples | TrackKind::Sums => self.samples.len(),
             TrackKind::Intervals => self.tracks.intervals.len(),
         };
         self.tracks.tracks.push(track);

@@ -1,6 +1,6 @@
 //! Time order: what ran from when to when, for the sources that know it.
 //!
-//! A track is one time line, usually a thread. It is a range either of samples, each as long as its value, or
+//! A track is one time line, usually a thread, or sums that a source keeps where others have time lines. It is a range either of samples, each as long as its value, or
 //! of intervals, each a call with its begin and end. The samples of a track of intervals are there too, summed
 //! by stack, so a view that does not care for order need not know of tracks.
 
@@ -13,6 +13,9 @@ use crate::id::{OriginId, StackId, StringId};
 pub enum TrackKind {
     /// `rows` are samples, one after another from `start`; a sample lasts as long as its value.
     Samples,
+    /// `rows` are samples in no order, such as sums: speedscope holds them in a profile of their own, like a time
+    /// line.
+    Sums,
     /// `rows` are intervals.
     Intervals,
 }
@@ -28,7 +31,7 @@ pub struct Track {
     pub sample_type: usize,
     /// The unit the source gave its times in, e.g. `seconds` where values are stored in nanoseconds.
     pub unit: StringId,
-    /// Samples or intervals.
+    /// Samples, sums or intervals.
     pub kind: TrackKind,
     /// Where it begins, in the sample type's unit.
     pub start: i64,
@@ -36,7 +39,7 @@ pub struct Track {
     pub end: i64,
     /// Its samples or intervals.
     pub rows: Range<usize>,
-    /// Where the sample table has its values: `rows` of a track of samples, the sums by stack of one of intervals.
+    /// Where the sample table has its values: `rows` of a track of samples or sums, the sums by stack of one of intervals.
     pub samples: Range<usize>,
 }
 
@@ -69,11 +72,11 @@ impl TrackTable {
         &self.tracks
     }
 
-    /// The intervals of a track; none for one of samples.
+    /// The intervals of a track; none for one of another kind.
     #[must_use]
     pub fn intervals(&self, track: &Track) -> &[Interval] {
         match track.kind {
-            TrackKind::Samples => &[],
+            TrackKind::Samples | TrackKind::Sums => &[],
             TrackKind::Intervals => &self.intervals[track.rows.clone()],
         }
     }
@@ -84,7 +87,13 @@ impl TrackTable {
         &self.intervals
     }
 
-    /// Whether nothing has time order.
+    /// Whether anything has time order.
+    #[must_use]
+    pub fn has_time_order(&self) -> bool {
+        self.tracks.iter().any(|track| track.kind != TrackKind::Sums)
+    }
+
+    /// Whether there is no track.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tracks.is_empty()

@@ -121,7 +121,7 @@ impl Facts {
                 .collect(),
             label_keys: labels.map(|label| text(label.key)).collect(),
             mappings: profile.mappings().rows().iter().map(|mapping| text(mapping.file)).collect(),
-            time_order: !profile.tracks().is_empty(),
+            time_order: profile.tracks().has_time_order(),
             duration_ns: meta.duration_ns,
             start_ns: meta.start_ns,
             period: meta.period_type.map(|(name, unit)| Period {

@@ -105,6 +105,57 @@ fn functions_that_share_a_name_are_told_apart_by_their_lines() {
 }
 
 #[test]
+fn a_part_says_nothing_of_the_next_one() {
+    let profile = build(|builder, main, work| {
+        let name = builder.string(b"A").unwrap();
+        let origins = [
+            Origin { pid: Some(7), tid: Some(1), thread: name, host: name, file: name, ..Origin::UNKNOWN },
+            Origin { tid: Some(2), ..Origin::UNKNOWN },
+            // Begins with `cmd:`, after a part with another one.
+            Origin { process: name, ..Origin::UNKNOWN },
+            Origin { process: name, thread: name, ..Origin::UNKNOWN },
+            Origin { tid: Some(3), thread: name, ..Origin::UNKNOWN },
+            Origin::UNKNOWN,
+        ];
+        for origin in origins {
+            let origin = builder.origin(origin).unwrap();
+            builder.function_calls(row(main, origin, 1), &[10], &[30]).unwrap();
+            builder.function_calls(row(work, origin, 1), &[20], &[20]).unwrap();
+            builder.call_edge(edge(main, work, origin, Some(1)), &[0], &[20]).unwrap();
+        }
+    });
+    let again = read(&write(&profile, Some("parts")).0).unwrap();
+    let origins = |profile: &Profile| -> Vec<String> {
+        let rows = profile.calls().functions().rows().iter();
+        rows.map(|row| profile.origins()[row.origin])
+            .map(|row| {
+                let text = |id| profile.text(id).into_owned();
+                format!(
+                    "{:?} {:?} {:?}",
+                    row.pid,
+                    row.tid,
+                    [row.process, row.thread, row.host, row.file].map(text)
+                )
+            })
+            .collect()
+    };
+    assert_eq!(origins(&again), origins(&profile));
+}
+
+#[test]
+fn parts_of_valgrind_share_their_process() {
+    let file = b"creator: callgrind-3.19.0\npid: 3\ncmd: ./a\npart: 1\nthread: 1\nevents: Ir\nfn=a\n1 2\n\
+        part: 2\nthread: 2\nevents: Ir\nfn=a\n1 2\nthread: io\nevents: Ir\nfn=a\n1 2\nthread: 4\nfn=a\n1 2\n";
+    let profile = read(file).unwrap();
+    let rows = profile.calls().functions().rows().iter();
+    let origins: Vec<String> = rows.map(|row| crate::origin(&profile, row.origin)).collect();
+    assert_eq!(
+        origins,
+        ["Some(3) ./a Some(1) ", "Some(3) ./a Some(2) ", "Some(3) ./a None io", "Some(3) ./a Some(4) "]
+    );
+}
+
+#[test]
 fn threads_are_added_up_or_kept_as_parts() {
     let profile = build(|builder, main, work| {
         let process = builder.string(b"python app.py").unwrap();

@@ -26,7 +26,12 @@ fn drawn() -> impl Strategy<Value = Drawn> {
 
 const UNITS: [&[u8]; 6] = [b"none", b"nanoseconds", b"microseconds", b"milliseconds", b"seconds", b"bytes"];
 
-fn build(tracks: &[(Drawn, usize, i64, Vec<u8>)], names: &[Vec<u8>], decimals: u8) -> Profile {
+fn build(
+    tracks: &[(Drawn, usize, i64, Vec<u8>)],
+    names: &[Vec<u8>],
+    decimals: u8,
+    ordered: usize,
+) -> Profile {
     let mut builder = ProfileBuilder::new();
     let frames: Vec<FrameId> = (0..6i64)
         .zip(names)
@@ -36,7 +41,7 @@ fn build(tracks: &[(Drawn, usize, i64, Vec<u8>)], names: &[Vec<u8>], decimals: u
             builder.frame(Frame { line: 1 + number, column: number % 2, ..Frame::of(function) }).unwrap()
         })
         .collect();
-    for (drawn, unit, start, thread) in tracks {
+    for (number, (drawn, unit, start, thread)) in tracks.iter().enumerate() {
         let (name, model) = match unit {
             0 => ("weight", "none"),
             5 => ("memory", "bytes"),
@@ -56,7 +61,11 @@ fn build(tracks: &[(Drawn, usize, i64, Vec<u8>)], names: &[Vec<u8>], decimals: u
             origin,
             sample_type,
             unit: builder.string(UNITS[*unit]).unwrap(),
-            kind: if matches!(drawn, Drawn::Samples(_)) { TrackKind::Samples } else { TrackKind::Intervals },
+            kind: match drawn {
+                Drawn::Calls(_) => TrackKind::Intervals,
+                Drawn::Samples(_) if number < ordered => TrackKind::Samples,
+                Drawn::Samples(_) => TrackKind::Sums,
+            },
             start: *start,
             end: 0,
             rows: 0..0,
@@ -126,7 +135,7 @@ fn told(profile: &Profile, track: &Track) -> impl PartialEq + std::fmt::Debug + 
             .into_iter()
             .map(|it| (exact(it.at), it.enters, shown(profile, it.frame)))
             .collect(),
-        TrackKind::Samples => Vec::new(),
+        TrackKind::Samples | TrackKind::Sums => Vec::new(),
     };
     let texts =
         [track.name, track.unit, sample_type.name, sample_type.unit, profile.origins()[track.origin].thread];
@@ -147,14 +156,25 @@ proptest! {
         tracks in prop::collection::vec((drawn(), 0usize..6, 0i64..1_000, name()), 0..4),
         names in prop::collection::vec(name(), 6),
         decimals in 0u8..3,
+        ordered in 0usize..4,
     ) {
-        let profile = build(&tracks, &names, decimals);
+        let profile = build(&tracks, &names, decimals, ordered);
         let text = write(&profile);
         let back = read(text.as_bytes()).unwrap();
         prop_assert_eq!(back.tracks().tracks().len(), tracks.len().max(1));
         for (before, after) in profile.tracks().tracks().iter().zip(back.tracks().tracks()) {
             prop_assert_eq!(told(&profile, before), told(&back, after));
         }
+        let kinds = |profile: &Profile| -> Vec<TrackKind> {
+            profile.tracks().tracks().iter().map(|track| track.kind).collect()
+        };
+        // Sums before time lines are said to be lost.
+        let (kinds, back_kinds) = (kinds(&profile), kinds(&back));
+        let last = kinds.iter().rposition(|kind| *kind != TrackKind::Sums);
+        for (number, (before, after)) in kinds.iter().zip(&back_kinds).enumerate() {
+            prop_assert!(before == after || (*before == TrackKind::Sums && Some(number) < last));
+        }
+        prop_assert_eq!(profile.tracks().has_time_order(), back.tracks().has_time_order());
         prop_assert_eq!(write(&back), text);
     }
 }

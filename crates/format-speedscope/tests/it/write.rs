@@ -3,7 +3,7 @@
 use profkit_format_speedscope::Speedscope;
 use profkit_profile::{
     CallEdge, Format, Frame, FrameId, Function, FunctionId, Label, Origin, OriginId, Profile, ProfileBuilder,
-    Sample, WriteError, WriteOptions,
+    Sample, TrackKind, WriteError, WriteOptions,
 };
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ fn samples_of_other_formats_become_a_profile_an_origin_and_sample_type() {
     ]);
     assert_eq!(file["profiles"], expected);
     assert_eq!(file["activeProfileIndex"], 1);
-    assert_eq!(file["exporter"], concat!("profkit ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(file["exporter"], concat!("profkit ", env!("CARGO_PKG_VERSION"), " (no time order)"));
     assert_eq!(
         written.losses,
         [
@@ -81,6 +81,8 @@ fn samples_of_other_formats_become_a_profile_an_origin_and_sample_type() {
         ]
     );
     let back = read(text.as_bytes()).unwrap();
+    assert!(!back.tracks().has_time_order());
+    assert_eq!(back.default_type(), Some(1));
     let origins: Vec<_> = back.tracks().tracks().iter().map(|track| back.origins()[track.origin]).collect();
     assert_eq!(back.text(origins[0].process), "python \"x\".py");
     assert_eq!(
@@ -94,6 +96,55 @@ fn samples_of_other_formats_become_a_profile_an_origin_and_sample_type() {
 fn the_wanted_sample_type_is_shown_first() {
     let options = WriteOptions { sample_type: Some(0), ..WriteOptions::default() };
     assert_eq!(parsed(&write_with(&two_threads(), &options).0)["activeProfileIndex"], 0);
+}
+
+#[test]
+fn sums_are_never_taken_for_time_lines() {
+    let sums = read(write(&two_threads()).as_bytes()).unwrap();
+    assert!(!sums.tracks().is_empty() && !sums.tracks().has_time_order());
+    // Of other writers, and of those that profkit wrote as they were.
+    let ordered = read(sampled("seconds", "[[0],[1]]", "[1,2]").as_bytes()).unwrap();
+    let again = read(write(&ordered).as_bytes()).unwrap();
+    assert!(ordered.tracks().has_time_order() && again.tracks().has_time_order());
+    let exporter = |order: &str| format!(r#","exporter":"profkit 0.1.0 ({order})""#);
+    let one = sampled_profile("p", "none", "[[0]]", "[1]");
+    let profiles = format!("{one},{one},{one}");
+    let kinds = |order: &str| {
+        let profile = read(file(&profiles, &exporter(order)).as_bytes()).unwrap();
+        assert!(write(&profile).contains(order));
+        profile.tracks().tracks().iter().filter(|track| track.kind == TrackKind::Samples).count()
+    };
+    assert_eq!(kinds("no time order"), 0);
+    assert_eq!(kinds("time order in the first 2 profiles only; made by x"), 2);
+}
+
+/// Valgrind's events: the first one that is no count, or whichever is wanted, is still the default when read back.
+#[test]
+fn the_default_sample_type_is_read_back() {
+    let default = |wanted: Option<usize>| {
+        let mut builder = ProfileBuilder::new();
+        for name in [&b"Bim"[..], b"D1mr", b"Ir"] {
+            builder.sample_type(name, b"count").unwrap();
+        }
+        builder.sample_type(b"cpu", b"nanoseconds").unwrap();
+        builder.meta.default_type = Some(builder.string(b"Ir").unwrap());
+        let frame = frame(&mut builder, b"a", 0);
+        let stack = builder.stack_from_root([frame]).unwrap();
+        builder.sample(Sample::of(stack), &[9, 0, 4, 2]).unwrap();
+        let options = WriteOptions { sample_type: wanted, ..WriteOptions::default() };
+        let (text, written) = write_with(&builder.finish().unwrap(), &options);
+        assert!(
+            written.losses.iter().any(|loss| loss == "sample types that are 0 everywhere: D1mr"),
+            "{:?}",
+            written.losses
+        );
+        let back = read(text.as_bytes()).unwrap();
+        assert_eq!(write(&back), text);
+        back.default_type().map(|index| back.text(back.sample_types()[index].name).into_owned())
+    };
+    assert_eq!(default(None).as_deref(), Some("Ir"));
+    assert_eq!(default(Some(0)).as_deref(), Some("Bim"));
+    assert_eq!(default(Some(3)).as_deref(), Some("time"));
 }
 
 #[test]
@@ -146,7 +197,7 @@ fn lines_of_definitions_are_said_to_be_such() {
         write_with(&builder.finish().unwrap(), &WriteOptions::default())
     };
     let (text, written) = build(0, 7);
-    assert!(text.contains("(lines of definitions)"));
+    assert!(text.contains("; lines of definitions)"));
     assert_eq!(written.losses, Vec::<String>::new());
     assert_eq!(read(text.as_bytes()).unwrap().functions().rows()[0].first_line, 7);
     let (text, written) = build(3, 7);
@@ -173,7 +224,7 @@ fn estimated() -> Profile {
 #[test]
 fn an_estimate_says_so_and_marks_what_it_made_up() {
     let (text, written) = write_with(&estimated(), &WriteOptions::default());
-    assert!(text.contains("(stacks estimated from call edges)"), "{text}");
+    assert!(text.contains("(no time order; stacks estimated from call edges)"), "{text}");
     assert_eq!(written.losses, ["labels of samples (1)"]);
     assert!(read(text.as_bytes()).unwrap().meta().estimated);
     let options = WriteOptions { mark_inferred: true, ..WriteOptions::default() };

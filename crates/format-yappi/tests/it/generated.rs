@@ -195,6 +195,60 @@ fn what_is_no_time_is_written_as_seconds() {
     assert!(text.contains("([2000000000], [5000000000])"), "{text}");
 }
 
+/// Writes one function with a single sample type.
+fn write_one(name: &str, unit: &str, own: i64, total: i64) -> Result<(Vec<u8>, Vec<String>), WriteError> {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(name.as_bytes(), unit.as_bytes()).unwrap();
+    for name in [b"f", b"g"] {
+        let name = builder.string(name).unwrap();
+        let function = builder.function(Function { name, first_line: 1, ..Function::EMPTY }).unwrap();
+        builder.function_calls(FunctionCalls { function, ..PLAIN }, &[own], &[total]).unwrap();
+    }
+    let mut bytes = Vec::new();
+    let written = Yappi.write(&builder.finish().unwrap(), &mut bytes, &WriteOptions::default())?;
+    Ok((bytes, written.losses))
+}
+
+#[test]
+fn what_could_not_be_read_back_is_not_written() {
+    for (own, total) in [(0, 10_000_000_000), (-10_000_000_000, 0), (9_000_000_000, 0)] {
+        let message = write_one("samples", "count", own, total).unwrap_err().to_string();
+        assert!(message.contains("`samples`, of which 1 is written as 1 second, does not fit"), "{message}");
+    }
+    let message = write_one("wall", "hours", 0, 3_000_000).unwrap_err().to_string();
+    assert!(message.contains("`wall` does not fit"), "{message}");
+    let (bytes, _) = write_one("samples", "count", 4_000_000_000, 9_000_000_000).unwrap();
+    let text = content(&read(&bytes).unwrap()).join("\n");
+    assert!(text.contains("([4000000000000000000], [9000000000000000000])"), "{text}");
+}
+
+#[test]
+fn rounded_times_are_said_to_be() {
+    let (bytes, losses) = write_one("wall", "nanoseconds", (1 << 53) - 1, (1 << 60) + 1).unwrap();
+    assert_eq!(losses, ["the last digits of times, which floats of seconds do not hold (2)"]);
+    let text = content(&read(&bytes).unwrap()).join("\n");
+    assert!(text.contains(&format!("[{}]", (1_i64 << 53) - 1)), "{text}");
+    assert!(!text.contains(&format!("[{}]", (1_i64 << 60) + 1)), "{text}");
+}
+
+#[test]
+fn cpu_time_goes_by_many_names() {
+    for (name, unit, clock) in [
+        ("cpu", "nanoseconds", "cpu"),
+        ("CPU time", "microseconds", "cpu"),
+        ("cpu-time", "nanoseconds", "cpu"),
+        ("cpu", "count", "wall"),
+        ("off-cpu", "nanoseconds", "wall"),
+        ("wall-time", "nanoseconds", "wall"),
+    ] {
+        let (bytes, losses) = write_one(name, unit, 1, 1).unwrap();
+        let profile = read(&bytes).unwrap();
+        assert_eq!(profile.text(profile.sample_types()[0].name), clock, "{name}");
+        let said = format!("yappi knows the clocks wall and cpu: `{name}` is written as {clock}");
+        assert_eq!(losses.contains(&said), name != clock, "{name}: {losses:?}");
+    }
+}
+
 #[test]
 fn threads_come_back_with_their_names_and_ids() {
     let mut builder = ProfileBuilder::new();

@@ -16,7 +16,7 @@ pub struct Event {
     pub enters: bool,
 }
 
-/// The events of a track. Where consecutive samples share frames, these stay open between them.
+/// The events of a track; none for one of sums. Where consecutive samples share frames, these stay open between them.
 ///
 /// # Errors
 /// Where a sample's value is negative, or the times do not fit 64 bits.
@@ -27,6 +27,7 @@ pub fn events(profile: &Profile, track: &Track) -> Result<Vec<Event>, BuildError
             events.events.push(event);
             Ok::<(), BuildError>(())
         })?,
+        TrackKind::Sums => {}
         TrackKind::Samples => {
             let mut at = track.start;
             let values = profile.samples().values(track.sample_type);

@@ -184,7 +184,7 @@ fn copy_track(
 ) -> Result<(), BuildError> {
     builder.begin_track(Track { origin, ..track.clone() });
     match track.kind {
-        TrackKind::Samples => {
+        TrackKind::Samples | TrackKind::Sums => {
             for row in track.rows.clone() {
                 let sample = Sample { origin, ..profile.samples().get(row) };
                 builder.sample(sample, &profile.samples().row_values(row))?;
