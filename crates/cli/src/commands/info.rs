@@ -12,6 +12,7 @@ use crate::args::Info;
 use crate::failure::Failure;
 use crate::names::printable;
 use crate::quantity::{Scale, separated};
+use crate::table;
 
 #[derive(Serialize)]
 struct Facts {
@@ -136,8 +137,16 @@ impl Facts {
     }
 
     fn print(&self, profile: &Profile, to: &mut dyn Write) -> io::Result<()> {
-        let mut line = |name: &str, text: &str| {
-            if text.is_empty() { Ok(()) } else { writeln!(to, "{name:<13} {}", printable(text)) }
+        let mut line = |name: &str, text: &str| -> io::Result<()> {
+            if text.is_empty() {
+                return Ok(());
+            }
+            let mut name = name;
+            for part in table::wrapped(&printable(text), 14) {
+                writeln!(to, "{name:<13} {part}")?;
+                name = "";
+            }
+            Ok(())
         };
         let around: Vec<String> = self.compression.iter().map(|name| format!("in {name}")).collect();
         let format = [self.format].into_iter().chain(self.dialect).collect::<Vec<_>>().join(", ");
