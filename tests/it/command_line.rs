@@ -214,6 +214,12 @@ fn formats_lists_the_registry() {
         formats.as_array().unwrap().iter().map(|format| format["name"].as_str().unwrap()).collect();
     let expected: Vec<&str> = profkit_formats::FORMATS.iter().map(|format| format.name()).collect();
     assert_eq!(names, expected);
+    let text = run(Path::new("."), &["formats"]).stdout;
+    assert!(text.lines().next().unwrap().ends_with("what it is"), "{text}");
+    // A dialect that can only be written, and both sides of one that can be read too.
+    for option in ["--to   callgrind:parts", "--from collapsed:", "--to   collapsed:"] {
+        assert!(text.contains(option), "{text}");
+    }
 }
 
 #[test]
@@ -254,6 +260,21 @@ fn a_flame_graph_is_stable_and_says_what_it_left_out() {
     assert_eq!(one, fs::read_to_string(folder.path().join("two.svg")).unwrap());
     assert!(one.starts_with("<?xml") && one.trim_end().ends_with("</svg>"));
     assert!(one.contains("cpython-3.11-calls.pstats") && one.contains("estimated"));
+    // A label that is too long keeps its begin: the name.
+    assert!(one.contains("var truncate_text_right = true"));
+    let error = refuse(folder.path(), &["flamegraph", "missing", "-o", "one.png"]);
+    assert!(error.starts_with("error: one.png: ") && error.contains(".svg"), "{error}");
+}
+
+#[test]
+fn what_is_negative_is_told_in_a_unit_for_people() {
+    let folder = TempDir::new().unwrap();
+    let less = r#"{"$schema":"https://www.speedscope.app/file-format-schema.json","shared":{"frames":[{"name":"a"},
+        {"name":"b"}]},"profiles":[{"type":"sampled","name":"p","unit":"milliseconds","startValue":0,"endValue":9,
+        "samples":[[0],[1]],"weights":[9,-1180]}]}"#;
+    fs::write(folder.path().join("less.json"), less).unwrap();
+    let said = run(folder.path(), &["flamegraph", "less.json", "-o", "less.svg"]).stderr;
+    assert!(said.contains("-1.18 s left out"), "{said}");
 }
 
 #[test]

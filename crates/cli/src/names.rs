@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use profkit_profile::views::groups::{Group, module};
 use profkit_profile::{Origin, Profile};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The name of a row and its place in the source.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -87,18 +88,26 @@ fn numbered(what: &str, id: Option<i64>, name: &str) -> String {
     }
 }
 
-/// A text of at most `width` characters: what is too long loses its middle.
+/// A text of at most `width` columns of a terminal: what is too long loses its middle.
 pub(crate) fn shorten(text: &str, width: usize) -> Cow<'_, str> {
-    let length = text.chars().count();
-    if length <= width {
+    if text.width() <= width {
         return Cow::Borrowed(text);
     }
     let kept = width.saturating_sub(1);
     // The end of a path says more than its begin.
-    let tail = kept - kept / 3;
-    let begin: String = text.chars().take(kept - tail).collect();
-    let end: String = text.chars().skip(length - tail).collect();
-    Cow::Owned(format!("{begin}…{end}"))
+    let head = kept / 3;
+    let cut = |size: usize, chars: &mut dyn Iterator<Item = char>| -> String {
+        let mut left = size;
+        let fits = |c: &char| {
+            let rest = left.checked_sub(c.width().unwrap_or(0));
+            left = rest.unwrap_or(left);
+            rest.is_some()
+        };
+        chars.take_while(fits).collect()
+    };
+    let begin = cut(head, &mut text.chars());
+    let end = cut(kept - begin.width(), &mut text.chars().rev());
+    Cow::Owned(format!("{begin}…{}", end.chars().rev().collect::<String>()))
 }
 
 /// A text without what would move the cursor or colour a terminal.
@@ -117,5 +126,8 @@ mod tests {
         assert_eq!(short.chars().count(), 20);
         assert!(short.starts_with("/usr/l") && short.contains('…') && short.ends_with("/x/y.py:12"));
         assert_eq!(shorten("äöü", 2), "…ü");
+        // These take two columns each.
+        assert_eq!(shorten("日本語の関数", 8), "日…関数");
+        assert_eq!(shorten("日本語の関数", 7), "日…関数");
     }
 }

@@ -1,6 +1,8 @@
 //! Numbers for people: times and sizes in the unit that reads best, counts with separators.
 
-use profkit_profile::{Dimension, Profile};
+use std::time::{Duration, UNIX_EPOCH};
+
+use profkit_profile::{Dimension, Profile, Unit};
 
 /// How to print the values of one sample type.
 #[derive(Clone, Debug)]
@@ -24,17 +26,20 @@ const BYTES: &[(f64, &str)] = &[
 impl Scale {
     pub(crate) fn of(profile: &Profile, sample_type: usize) -> Self {
         let row = profile.sample_types()[sample_type];
-        let unit = profile.unit(sample_type);
-        let decimals = 10f64.powi(-i32::from(row.decimals));
+        Self::new(&profile.text(row.unit), row.decimals)
+    }
+
+    /// For whole numbers of a unit as a profile spells it.
+    pub(crate) fn of_unit(name: &str) -> Self {
+        Self::new(name, 0)
+    }
+
+    fn new(name: &str, decimals: u8) -> Self {
+        let unit = Unit::parse(name.as_bytes());
         #[expect(clippy::cast_precision_loss, reason = "factors are small")]
-        let factor = unit.factor as f64 * decimals;
-        let name = profile.text(row.unit);
-        let known = unit.dimension != Dimension::Count || matches!(&*name, "" | "count" | "none");
-        Self {
-            dimension: unit.dimension,
-            factor,
-            unit: if known { String::new() } else { name.into_owned() },
-        }
+        let factor = unit.factor as f64 * 10f64.powi(-i32::from(decimals));
+        let known = unit.dimension != Dimension::Count || matches!(name, "" | "count" | "none");
+        Self { dimension: unit.dimension, factor, unit: if known { String::new() } else { name.to_owned() } }
     }
 
     /// A value with its unit.
@@ -114,6 +119,21 @@ pub(crate) fn separated(value: i64) -> String {
     out
 }
 
+/// `1 file`, `2,000 files`: so many of what is named in the singular, a noun that takes an `s`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    let digits = separated(i64::try_from(number).unwrap_or(i64::MAX));
+    format!("{digits} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A moment, as a day and time in UTC.
+pub(crate) fn moment(nanoseconds: i64) -> String {
+    let Ok(since) = u64::try_from(nanoseconds) else { return format!("{nanoseconds} ns after 1970") };
+    let text = humantime::format_rfc3339(UNIX_EPOCH + Duration::from_nanos(since)).to_string();
+    let text = text.trim_end_matches('Z').replace('T', " ");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text} UTC")
+}
+
 /// A share of a whole, in percent; empty where there is no whole.
 pub(crate) fn percent(part: i64, whole: i64) -> String {
     if whole == 0 {
@@ -163,6 +183,19 @@ mod tests {
         assert_eq!(scale("bytes").format(1_536), "1.50 KiB");
         assert_eq!(scale("count").format(-1_234_567), "-1,234,567");
         assert_eq!(scale("frobs").format(3), "3 frobs");
+    }
+
+    #[test]
+    fn moments_are_days_and_times() {
+        assert_eq!(moment(1_795_258_035_550_000_000), "2026-11-21 10:47:15.55 UTC");
+        assert_eq!(moment(951_782_400_000_000_000), "2000-02-29 00:00:00 UTC");
+        assert_eq!(moment(-1), "-1 ns after 1970");
+        assert!(moment(i64::MAX).starts_with("2262-04-11 "));
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!([0, 1, 1234].map(|number| count(number, "file")), ["0 files", "1 file", "1,234 files"]);
     }
 
     #[test]

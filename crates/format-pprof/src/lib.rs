@@ -147,7 +147,7 @@ impl Format for Pprof {
     }
 
     fn about(&self) -> &'static str {
-        "protobuf profiles of Go, py-spy, Parca, Pyroscope, Datadog and many others, for go tool pprof"
+        "protobuf profiles of Go, Parca, Pyroscope, Datadog and many others, for go tool pprof"
     }
 
     fn holds(&self) -> Evidence {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use inferno::flamegraph::color::{Color, PaletteMap};
-use inferno::flamegraph::{Options, from_lines};
+use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
 use profkit_formats::{Stacks, fit, registry};
 use profkit_profile::views::call_tree::CallTree;
 use profkit_profile::views::estimate::COMMENT_PREFIX;
@@ -17,13 +17,20 @@ use profkit_profile::{BuildError, Dimension, Origin, Profile};
 use crate::args::Flamegraph;
 use crate::failure::{Failure, note};
 use crate::input::choose_type;
-use crate::names::{Name, origin};
+use crate::names::{Name, origin, shorten};
 use crate::quantity::{Scale, percent};
 
 /// Frames narrower than this part of the whole are left out: 1/2500 is about half a pixel of a wide picture.
 pub(crate) const NARROWEST: i64 = 2500;
 
+/// How many characters of inferno's 12 px font its 1200 px hold.
+const SUBTITLE: usize = 160;
+
+/// Other kinds of pictures and what holds them, to which SVG is nothing.
+const NOT_SVG: &[&str] = &["png", "jpg", "jpeg", "gif", "webp", "pdf", "html", "htm", "svgz", "gz"];
+
 pub(crate) fn run(arguments: &Flamegraph) -> Result<(), Failure> {
+    check_name(&arguments.output)?;
     let input = arguments.input.name();
     let failed = |error| Failure::build(input, &error);
     let loaded = arguments.input.load()?;
@@ -46,10 +53,20 @@ pub(crate) fn run(arguments: &Flamegraph) -> Result<(), Failure> {
     if drawing.sum <= 0 {
         return Err(Failure::file(input, "its values add up to nothing that could be drawn"));
     }
-    drawing.tell_negative(input);
+    drawing.tell_negative(input, &Scale::of(&profile, sample_type));
     let title = arguments.title.clone().unwrap_or_else(|| title(input));
     let svg = drawing.svg(&profile, sample_type, title).map_err(|error| Failure::file(input, error))?;
     save(&arguments.output, &svg)
+}
+
+fn check_name(output: &Path) -> Result<(), Failure> {
+    let extension = output.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    match extension {
+        Some(extension) if NOT_SVG.contains(&extension.as_str()) => {
+            Err(Failure::file(output, "the picture is SVG; give -o a name that ends in .svg"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn title(input: &Path) -> String {
@@ -139,13 +156,10 @@ impl Drawing {
         }
     }
 
-    fn tell_negative(&self, input: &Path) {
+    fn tell_negative(&self, input: &Path, scale: &Scale) {
         if self.negative < 0 {
-            note(&format!(
-                "{}: negative values cannot be drawn: {} left out",
-                input.display(),
-                self.negative
-            ));
+            let negative = scale.format(self.negative);
+            note(&format!("{}: negative values cannot be drawn: {negative} left out", input.display()));
         }
     }
 
@@ -165,10 +179,12 @@ impl Drawing {
         let mut palette = self.palette();
         let mut options = Options::default();
         options.title = title;
-        options.subtitle = Some(subtitle);
+        options.subtitle = Some(shorten(&subtitle, SUBTITLE).into_owned());
         (options.count_name, options.factor) = count_name(profile, sample_type);
         options.palette_map = Some(&mut palette);
         options.min_width = 0.0;
+        // Labels begin with the name: that is the part to see.
+        options.text_truncate_direction = TextTruncateDirection::Right;
         options.deterministic = true;
         let mut svg = Vec::new();
         from_lines(&mut options, self.lines.iter().map(String::as_str), &mut svg)?;

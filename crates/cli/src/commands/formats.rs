@@ -1,6 +1,6 @@
 //! `profkit formats`: the registry as a table.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use profkit_formats::FORMATS;
 use profkit_profile::Evidence;
@@ -9,6 +9,9 @@ use serde::Serialize;
 use crate::args::Formats;
 use crate::failure::Failure;
 use crate::table::{self, Align};
+
+/// The least width of descriptions beside the other columns; where there is less, they get a table of their own.
+const ABOUT: usize = 26;
 
 #[derive(Serialize)]
 struct Row {
@@ -38,24 +41,55 @@ pub(crate) fn run(arguments: &Formats) -> Result<(), Failure> {
     });
     let mut stdout = anstream::stdout().lock();
     if arguments.json {
-        serde_json::to_writer_pretty(&mut stdout, &rows.collect::<Vec<_>>()).map_err(std::io::Error::from)?;
+        serde_json::to_writer_pretty(&mut stdout, &rows.collect::<Vec<_>>()).map_err(io::Error::from)?;
         writeln!(stdout)?;
         return Ok(());
     }
-    let header =
-        [("format", Align::Left), ("holds", Align::Left), ("extensions", Align::Left), ("", Align::Left)];
-    let cells = rows.clone().map(|row| {
-        let extensions: Vec<String> =
-            row.extensions.iter().map(|extension| format!(".{extension}")).collect();
-        vec![row.name.to_owned(), row.holds.to_owned(), extensions.join(" "), row.about.to_owned()]
-    });
-    table::print(&mut stdout, &header, cells)?;
-    for row in rows.filter(|row| !row.dialects.is_empty()) {
-        write!(stdout, "\n{} dialects: read {}", row.name, row.dialects.join(", "))?;
-        if !row.written_dialects.is_empty() {
-            write!(stdout, "; write {}", row.written_dialects.join(", "))?;
+    print(&rows.collect::<Vec<_>>(), &mut stdout)?;
+    Ok(())
+}
+
+fn print(rows: &[Row], to: &mut dyn Write) -> io::Result<()> {
+    let header = ["format", "holds", "extensions", "what it is"].map(|name| (name, Align::Left));
+    let names = |row: &Row| {
+        let extensions: Vec<String> = row.extensions.iter().map(|name| format!(".{name}")).collect();
+        vec![row.name.to_owned(), row.holds.to_owned(), extensions.join(" ")]
+    };
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| names(row)[column].len());
+        cells.max().unwrap_or(0).max(header[column].0.len()) + 2
+    };
+    let beside = (0..3).map(width).sum();
+    if table::width().is_none_or(|width| width >= beside + ABOUT) {
+        table::print(to, &header, rows.iter().flat_map(|row| described(names(row), row, beside)))?;
+    } else {
+        table::print(to, &header[..3], rows.iter().map(names))?;
+        writeln!(to)?;
+        let lines = rows.iter().flat_map(|row| described(vec![row.name.to_owned()], row, width(0)));
+        table::print(to, &[header[0], header[3]], lines)?;
+    }
+    for row in rows.iter().filter(|row| !(row.dialects.is_empty() && row.written_dialects.is_empty())) {
+        let spec = |dialect: &&str| format!("{}:{dialect}", row.name);
+        let specs = |dialects: &[&str]| dialects.iter().map(spec).collect::<Vec<_>>().join(" ");
+        let kinds = [("--from", row.dialects), ("--to", row.written_dialects)];
+        writeln!(to)?;
+        for (option, dialects) in kinds.into_iter().filter(|(_, dialects)| !dialects.is_empty()) {
+            for (index, part) in table::wrapped(&specs(dialects), 7).iter().enumerate() {
+                writeln!(to, "{:<6} {part}", if index == 0 { option } else { "" })?;
+            }
         }
-        writeln!(stdout)?;
     }
     Ok(())
+}
+
+/// The cells with the format's description as the last one, in as many lines as it takes.
+fn described(cells: Vec<String>, row: &Row, beside: usize) -> Vec<Vec<String>> {
+    let lines = table::wrapped(row.about, beside);
+    let blank = vec![String::new(); cells.len()];
+    let begins = [cells].into_iter().chain(std::iter::repeat(blank));
+    let lines = lines.into_iter().zip(begins).map(|(line, mut cells)| {
+        cells.push(line.into_owned());
+        cells
+    });
+    lines.collect()
 }

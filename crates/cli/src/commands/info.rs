@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::args::Info;
 use crate::failure::Failure;
 use crate::names::printable;
-use crate::quantity::{Scale, separated};
+use crate::quantity::{Scale, count, moment};
+use crate::table;
 
 #[derive(Serialize)]
 struct Facts {
@@ -136,8 +137,16 @@ impl Facts {
     }
 
     fn print(&self, profile: &Profile, to: &mut dyn Write) -> io::Result<()> {
-        let mut line = |name: &str, text: &str| {
-            if text.is_empty() { Ok(()) } else { writeln!(to, "{name:<13} {}", printable(text)) }
+        let mut line = |name: &str, text: &str| -> io::Result<()> {
+            if text.is_empty() {
+                return Ok(());
+            }
+            let mut name = name;
+            for part in table::wrapped(&printable(text), 14) {
+                writeln!(to, "{name:<13} {part}")?;
+                name = "";
+            }
+            Ok(())
         };
         let around: Vec<String> = self.compression.iter().map(|name| format!("in {name}")).collect();
         let format = [self.format].into_iter().chain(self.dialect).collect::<Vec<_>>().join(", ");
@@ -160,15 +169,14 @@ impl Facts {
                 &format!("{} ({}): {total}{default}", of.name, of.unit),
             )?;
         }
-        let count = |count: usize| separated(i64::try_from(count).unwrap_or(i64::MAX));
         let mut counts = Vec::new();
         if self.shape != "call-graph" {
-            counts.push(format!("{} samples of {} stacks", count(self.samples), count(self.stacks)));
+            counts.push(format!("{} of {}", count(self.samples, "sample"), count(self.stacks, "stack")));
         }
         if self.call_edges > 0 {
-            counts.push(format!("{} call edges", count(self.call_edges)));
+            counts.push(count(self.call_edges, "call edge"));
         }
-        counts.push(format!("{} functions", count(self.functions)));
+        counts.push(count(self.functions, "function"));
         line("counts", &counts.join(", "))?;
         for (index, thread) in self.threads.iter().enumerate() {
             line(if index == 0 { "threads" } else { "" }, &thread.text())?;
@@ -182,10 +190,11 @@ impl Facts {
             line("duration", &seconds(duration))?;
         }
         if let Some(start) = self.start_ns {
-            line("start", &format!("{} s after 1970", seconds_exact(start)))?;
+            line("start", &moment(start))?;
         }
         if let Some(period) = &self.period {
-            line("period", &format!("{} {} of {}", separated(period.value), period.unit, period.name))?;
+            let value = Scale::of_unit(&period.unit).format(period.value);
+            line("period", &format!("{value} of {}", period.name))?;
         }
         line("estimated", if self.estimated { "stacks are estimated from call edges" } else { "" })?;
         for (index, comment) in self.comments.iter().enumerate() {

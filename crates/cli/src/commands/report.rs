@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::args::{ByArgument, Group, Report, Sort};
 use crate::failure::{Failure, note};
 use crate::input::choose_type;
-use crate::names::{Name, origin, printable, shorten};
+use crate::names::{Name, origin, printable};
 use crate::quantity::{Scale, percent, separated};
 use crate::table::{self, Align};
 
@@ -265,14 +265,6 @@ fn print_table(
     if with_place {
         header.push(("where", Align::Left));
     }
-    // What is left of the terminal's width beside the numbers goes to the name and the place, half each.
-    let texts = 1 + usize::from(with_place) + usize::from(with_origin);
-    let room =
-        table::width().map(|width| width.saturating_sub(if with_calls { 56 } else { 44 }).max(40) / texts);
-    let cut = |text: &str| match room {
-        Some(room) => shorten(&printable(text), room).into_owned(),
-        None => printable(text),
-    };
     let cells = shown.iter().map(|row| {
         let (own, total) = (row.own[index], row.total[index]);
         let mut cells = vec![scale.format(own), percent(own, sum), scale.format(total), percent(total, sum)];
@@ -280,11 +272,11 @@ fn print_table(
             cells.push(calls(row));
         }
         if with_origin {
-            cells.push(cut(&origin(profile, &row.origin)));
+            cells.push(printable(&origin(profile, &row.origin)));
         }
-        cells.push(cut(&row.name.name));
+        cells.push(printable(&row.name.name));
         if with_place {
-            cells.push(cut(&row.name.place()));
+            cells.push(printable(&row.name.place()));
         }
         cells
     });

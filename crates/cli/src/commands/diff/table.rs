@@ -8,7 +8,7 @@ use profkit_profile::views::groups::Group;
 use super::shown;
 use crate::args::{Diff, DiffSort};
 use crate::failure::Failure;
-use crate::names::{Name, printable, shorten};
+use crate::names::{Name, printable};
 use crate::quantity::{Scale, percent_change};
 use crate::table::{self, Align};
 
@@ -70,17 +70,12 @@ fn print<K>(
         vec![("base", Align::Right), ("new", Align::Right), ("change", Align::Right), ("", Align::Right)];
     header.extend(cells.noise_name().map(|name| (name, Align::Right)));
     header.extend([(other, Align::Right), ("", Align::Right), (what, Align::Left), ("where", Align::Left)]);
-    let room = table::width().map(|width| width.saturating_sub(75).max(40) / 2);
-    let cut = |text: &str| match room {
-        Some(room) => shorten(&printable(text), room).into_owned(),
-        None => printable(text),
-    };
     let line = |main: &Change, other: Option<&Change>, name: &str, place: &str| {
         let mut line = cells.change(main);
         line.extend(other.map_or([String::new(), String::new()], |other| {
             [cells.scale.format_change(other.absolute()), percent_change(other.base, other.new)]
         }));
-        line.extend([cut(name), cut(place)]);
+        line.extend([printable(name), printable(place)]);
         line
     };
     let lines = rows.rows[..limit].iter().map(|row| {
