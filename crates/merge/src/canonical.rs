@@ -266,7 +266,7 @@ impl<'t> Ids<'t> {
         for id in stack_order::order(self.tables, &used.stacks, &rank) {
             let row = self.tables.stacks()[id];
             let parent = row.parent.map(|parent| new(&self.stacks, parent));
-            self.stacks[id.index()] = Some(builder.stack(parent, new(&self.frames, row.frame))?);
+            self.stacks[id.index()] = Some(builder.new_stack(parent, new(&self.frames, row.frame))?);
         }
         Ok(())
     }
@@ -336,7 +336,7 @@ fn samples(
     let mut values = vec![0; columns.len()];
     for (stack, origin, labels, row) in order {
         for (to, &column) in values.iter_mut().zip(columns) {
-            *to = value(rows.samples.value(column, row as usize))?;
+            *to = value(rows.samples.values(row as usize)[column])?;
         }
         builder.sample(Sample { stack, origin, labels }, &values)?;
     }

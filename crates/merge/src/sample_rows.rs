@@ -1,6 +1,7 @@
 //! The samples of a merge, each distinct one once.
 
 use std::hash::BuildHasher;
+use std::hint::black_box;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -13,7 +14,9 @@ use crate::columns::Rescale;
 #[derive(Debug, Default)]
 pub(crate) struct SampleRows {
     samples: Vec<Sample>,
-    values: Vec<Vec<i128>>,
+    /// The sums of one row after another.
+    values: Vec<i128>,
+    columns: usize,
     /// For each stack (and, first, for none) one more than the row without origin and labels; 0 for none. Most profiles
     /// have no other rows.
     plain: Vec<u32>,
@@ -30,25 +33,34 @@ impl SampleRows {
         &self.samples
     }
 
-    /// The sum of a row.
+    /// The sums of a row, one a column.
     #[inline]
-    pub(crate) fn value(&self, column: usize, row: usize) -> i128 {
-        self.values[column][row]
+    pub(crate) fn values(&self, row: usize) -> &[i128] {
+        &self.values[row * self.columns..(row + 1) * self.columns]
     }
 
     /// Whether every sum of a row is zero.
     pub(crate) fn is_zero(&self, row: usize) -> bool {
-        self.values.iter().all(|column| column[row] == 0)
+        self.values(row).iter().all(|&sum| sum == 0)
     }
 
     /// Makes room for columns that are new.
     pub(crate) fn set_columns(&mut self, columns: usize) {
-        let rows = self.samples.len();
-        self.values.resize_with(columns, || vec![0; rows]);
+        if columns > self.columns {
+            let mut values = Vec::with_capacity(self.samples.len() * columns);
+            for row in 0..self.samples.len() {
+                values.extend_from_slice(self.values(row));
+                values.resize((row + 1) * columns, 0);
+            }
+            (self.values, self.columns) = (values, columns);
+        }
     }
 
     pub(crate) fn rescale(&mut self, by: Rescale) -> Result<(), BuildError> {
-        multiply(&mut self.values[by.column], by.multiplier)
+        if self.columns == 0 {
+            return Ok(());
+        }
+        multiply(self.values.iter_mut().skip(by.column).step_by(self.columns), by.multiplier)
     }
 
     /// The row of a sample, a new one with zeros if there is none.
@@ -80,14 +92,21 @@ impl SampleRows {
         let row = u32::try_from(self.samples.len()).ok().filter(|&row| row < u32::MAX);
         let row = row.ok_or(TableFull("sample"))?;
         self.samples.push(sample);
-        self.values.iter_mut().for_each(|column| column.push(0));
+        self.values.resize(self.values.len() + self.columns, 0);
         Ok(row)
+    }
+
+    /// Brings the sums of rows into the cache, all at once.
+    #[inline]
+    pub(crate) fn fetch(&self, rows: impl Iterator<Item = usize>) {
+        let first = |row: usize| self.values.get(row * self.columns).copied().unwrap_or(0);
+        black_box(rows.fold(0, |sum: i128, row| sum ^ first(row)));
     }
 
     /// Adds to the sum of a row.
     #[inline]
     pub(crate) fn add(&mut self, column: usize, row: usize, value: i128) -> Result<(), BuildError> {
-        add(&mut self.values[column][row], value)
+        add(&mut self.values[row * self.columns + column], value)
     }
 }
 
@@ -98,8 +117,8 @@ pub(crate) fn add(sum: &mut i128, value: i128) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Multiplies a column.
-pub(crate) fn multiply(column: &mut [i128], by: i128) -> Result<(), BuildError> {
+/// Multiplies the values of a column.
+pub(crate) fn multiply<'v>(column: impl Iterator<Item = &'v mut i128>, by: i128) -> Result<(), BuildError> {
     for value in column {
         *value = value.checked_mul(by).ok_or(BuildError::Overflow)?;
     }

@@ -18,6 +18,9 @@ const MIN_SLOTS: usize = 64;
 /// brings stays in the cache.
 const GROUP: usize = 32;
 
+/// How many stacks of a tree are looked for together.
+const TREE_GROUP: usize = 64;
+
 /// For how many frames from its leaf a path is looked for together with those of its batch.
 const NEAR_LEAF: usize = 4;
 
@@ -31,31 +34,70 @@ type Slot = Option<(u32, StackId)>;
 #[derive(Debug)]
 pub(crate) struct StackInterner {
     table: Table<StackId, Stack>,
-    /// The hash of each stack's path; equal hashes do not make equal stacks.
+    /// The hash of each stack's path; equal hashes do not make equal stacks. Stacks that were only pushed have none yet.
     hashes: Vec<u32>,
     /// An open hash table with linear probing, at most 5/8 full; its length is a power of two.
     slots: Vec<Slot>,
     seed: Seed,
     /// Stacks to be fetched.
     near: Vec<StackId>,
+    /// Paths that are compared.
+    walks: Vec<Walk>,
+}
+
+/// A path that is compared with a stack of the same hash.
+#[derive(Debug)]
+struct Walk {
+    leaf: StackId,
+    /// The stack to be compared next, and the frames that are left.
+    at: StackId,
+    path: Range<usize>,
+    /// Where the answer goes.
+    place: usize,
 }
 
 impl StackInterner {
     pub(crate) fn new(table: Table<StackId, Stack>) -> Self {
-        let seed = Seed::default();
-        let mut hashes = Vec::with_capacity(table.len());
-        for stack in table.rows() {
+        let mut interner = Self {
+            table,
+            hashes: Vec::new(),
+            slots: Vec::new(),
+            seed: Seed::default(),
+            near: Vec::new(),
+            walks: Vec::new(),
+        };
+        interner.index_pushed();
+        interner
+    }
+
+    /// Adds a stack that is not there, without looking. Whoever looks for one next pays for it.
+    #[inline]
+    pub(crate) fn push(&mut self, stack: Stack) -> Result<StackId, TableFull> {
+        self.table.push(stack, "stack")
+    }
+
+    /// To be called before anything is looked for.
+    #[inline]
+    fn complete(&mut self) {
+        if self.hashes.len() != self.table.len() {
+            self.index_pushed();
+        }
+    }
+
+    #[cold]
+    fn index_pushed(&mut self) {
+        let Self { table, hashes, seed, .. } = self;
+        for stack in &table.rows()[hashes.len()..] {
             let parent = stack.parent.map_or(Seed::ROOT, |parent| hashes[parent.index()]);
             hashes.push(seed.path(parent, stack.frame));
         }
-        let mut interner = Self { table, hashes, slots: Vec::new(), seed, near: Vec::new() };
-        interner.index_all();
-        interner
+        self.index_all();
     }
 
     /// The id of one more frame on a stack that is there.
     #[inline]
     pub(crate) fn intern(&mut self, stack: Stack) -> Result<StackId, TableFull> {
+        self.complete();
         let parent = stack.parent.map_or(Seed::ROOT, |parent| self.hashes[parent.index()]);
         let hash = self.seed.path(parent, stack.frame);
         match self.find(hash, |id| self.table[id] == stack) {
@@ -70,19 +112,114 @@ impl StackInterner {
         batch: &StackBatch,
         into: &mut Vec<Option<StackId>>,
     ) -> Result<(), TableFull> {
+        self.complete();
         let frames = batch.frames();
         let hashes = batch.hashes();
         for group in batch.groups(GROUP) {
-            self.fetch(hashes, group.clone());
-            for path in group {
+            let first = into.len();
+            self.find_known(frames, hashes, group.clone(), into);
+            let is_new = |into: &[Option<StackId>], at: usize| into[first + at].is_none();
+            let new = group.clone().enumerate().filter(|&(at, _)| is_new(into, at));
+            self.fetch(hashes, new.map(|(_, path)| path));
+            for (at, path) in group.enumerate() {
+                if !is_new(into, at) {
+                    continue;
+                }
                 let (mut stack, known) = self.longest_known(frames, hashes, &path);
                 for at in (path.start..known).rev() {
                     stack = Some(self.add(Stack { parent: stack, frame: frames[at] }, hashes[at])?);
                 }
-                into.push(stack);
+                into[first + at] = stack;
             }
         }
         Ok(())
+    }
+
+    /// Looks for whole paths that are there already, which is nearly all in a merge of many profiles; `None` for others.
+    /// All paths go one frame at a time together: a step has to wait for memory, but not for the steps of others.
+    fn find_known(
+        &mut self,
+        frames: &[FrameId],
+        hashes: &[u32],
+        paths: impl Iterator<Item = Range<usize>>,
+        into: &mut Vec<Option<StackId>>,
+    ) {
+        let Self { table, slots, walks, .. } = self;
+        let mask = slots.len() - 1;
+        walks.clear();
+        for path in paths {
+            if let Some(&hash) = hashes.get(path.start).filter(|_| !path.is_empty())
+                && let Some((other, id)) = slots[hash as usize & mask]
+                && other == hash
+            {
+                walks.push(Walk { leaf: id, at: id, place: into.len(), path });
+            }
+            into.push(None);
+        }
+        while !walks.is_empty() {
+            walks.retain_mut(|walk| {
+                let Stack { parent, frame } = table[walk.at];
+                if walk.path.next().is_none_or(|at| frames[at] != frame) {
+                    return false;
+                }
+                let Some(parent) = parent else {
+                    if walk.path.is_empty() {
+                        into[walk.place] = Some(walk.leaf);
+                    }
+                    return false;
+                };
+                walk.at = parent;
+                true
+            });
+        }
+    }
+
+    /// The ids of the stacks of another table, whose frames are ours after `frame`; `None` where that says so, or where
+    /// the parent has none. One look-up each, since a parent is found before its children.
+    pub(crate) fn intern_tree(
+        &mut self,
+        tree: &Table<StackId, Stack>,
+        frame: impl Fn(StackId) -> Option<FrameId>,
+    ) -> Result<Vec<Option<StackId>>, TableFull> {
+        self.complete();
+        let mut ids: Vec<Option<StackId>> = vec![None; tree.len()];
+        let mut hashes = vec![Seed::ROOT; tree.len()];
+        let mut wanted = Vec::with_capacity(TREE_GROUP);
+        let mut all = tree.iter().peekable();
+        while all.peek().is_some() {
+            wanted.clear();
+            for (id, stack) in all.by_ref().take(TREE_GROUP) {
+                let Some(frame) = frame(id) else { continue };
+                let parent = stack.parent.map_or(Seed::ROOT, |parent| hashes[parent.index()]);
+                hashes[id.index()] = self.seed.path(parent, frame);
+                wanted.push((id, stack.parent, frame));
+            }
+            self.fetch_slots(wanted.iter().map(|&(id, _, _)| hashes[id.index()]));
+            for &(id, parent, frame) in &wanted {
+                let parent = match parent.map(|parent| ids[parent.index()]) {
+                    None => None,
+                    Some(Some(parent)) => Some(parent),
+                    Some(None) => continue,
+                };
+                let (stack, hash) = (Stack { parent, frame }, hashes[id.index()]);
+                let found = self.find(hash, |id| self.table[id] == stack);
+                ids[id.index()] = Some(match found {
+                    Some(found) => found,
+                    None => self.add(stack, hash)?,
+                });
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Brings into the cache the slots of hashes, and the stacks in them.
+    fn fetch_slots(&mut self, hashes: impl Iterator<Item = u32>) {
+        let Self { table, slots, near, .. } = self;
+        let mask = slots.len() - 1;
+        near.clear();
+        near.extend(hashes.filter_map(|hash| slots[hash as usize & mask].map(|(_, id)| id)));
+        let sum = near.iter().fold(0, |sum: usize, &id| sum.wrapping_add(table[id].frame.index()));
+        black_box(sum);
     }
 
     /// Brings into the cache what looking for the paths will need. A look-up has to wait for memory several times, one
