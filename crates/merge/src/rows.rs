@@ -59,11 +59,15 @@ impl Rows {
         ids: &mut impl Ids,
     ) -> Result<(), BuildError> {
         let columns: Vec<&[i64]> = (0..samples.columns()).map(|column| samples.values(column)).collect();
-        let mut rows = Vec::with_capacity(GROUP);
+        let (mut group, mut rows) = (Vec::with_capacity(GROUP), Vec::with_capacity(GROUP));
         let mut all = samples.iter().enumerate().filter(|&(row, _)| !samples.is_zero(row)).peekable();
         while all.peek().is_some() {
+            group.clear();
+            group.extend(all.by_ref().take(GROUP));
+            let stack = |&(_, sample): &(usize, Sample)| sample.stack.and_then(|stack| ids.stack(stack));
+            self.samples.fetch_stacks(group.iter().map(stack));
             rows.clear();
-            for (row, sample) in all.by_ref().take(GROUP) {
+            for &(row, sample) in &group {
                 rows.push((row, self.sample_row(sample, ids)?));
             }
             self.samples.fetch(rows.iter().map(|&(_, to)| to));

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use profkit_profile::{BuildError, Id, LabelSetId, OriginId, Sample, TableFull};
+use profkit_profile::{BuildError, Id, LabelSetId, OriginId, Sample, StackId, TableFull};
 
 use crate::columns::Rescale;
 
@@ -67,7 +67,7 @@ impl SampleRows {
     #[inline]
     pub(crate) fn row(&mut self, sample: Sample) -> Result<usize, BuildError> {
         if sample.origin == OriginId::UNKNOWN && sample.labels == LabelSetId::EMPTY {
-            let slot = sample.stack.map_or(0, |stack| stack.index() + 1);
+            let slot = slot(sample.stack);
             if self.plain.len() <= slot {
                 self.plain.resize((slot + 1).max(self.plain.len() * 3 / 2), 0);
             }
@@ -96,6 +96,13 @@ impl SampleRows {
         Ok(row)
     }
 
+    /// Brings into the cache where the rows of stacks are, all at once.
+    #[inline]
+    pub(crate) fn fetch_stacks(&self, stacks: impl Iterator<Item = Option<StackId>>) {
+        let row = |stack| self.plain.get(slot(stack)).copied().unwrap_or(0);
+        black_box(stacks.fold(0, |sum: u32, stack| sum ^ row(stack)));
+    }
+
     /// Brings the sums of rows into the cache, all at once.
     #[inline]
     pub(crate) fn fetch(&self, rows: impl Iterator<Item = usize>) {
@@ -108,6 +115,12 @@ impl SampleRows {
     pub(crate) fn add(&mut self, column: usize, row: usize, value: i128) -> Result<(), BuildError> {
         add(&mut self.values[row * self.columns + column], value)
     }
+}
+
+/// The place of a stack, or of none, among those that have rows without origin and labels.
+#[inline]
+fn slot(stack: Option<StackId>) -> usize {
+    stack.map_or(0, |stack| stack.index() + 1)
 }
 
 /// Adds to a sum.
