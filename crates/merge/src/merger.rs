@@ -9,7 +9,7 @@ use crate::header::Header;
 use crate::mappings::Mappings;
 use crate::paths::PathRules;
 use crate::raw::Raw;
-use crate::remap::{Into, Remap, Through};
+use crate::remap::{Into, Remap, Repeated, Through};
 use crate::rows::Rows;
 
 /// How to merge.
@@ -30,6 +30,7 @@ pub struct Merger {
     raw: Raw,
     tables: ProfileBuilder,
     mappings: Mappings,
+    repeated: Repeated,
     columns: Columns,
     rows: Rows,
     header: Header,
@@ -50,6 +51,7 @@ impl Merger {
             raw: Raw::default(),
             tables: ProfileBuilder::new(),
             mappings: Mappings::default(),
+            repeated: Repeated::default(),
             columns: Columns::default(),
             rows: Rows::default(),
             header: Header::default(),
@@ -87,10 +89,10 @@ impl Merger {
     pub fn absorb(&mut self, profile: &Profile, file: Option<&[u8]>) -> Result<(), BuildError> {
         let (string, types) = (|id| profile.bytes(id), profile.sample_types());
         self.header.join(Header::of(profile.meta(), string, !types.is_empty()))?;
-        let Self { options, tables, mappings, columns, rows, .. } = self;
+        let Self { options, tables, mappings, repeated, columns, rows, .. } = self;
         let paths = Some(&options.paths).filter(|paths| !paths.is_empty());
         let file = file.filter(|_| options.by == Some(By::File));
-        let mut into = Into { tables, mappings, by: options.by, paths, file };
+        let mut into = Into { tables, mappings, repeated, by: options.by, paths, file };
         let mut remap = Remap::new(profile);
         if let Some(main) = profile.mappings().ids().next() {
             remap.main(main, &mut into)?;
@@ -117,9 +119,9 @@ impl Merger {
             return Ok(());
         }
         let profile = raw.builder.finish()?;
-        let Self { options, tables, mappings, columns, rows, .. } = self;
+        let Self { options, tables, mappings, repeated, columns, rows, .. } = self;
         let paths = Some(&options.paths).filter(|paths| !paths.is_empty());
-        let mut into = Into { tables, mappings, by: None, paths, file: None };
+        let mut into = Into { tables, mappings, repeated, by: None, paths, file: None };
         let mut remap = Remap::new(&profile);
         for main in raw.main_mappings {
             remap.main(main, &mut into)?;
@@ -141,8 +143,8 @@ impl Merger {
         self.settle()?;
         self.take_in(other.raw)?;
         let profile = other.tables.finish()?;
-        let Self { tables, mappings, columns, rows, .. } = self;
-        let mut into = Into { tables, mappings, by: None, paths: None, file: None };
+        let Self { tables, mappings, repeated, columns, rows, .. } = self;
+        let mut into = Into { tables, mappings, repeated, by: None, paths: None, file: None };
         let mut remap = Remap::new(&profile);
         for id in profile.mappings().ids() {
             let key = remap.key(id, &mut into)?;
@@ -161,7 +163,9 @@ impl Merger {
         let samples = &other.rows.samples;
         let used = samples.samples().iter().enumerate().filter(|&(row, _)| !samples.is_zero(row));
         remap.stacks(used.filter_map(|(_, sample)| sample.stack), &mut into)?;
-        rows.add_rows(&other.rows, &places, &mut Through { remap: &mut remap, into: &mut into })
+        rows.add_rows(&other.rows, &places, &mut Through { remap: &mut remap, into: &mut into })?;
+        remap.repeated(&other.repeated, &mut into);
+        Ok(())
     }
 
     /// Adds a remark for people to the result; the same one twice counts once.
@@ -181,6 +185,7 @@ impl Merger {
     /// Where a sum does not fit 64 bits, or a table is full.
     pub fn finish(mut self) -> Result<Profile, BuildError> {
         self.settle()?;
-        canonical(&self.tables.finish()?, &self.mappings, &self.columns, &self.rows, self.header)
+        let Self { tables, mappings, repeated, columns, rows, header, .. } = self;
+        canonical(&tables.finish()?, &mappings, &repeated, &columns, &rows, header)
     }
 }

@@ -15,10 +15,29 @@ use crate::rows::Ids;
 pub(crate) struct Into<'m> {
     pub(crate) tables: &'m mut ProfileBuilder,
     pub(crate) mappings: &'m mut Mappings,
+    pub(crate) repeated: &'m mut Repeated,
     pub(crate) by: Option<By>,
     pub(crate) paths: Option<&'m PathRules>,
     /// The name of the input, where it is to be kept.
     pub(crate) file: Option<&'m [u8]>,
+}
+
+/// Which functions of a merge some input gives their name as system name too, as many recorders do. That says nothing and
+/// keeps no functions apart; but it is written again.
+#[derive(Debug, Default)]
+pub(crate) struct Repeated(Vec<bool>);
+
+impl Repeated {
+    fn set(&mut self, function: FunctionId) {
+        if self.0.len() <= function.index() {
+            self.0.resize(function.index() + 1, false);
+        }
+        self.0[function.index()] = true;
+    }
+
+    pub(crate) fn get(&self, function: FunctionId) -> bool {
+        self.0.get(function.index()).copied().unwrap_or(false)
+    }
 }
 
 /// The ids of one input.
@@ -81,13 +100,24 @@ impl<'p> Remap<'p> {
         }
         let Function { name: name_there, system_name, file, first_line } = self.profile.functions()[id];
         let name = self.string(name_there, into)?;
-        // Many recorders repeat the name here. Only one that differs says something.
-        let system_name =
-            if system_name == name_there { StringId::EMPTY } else { self.string(system_name, into)? };
+        let is_repeated = system_name == name_there;
+        let system_name = if is_repeated { StringId::EMPTY } else { self.string(system_name, into)? };
         let file = self.path(file, into)?;
         let function = into.tables.function(Function { name, system_name, file, first_line })?;
+        if is_repeated {
+            into.repeated.set(function);
+        }
         self.functions[id.index()] = Some(function);
         Ok(function)
+    }
+
+    /// Notes which of the functions that were taken over are in `repeated`.
+    pub(crate) fn repeated(&self, repeated: &Repeated, into: &mut Into<'_>) {
+        for id in self.profile.functions().ids().filter(|&id| repeated.get(id)) {
+            if let Some(function) = self.functions[id.index()] {
+                into.repeated.set(function);
+            }
+        }
     }
 
     /// The key of a mapping, and by how much the addresses in it are to be lowered.
