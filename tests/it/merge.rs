@@ -308,6 +308,30 @@ fn origins_stay_apart_as_asked() {
 }
 
 #[test]
+fn merges_by_file_can_be_merged_again() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    for (name, value) in [("a", 1), ("b", 2), ("c", 4)] {
+        fs::write(folder.join(format!("{name}.folded")), format!("main;f (x.py:1) {value}\n")).unwrap();
+    }
+    merge(folder, &["a.folded", "b.folded", "c.folded", "--by", "file", "-o", "all.pb"]);
+    merge(folder, &["a.folded", "b.folded", "--by", "file", "-o", "ab.pb"]);
+    merge(folder, &["ab.pb", "c.folded", "--by", "file", "-o", "again.pb"]);
+    let again = load(&folder.join("again.pb"));
+    let rows = |profile: &Profile| -> Vec<(String, i64)> {
+        let file = |sample: profkit_profile::Sample| profile.origins()[sample.origin].file;
+        let files = profile.samples().iter().map(|sample| profile.text(file(sample)).into_owned());
+        files.zip(profile.samples().values(0).iter().copied()).collect()
+    };
+    let named = |name: &str, value: i64| (name.to_owned(), value);
+    assert_eq!(rows(&again), [named("a.folded", 1), named("b.folded", 2), named("c.folded", 4)]);
+    assert_eq!(rows(&load(&folder.join("all.pb"))), rows(&again));
+    assert_eq!(again.labels().len(), 1, "no label of an input is left beside its origin");
+    merge(folder, &["again.pb", "--by", "none", "-o", "none.pb"]);
+    assert_eq!(load(&folder.join("none.pb")).samples().values(0), [7]);
+}
+
+#[test]
 fn paths_of_machines_meet_only_if_asked() {
     let folder = TempDir::new().unwrap();
     let folder = folder.path();
@@ -360,6 +384,27 @@ fn a_full_disk_is_an_error() {
     let folder = folder();
     let stderr = refuse(folder.path(), &["a.prof", "b.prof", "--to", "pstats", "-o", "/dev/full"]);
     assert!(stderr.contains("No space left"), "{stderr}");
+}
+
+#[test]
+fn a_disk_that_becomes_full_leaves_what_was_there() {
+    // The kernel refuses the write in the middle of the file, as a full disk does.
+    let folder = folder();
+    let folder = folder.path();
+    fs::write(folder.join("out.pstats"), "what was there").unwrap();
+    let output = Command::new("bash")
+        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" merge a.prof b.prof -o out.pstats"])
+        .arg(env!("CARGO_BIN_EXE_profkit-under-test"))
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("error: out.pstats: File too large"), "{stderr}");
+    assert_eq!(fs::read(folder.join("out.pstats")).unwrap(), b"what was there");
+    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["a.prof", "b.prof", "out.pstats", "sub"]);
 }
 
 #[test]

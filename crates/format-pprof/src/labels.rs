@@ -1,4 +1,4 @@
-//! The labels of a sample. Four of them are what profkit writes for an [`Origin`]; they become one again.
+//! The labels of a sample. Six of them are what profkit writes for an [`Origin`]; they become one again.
 
 use std::hash::BuildHasher;
 use std::ops::Range;
@@ -24,9 +24,9 @@ pub(crate) mod key {
     pub(crate) const TID: &[u8] = b"tid";
     /// Name of the thread.
     pub(crate) const THREAD: &[u8] = b"thread";
-    /// Name of the machine. Only written: read back, it is a label like any other.
+    /// Name of the machine.
     pub(crate) const HOST: &[u8] = b"host";
-    /// The file that held the profile. Only written.
+    /// The file that held the profile.
     pub(crate) const FILE: &[u8] = b"file";
 }
 
@@ -122,6 +122,8 @@ fn take_origin<'s>(labels: &mut Vec<Label>, bytes: impl Fn(StringId) -> &'s [u8]
             Some(Part::Process) if origin.process.is_empty() => origin.process = label.string,
             Some(Part::Tid) if origin.tid.is_none() => origin.tid = Some(label.number),
             Some(Part::Thread) if origin.thread.is_empty() => origin.thread = label.string,
+            Some(Part::Host) if origin.host.is_empty() => origin.host = label.string,
+            Some(Part::File) if origin.file.is_empty() => origin.file = label.string,
             Some(_) => return Origin::UNKNOWN,
             None => continue,
         }
@@ -148,7 +150,9 @@ pub(crate) fn settle(origin: Origin, labels: &[Label], profile: &Profile) -> (Or
     let clash = origin.pid.is_some() && more.pid.is_some()
         || origin.tid.is_some() && more.tid.is_some()
         || !origin.process.is_empty() && !more.process.is_empty()
-        || !origin.thread.is_empty() && !more.thread.is_empty();
+        || !origin.thread.is_empty() && !more.thread.is_empty()
+        || !origin.host.is_empty() && !more.host.is_empty()
+        || !origin.file.is_empty() && !more.file.is_empty();
     if clash {
         return (origin, labels.to_vec());
     }
@@ -158,7 +162,8 @@ pub(crate) fn settle(origin: Origin, labels: &[Label], profile: &Profile) -> (Or
         process: text(origin.process, more.process),
         tid: origin.tid.or(more.tid),
         thread: text(origin.thread, more.thread),
-        ..origin
+        host: text(origin.host, more.host),
+        file: text(origin.file, more.file),
     };
     (joined, others)
 }
@@ -169,6 +174,8 @@ enum Part {
     Process,
     Tid,
     Thread,
+    Host,
+    File,
 }
 
 /// Which part of an origin a label is.
@@ -184,6 +191,8 @@ fn part<'s>(label: &Label, bytes: impl Fn(StringId) -> &'s [u8]) -> Option<Part>
         key::TID if is_id() => Some(Part::Tid),
         key::PROCESS if is_text => Some(Part::Process),
         key::THREAD if is_text => Some(Part::Thread),
+        key::HOST if is_text => Some(Part::Host),
+        key::FILE if is_text => Some(Part::File),
         _ => None,
     }
 }

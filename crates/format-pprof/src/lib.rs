@@ -57,8 +57,9 @@
 //! even if two are equal, and all mappings are kept, since the first one means something. Functions and locations
 //! that no sample has are dropped. Values keep the unit of the file.
 //!
-//! Labels are kept in their order. Four are the model's origin, if each is there at most once: `pid` and `tid` (numbers
-//! without unit; `"0"` for an id of 0), `process` and `thread` (texts). Other names for the same, such as austin's
+//! Labels are kept in their order. Six are the model's origin, if each is there at most once: `pid` and `tid` (numbers
+//! without unit; `"0"` for an id of 0), `process`, `thread`, `host` and `file` (texts; the last names the input of a
+//! merge). Other names for the same, such as austin's
 //! `Process ID` or libdatadog's `thread id`, stay labels. Comments that begin with profkit's own words mark an estimate.
 //!
 //! # Dialects

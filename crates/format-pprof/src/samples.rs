@@ -51,6 +51,7 @@ pub(crate) fn read(
     let frames = FrameReader::new(input, locations);
     let mut decoder = Decoder { samples: outline.fields(field::SAMPLE), types, frames, input };
     let limit = input.len().saturating_mul(MAX_STACKS_PER_BYTE).saturating_add(FREE_STACKS);
+    let limit = limit.saturating_add(builder.stack_count());
     let mut adder = Adder {
         types,
         labels: LabelReader::new(input),

@@ -31,7 +31,10 @@ mod shape;
 
 pub use detect::{Unknown, detect};
 pub use error::{LoadError, Place};
-pub use load::{DEFAULT_MAX_SIZE, LoadOptions, Loaded, load_bytes, load_path, load_reader};
+pub use load::{
+    DEFAULT_MAX_SIZE, LoadOptions, Loaded, load_bytes, load_path, load_path_into, load_reader,
+    load_reader_into,
+};
 pub use output::{remove_unfinished, write, write_file, write_path};
 pub use profkit_profile::{Format, WriteOptions, Written};
 pub use registry::{FORMATS, Spec};

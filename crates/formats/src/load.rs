@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use profkit_profile::{Format, Input, Profile, ProfileBuilder};
+use profkit_profile::{AtOffset, Format, Input, Profile, ProfileBuilder};
 
 use crate::container::{Container, peel};
 use crate::detect::detect;
@@ -50,6 +50,51 @@ impl std::fmt::Debug for Loaded {
 /// # Errors
 /// Where it cannot be read, is in no known format, or is broken.
 pub fn load_path(path: &Path, options: &LoadOptions) -> Result<Loaded, LoadError> {
+    loaded(read_path(path, options)?, options)
+}
+
+/// Loads what a reader gives until its end.
+///
+/// # Errors
+/// As [`load_path`].
+pub fn load_reader(reader: impl Read, options: &LoadOptions) -> Result<Loaded, LoadError> {
+    loaded(read_sized(reader, 0, options)?, options)
+}
+
+/// Loads what is in memory already.
+///
+/// # Errors
+/// Where it is in no known format, or broken.
+pub fn load_bytes(bytes: Vec<u8>, options: &LoadOptions) -> Result<Loaded, LoadError> {
+    loaded(bytes, options)
+}
+
+/// Reads a file into a builder that may have read others before, for who merges many: see
+/// [`ProfileBuilder::take_values`]. Also which format it has.
+///
+/// # Errors
+/// As [`load_path`]. What was read until then is in the builder: take it out and drop it.
+pub fn load_path_into(
+    path: &Path,
+    options: &LoadOptions,
+    builder: &mut ProfileBuilder,
+) -> Result<&'static dyn Format, LoadError> {
+    Ok(fill(read_path(path, options)?, options, builder)?.format)
+}
+
+/// The same for what a reader gives until its end.
+///
+/// # Errors
+/// As [`load_path_into`].
+pub fn load_reader_into(
+    reader: impl Read,
+    options: &LoadOptions,
+    builder: &mut ProfileBuilder,
+) -> Result<&'static dyn Format, LoadError> {
+    Ok(fill(read_sized(reader, 0, options)?, options, builder)?.format)
+}
+
+fn read_path(path: &Path, options: &LoadOptions) -> Result<Vec<u8>, LoadError> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_dir() {
@@ -59,18 +104,10 @@ pub fn load_path(path: &Path, options: &LoadOptions) -> Result<Loaded, LoadError
         return Err(LoadError::TooLarge(options.max_size));
     }
     let size = if metadata.is_file() { metadata.len() } else { 0 };
-    load_sized(file, size, options)
+    read_sized(file, size, options)
 }
 
-/// Loads what a reader gives until its end.
-///
-/// # Errors
-/// As [`load_path`].
-pub fn load_reader(reader: impl Read, options: &LoadOptions) -> Result<Loaded, LoadError> {
-    load_sized(reader, 0, options)
-}
-
-fn load_sized(reader: impl Read, size: u64, options: &LoadOptions) -> Result<Loaded, LoadError> {
+fn read_sized(reader: impl Read, size: u64, options: &LoadOptions) -> Result<Vec<u8>, LoadError> {
     let mut bytes = Vec::new();
     let room = usize::try_from(size).unwrap_or(usize::MAX).saturating_add(1);
     bytes.try_reserve(room).map_err(|_| LoadError::TooLarge(options.max_size))?;
@@ -78,26 +115,34 @@ fn load_sized(reader: impl Read, size: u64, options: &LoadOptions) -> Result<Loa
     if u64::try_from(bytes.len()).is_ok_and(|length| length > options.max_size) {
         return Err(LoadError::TooLarge(options.max_size));
     }
-    load_bytes(bytes, options)
+    Ok(bytes)
 }
 
-/// Loads what is in memory already.
-///
-/// # Errors
-/// Where it is in no known format, or broken.
-pub fn load_bytes(bytes: Vec<u8>, options: &LoadOptions) -> Result<Loaded, LoadError> {
+/// What was read, and what it was.
+struct Filled {
+    format: &'static dyn Format,
+    containers: Vec<Container>,
+    bytes: Vec<u8>,
+}
+
+fn fill(bytes: Vec<u8>, options: &LoadOptions, builder: &mut ProfileBuilder) -> Result<Filled, LoadError> {
     let (bytes, containers) = peel(bytes, options.max_size)?;
     let (format, dialect) = match options.from {
         Some(spec) => (spec.format, spec.dialect),
         None => (detect(&bytes).map_err(LoadError::Unknown)?, None),
     };
-    let mut builder = ProfileBuilder::new();
     let broken = |error| LoadError::broken(format, error, &bytes);
-    format.read(&Input { bytes: &bytes, dialect }, &mut builder).map_err(broken)?;
+    format.read(&Input { bytes: &bytes, dialect }, builder).map_err(broken)?;
+    builder.check_ended().at(bytes.len()).map_err(broken)?;
     builder.meta.format = format.name();
+    Ok(Filled { format, containers, bytes })
+}
+
+fn loaded(bytes: Vec<u8>, options: &LoadOptions) -> Result<Loaded, LoadError> {
+    let mut builder = ProfileBuilder::new();
+    let Filled { format, containers, bytes } = fill(bytes, options, &mut builder)?;
     // What does not fit together is found at the end: the place is the whole file.
-    let end = bytes.len();
     let profile =
-        builder.finish().map_err(|error| broken(profkit_profile::ReadErrorKind::Build(error).at(end)))?;
+        builder.finish().at(bytes.len()).map_err(|error| LoadError::broken(format, error, &bytes))?;
     Ok(Loaded { profile, format, containers })
 }

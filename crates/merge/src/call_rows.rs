@@ -102,8 +102,9 @@ impl LineKey {
 pub(crate) struct CallRows<K> {
     keys: Vec<K>,
     counts: Vec<Counts>,
-    own: Vec<Vec<i128>>,
-    total: Vec<Vec<i128>>,
+    /// Self value and total of each column, one row after another.
+    values: Vec<[i128; 2]>,
+    columns: usize,
     index: HashTable<u32>,
     seed: RandomState,
     /// The row that came after each row the last time. The dumps of many workers list the same rows in the same order,
@@ -117,8 +118,8 @@ impl<K> Default for CallRows<K> {
         Self {
             keys: Vec::new(),
             counts: Vec::new(),
-            own: Vec::new(),
-            total: Vec::new(),
+            values: Vec::new(),
+            columns: 0,
             index: HashTable::new(),
             seed: RandomState::default(),
             next: Vec::new(),
@@ -141,19 +142,30 @@ impl<K: Hash + Eq + Copy> CallRows<K> {
     }
 
     /// The self value and the total of a row.
+    #[inline]
     pub(crate) fn values(&self, column: usize, row: usize) -> (i128, i128) {
-        (self.own[column][row], self.total[column][row])
+        let [own, total] = self.values[row * self.columns + column];
+        (own, total)
     }
 
+    /// Makes room for columns that are new.
     pub(crate) fn set_columns(&mut self, columns: usize) {
-        let rows = self.keys.len();
-        self.own.resize_with(columns, || vec![0; rows]);
-        self.total.resize_with(columns, || vec![0; rows]);
+        if columns > self.columns {
+            let mut values = Vec::with_capacity(self.keys.len() * columns);
+            for row in 0..self.keys.len() {
+                values.extend_from_slice(&self.values[row * self.columns..(row + 1) * self.columns]);
+                values.resize((row + 1) * columns, [0, 0]);
+            }
+            (self.values, self.columns) = (values, columns);
+        }
     }
 
     pub(crate) fn rescale(&mut self, by: Rescale) -> Result<(), BuildError> {
-        multiply(&mut self.own[by.column], by.multiplier)?;
-        multiply(&mut self.total[by.column], by.multiplier)
+        if self.columns == 0 {
+            return Ok(());
+        }
+        let column = self.values.iter_mut().skip(by.column).step_by(self.columns);
+        multiply(column.flatten(), by.multiplier)
     }
 
     /// Adds to the counts of a row, a new one if there is none, and tells which it is.
@@ -183,7 +195,7 @@ impl<K: Hash + Eq + Copy> CallRows<K> {
         self.keys.push(key);
         self.counts.push(Counts::default());
         self.next.push(0);
-        self.own.iter_mut().chain(&mut self.total).for_each(|column| column.push(0));
+        self.values.resize(self.values.len() + self.columns, [0, 0]);
         let Self { index, keys, seed, .. } = self;
         index.insert_unique(hash, row, |&other| seed.hash_one(keys[other as usize]));
         Ok(row)
@@ -197,7 +209,8 @@ impl<K: Hash + Eq + Copy> CallRows<K> {
         own: i128,
         total: i128,
     ) -> Result<(), BuildError> {
-        add(&mut self.own[column][row], own)?;
-        add(&mut self.total[column][row], total)
+        let sums = &mut self.values[row * self.columns + column];
+        add(&mut sums[0], own)?;
+        add(&mut sums[1], total)
     }
 }

@@ -11,6 +11,7 @@ use crate::call_rows::{CallRows, Counts, EdgeKey, FunctionKey, LineKey};
 use crate::columns::Columns;
 use crate::header::Header;
 use crate::mappings::Mappings;
+use crate::remap::Repeated;
 use crate::rows::{Rows, call_edge, function_calls, line_cost};
 use crate::stack_order;
 
@@ -18,6 +19,7 @@ use crate::stack_order;
 pub(crate) fn canonical(
     tables: &Profile,
     mappings: &Mappings,
+    repeated: &Repeated,
     columns: &Columns,
     rows: &Rows,
     header: Header,
@@ -32,7 +34,7 @@ pub(crate) fn canonical(
         let (name, unit) = (builder.string(name)?, builder.string(unit)?);
         builder.push_sample_type(SampleType { name, unit, decimals });
     }
-    ids.functions(&used, &mut builder)?;
+    ids.functions(&used, repeated, &mut builder)?;
     ids.mappings(&used, mappings, &mut builder)?;
     ids.frames(&used, mappings, &mut builder)?;
     ids.stacks(&used, &mut builder)?;
@@ -189,11 +191,17 @@ impl<'t> Ids<'t> {
     }
 
     /// By name, file, first line, system name.
-    fn functions(&mut self, used: &Used, builder: &mut ProfileBuilder) -> Result<(), BuildError> {
+    fn functions(
+        &mut self,
+        used: &Used,
+        repeated: &Repeated,
+        builder: &mut ProfileBuilder,
+    ) -> Result<(), BuildError> {
         let mut order: Vec<_> = chosen(self.tables.functions().iter(), &used.functions)
             .map(|(id, row)| {
                 let name = |id| new(&self.strings, id);
-                ((name(row.name), name(row.file), row.first_line, name(row.system_name)), id)
+                let system_name = if repeated.get(id) { row.name } else { row.system_name };
+                ((name(row.name), name(row.file), row.first_line, name(system_name)), id)
             })
             .collect();
         order.par_sort_unstable();
@@ -266,7 +274,7 @@ impl<'t> Ids<'t> {
         for id in stack_order::order(self.tables, &used.stacks, &rank) {
             let row = self.tables.stacks()[id];
             let parent = row.parent.map(|parent| new(&self.stacks, parent));
-            self.stacks[id.index()] = Some(builder.stack(parent, new(&self.frames, row.frame))?);
+            self.stacks[id.index()] = Some(builder.new_stack(parent, new(&self.frames, row.frame))?);
         }
         Ok(())
     }
@@ -336,7 +344,7 @@ fn samples(
     let mut values = vec![0; columns.len()];
     for (stack, origin, labels, row) in order {
         for (to, &column) in values.iter_mut().zip(columns) {
-            *to = value(rows.samples.value(column, row as usize))?;
+            *to = value(rows.samples.values(row as usize)[column])?;
         }
         builder.sample(Sample { stack, origin, labels }, &values)?;
     }

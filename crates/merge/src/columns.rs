@@ -4,7 +4,7 @@
 //! (tools of pprof show the last one first); else it follows from their names. Any rule in between would make the
 //! order of a merge of merges depend on how the inputs were grouped.
 
-use profkit_profile::{BuildError, Dimension, Profile, StringId};
+use profkit_profile::{BuildError, Dimension, Profile, SampleType, StringId, Unit};
 
 use crate::agreed::Agreed;
 
@@ -53,11 +53,11 @@ pub(crate) struct Rescale {
 }
 
 impl Columns {
-    /// The columns of one profile, with its strings.
-    pub(crate) fn of(profile: &Profile) -> Self {
-        let mut columns: Vec<Column> = Vec::with_capacity(profile.sample_types().len());
-        for (index, sample_type) in profile.sample_types().iter().enumerate() {
-            let unit = profile.unit(index);
+    /// The columns of one input, whose strings are those of `string`.
+    pub(crate) fn of<'s>(sample_types: &[SampleType], string: impl Fn(StringId) -> &'s [u8]) -> Self {
+        let mut columns: Vec<Column> = Vec::with_capacity(sample_types.len());
+        for sample_type in sample_types {
+            let unit = Unit::parse(string(sample_type.unit));
             let is_count = unit.dimension == Dimension::Count;
             let counted = if is_count { sample_type.unit } else { StringId::EMPTY };
             let mut key = Key { name: sample_type.name, dimension: unit.dimension, counted, occurrence: 0 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use profkit_profile::{BuildError, Meta, Profile, ProfileBuilder, StringId};
+use profkit_profile::{BuildError, Meta, ProfileBuilder, StringId};
 
 use crate::agreed::Agreed;
 use crate::sample_rows::add;
@@ -38,9 +38,9 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    pub(crate) fn of(profile: &Profile) -> Self {
-        let meta = profile.meta();
-        let bytes = |id: StringId| profile.bytes(id).to_vec();
+    /// What one input says, whose strings are those of `string`. One without sample types has nothing in it.
+    pub(crate) fn of<'s>(meta: &Meta, string: impl Fn(StringId) -> &'s [u8], has_types: bool) -> Self {
+        let bytes = |id: StringId| string(id).to_vec();
         let text = |id: Option<StringId>| id.map(bytes).filter(|text| !text.is_empty());
         let mut header = Self {
             producers: meta
@@ -68,7 +68,7 @@ impl Header {
             header.periods.insert(Period { of_nothing, name, unit, period: meta.period });
         }
         // A profile without anything in it changes nothing.
-        if !profile.sample_types().is_empty() {
+        if has_types {
             header.format = Agreed::Same((meta.format, meta.dialect));
             header.title = Agreed::Same(text(meta.title));
         }

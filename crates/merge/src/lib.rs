@@ -31,7 +31,7 @@
 //! * Samples are one row if their stacks, origins and labels are equal; rows whose values are all zero are dropped.
 //! * Calls are one row if function (or caller, callee and site), origin and labels are equal, and if the same of their
 //!   values are known.
-//! * Functions are the same if name, system name, file and first line agree. [`PathRules`] let files of different
+//! * Functions are the same if name, file and first line agree, and the linker's name where it is another one. [`PathRules`] let files of different
 //!   machines agree.
 //! * Mappings are the same if size (in pages), offset and build id (or file) agree; addresses count from their starts.
 //! * The earliest start, the sum of durations, the largest period, all comments.
@@ -48,12 +48,13 @@ mod mappings;
 mod merger;
 mod parallel;
 mod paths;
+mod raw;
 mod remap;
 mod rows;
 mod sample_rows;
 mod stack_order;
 
-pub use merger::{MergeOptions, Merger, Part};
+pub use merger::{MergeOptions, Merger};
 pub use parallel::{Outcome, merge_all};
 pub use paths::PathRules;
 

@@ -8,7 +8,8 @@ use crate::columns::Columns;
 use crate::header::Header;
 use crate::mappings::Mappings;
 use crate::paths::PathRules;
-use crate::remap::{Into, Remap};
+use crate::raw::Raw;
+use crate::remap::{Into, Remap, Repeated, Through};
 use crate::rows::Rows;
 
 /// How to merge.
@@ -21,21 +22,15 @@ pub struct MergeOptions {
     pub paths: PathRules,
 }
 
-/// A profile to be absorbed.
-#[derive(Debug)]
-pub struct Part {
-    /// What was in the input.
-    pub profile: Profile,
-    /// What to call the input where origins are kept apart by file.
-    pub file: Option<Vec<u8>>,
-}
-
 /// A merge that goes on: holds every distinct row once, whatever the number of profiles absorbed.
 #[derive(Debug)]
 pub struct Merger {
     options: MergeOptions,
+    /// Inputs as they were read, their values added up already.
+    raw: Raw,
     tables: ProfileBuilder,
     mappings: Mappings,
+    repeated: Repeated,
     columns: Columns,
     rows: Rows,
     header: Header,
@@ -53,12 +48,38 @@ impl Merger {
     pub fn new(options: MergeOptions) -> Self {
         Self {
             options,
+            raw: Raw::default(),
             tables: ProfileBuilder::new(),
             mappings: Mappings::default(),
+            repeated: Repeated::default(),
             columns: Columns::default(),
             rows: Rows::default(),
             header: Header::default(),
         }
+    }
+
+    /// Adds a profile that `read` reads into the builder that it is given. That has the names, frames and stacks of
+    /// inputs that were read before, which makes this much quicker than [`absorb`](Self::absorb) for inputs that are
+    /// alike. `read` tells what to call the input where origins are kept apart by file. If it fails, nothing is added.
+    ///
+    /// # Errors
+    /// As [`absorb`](Self::absorb).
+    pub fn read<E>(
+        &mut self,
+        read: impl FnOnce(&mut ProfileBuilder) -> Result<Option<Vec<u8>>, E>,
+    ) -> Result<Result<(), E>, BuildError> {
+        let done = read(&mut self.raw.builder);
+        let values = self.raw.builder.take_values();
+        let file = match done {
+            Ok(file) => file.filter(|_| self.options.by == Some(By::File)),
+            Err(error) => return Ok(Err(error)),
+        };
+        self.header.join(self.raw.header(&values))?;
+        self.raw.add(&values, self.options.by, file.as_deref())?;
+        if self.raw.is_wasteful() {
+            self.settle()?;
+        }
+        Ok(Ok(()))
     }
 
     /// Adds a profile. `file` is what to call it where origins are kept apart by file.
@@ -66,21 +87,51 @@ impl Merger {
     /// # Errors
     /// Where a table is full, or a sum does not fit 128 bits. The merger is of no use after that.
     pub fn absorb(&mut self, profile: &Profile, file: Option<&[u8]>) -> Result<(), BuildError> {
-        self.header.join(Header::of(profile))?;
-        let Self { options, tables, mappings, columns, rows, .. } = self;
+        let (string, types) = (|id| profile.bytes(id), profile.sample_types());
+        self.header.join(Header::of(profile.meta(), string, !types.is_empty()))?;
+        let Self { options, tables, mappings, repeated, columns, rows, .. } = self;
         let paths = Some(&options.paths).filter(|paths| !paths.is_empty());
         let file = file.filter(|_| options.by == Some(By::File));
-        let mut into = Into { tables, mappings, by: options.by, paths, file };
+        let mut into = Into { tables, mappings, repeated, by: options.by, paths, file };
         let mut remap = Remap::new(profile);
         if let Some(main) = profile.mappings().ids().next() {
-            let (main, _) = remap.mapping(main, &mut into)?;
-            into.mappings.offer_main(main, into.tables);
+            remap.main(main, &mut into)?;
         }
         let mut rescaled = Vec::new();
-        let string = |id| remap.string(id, &mut into);
-        let places = columns.join(&Columns::of(profile), string, &mut rescaled)?;
+        let places =
+            columns.join(&Columns::of(types, string), |id| remap.string(id, &mut into), &mut rescaled)?;
         rows.set_columns(columns.len(), &rescaled)?;
-        rows.add_profile(profile, &places, &mut remap, &mut into)
+        let samples = profile.samples();
+        let used = (0..samples.len()).filter(|&row| !samples.is_zero(row));
+        remap.stacks(used.filter_map(|row| samples.stacks()[row]), &mut into)?;
+        let mut ids = Through { remap: &mut remap, into: &mut into };
+        rows.add_measured(samples, profile.calls(), &places, &mut ids)
+    }
+
+    /// Makes inputs as they were read part of the merge proper.
+    fn settle(&mut self) -> Result<(), BuildError> {
+        let raw = std::mem::take(&mut self.raw);
+        self.take_in(raw)
+    }
+
+    fn take_in(&mut self, raw: Raw) -> Result<(), BuildError> {
+        if raw.is_empty() {
+            return Ok(());
+        }
+        let profile = raw.builder.finish()?;
+        let Self { options, tables, mappings, repeated, columns, rows, .. } = self;
+        let paths = Some(&options.paths).filter(|paths| !paths.is_empty());
+        let mut into = Into { tables, mappings, repeated, by: None, paths, file: None };
+        let mut remap = Remap::new(&profile);
+        for main in raw.main_mappings {
+            remap.main(main, &mut into)?;
+        }
+        let mut rescaled = Vec::new();
+        let places = columns.join(&raw.columns, |id| remap.string(id, &mut into), &mut rescaled)?;
+        rows.set_columns(columns.len(), &rescaled)?;
+        // Also stacks whose values cancel out: which binary is shown must not depend on who read what.
+        remap.stacks(raw.rows.samples.samples().iter().filter_map(|sample| sample.stack), &mut into)?;
+        rows.add_rows(&raw.rows, &places, &mut Through { remap: &mut remap, into: &mut into })
     }
 
     /// Adds what another merger, made with the same options, has absorbed.
@@ -89,9 +140,11 @@ impl Merger {
     /// As [`absorb`](Self::absorb).
     pub fn join(&mut self, other: Self) -> Result<(), BuildError> {
         self.header.join(other.header)?;
+        self.settle()?;
+        self.take_in(other.raw)?;
         let profile = other.tables.finish()?;
-        let Self { tables, mappings, columns, rows, .. } = self;
-        let mut into = Into { tables, mappings, by: None, paths: None, file: None };
+        let Self { tables, mappings, repeated, columns, rows, .. } = self;
+        let mut into = Into { tables, mappings, repeated, by: None, paths: None, file: None };
         let mut remap = Remap::new(&profile);
         for id in profile.mappings().ids() {
             let key = remap.key(id, &mut into)?;
@@ -105,10 +158,14 @@ impl Merger {
             }
         }
         let mut rescaled = Vec::new();
-        let string = |id| remap.string(id, &mut into);
-        let places = columns.join(&other.columns, string, &mut rescaled)?;
+        let places = columns.join(&other.columns, |id| remap.string(id, &mut into), &mut rescaled)?;
         rows.set_columns(columns.len(), &rescaled)?;
-        rows.add_rows(&other.rows, &places, &mut remap, &mut into)
+        let samples = &other.rows.samples;
+        let used = samples.samples().iter().enumerate().filter(|&(row, _)| !samples.is_zero(row));
+        remap.stacks(used.filter_map(|(_, sample)| sample.stack), &mut into)?;
+        rows.add_rows(&other.rows, &places, &mut Through { remap: &mut remap, into: &mut into })?;
+        remap.repeated(&other.repeated, &mut into);
+        Ok(())
     }
 
     /// Adds a remark for people to the result; the same one twice counts once.
@@ -119,14 +176,16 @@ impl Merger {
     /// How many rows of samples and calls it holds.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.rows.len()
+        self.raw.rows.len() + self.rows.len()
     }
 
     /// The merged profile, in canonical form.
     ///
     /// # Errors
     /// Where a sum does not fit 64 bits, or a table is full.
-    pub fn finish(self) -> Result<Profile, BuildError> {
-        canonical(&self.tables.finish()?, &self.mappings, &self.columns, &self.rows, self.header)
+    pub fn finish(mut self) -> Result<Profile, BuildError> {
+        self.settle()?;
+        let Self { tables, mappings, repeated, columns, rows, header, .. } = self;
+        canonical(&tables.finish()?, &mappings, &repeated, &columns, &rows, header)
     }
 }

@@ -1,19 +1,19 @@
 //! Loads and merges many profiles on all threads.
 //!
-//! Every thread takes the next input, loads it and absorbs it into a merger of its own; so there are never more
-//! profiles in memory than threads. Mergers are joined at the end. A merger that has grown large is joined with the one
+//! Every thread takes the next input and reads it into a merger of its own; so there are never more inputs in memory than
+//! threads. Mergers are joined at the end. A merger that has grown large is joined with the one
 //! that all threads share, so memory does not grow with the number of threads times the size of the result.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use profkit_profile::{BuildError, Profile};
+use profkit_profile::{BuildError, Profile, ProfileBuilder};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::merger::{MergeOptions, Merger, Part};
+use crate::merger::{MergeOptions, Merger};
 
-/// How many rows a thread's own merger may hold: about 100 MB.
-const OWN_ROWS: usize = 1 << 20;
+/// How many rows a thread's own merger may hold: about 200 MB.
+const OWN_ROWS: usize = 1 << 21;
 
 /// What came of a merge.
 #[derive(Debug)]
@@ -34,18 +34,18 @@ impl<E> Outcome<E> {
     }
 }
 
-/// Merges all that `load` makes of `sources`, on the threads of the current `rayon` pool.
+/// Merges all that `load` reads from `sources`, on the threads of the current `rayon` pool. As for [`Merger::read`], `load`
+/// is given a builder that may have read other sources before, and tells what to call this one.
 ///
 /// ```
-/// use profkit_merge::{MergeOptions, Part, merge_all};
+/// use profkit_merge::{MergeOptions, merge_all};
 /// use profkit_profile::{ProfileBuilder, Sample};
 ///
-/// let load = |&value: &i64| {
-///     let mut builder = ProfileBuilder::new();
+/// let load = |&value: &i64, builder: &mut ProfileBuilder| {
 ///     builder.sample_type(b"samples", b"count").unwrap();
 ///     builder.sample(Sample::of(None), &[value]).unwrap();
 ///     if value < 0 { return Err("negative") }
-///     Ok(Part { profile: builder.finish().unwrap(), file: None })
+///     Ok(None)
 /// };
 /// let outcome = merge_all(&[1, -1, 2, 3], &MergeOptions::default(), load)?;
 /// assert_eq!(outcome.failed, [(1, "negative")]);
@@ -59,7 +59,7 @@ impl<E> Outcome<E> {
 pub fn merge_all<S: Sync, E: Send>(
     sources: &[S],
     options: &MergeOptions,
-    load: impl Fn(&S) -> Result<Part, E> + Sync,
+    load: impl Fn(&S, &mut ProfileBuilder) -> Result<Option<Vec<u8>>, E> + Sync,
 ) -> Result<Outcome<E>, BuildError> {
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
@@ -69,9 +69,8 @@ pub fn merge_all<S: Sync, E: Send>(
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(source) = sources.get(index) else { return Ok(own) };
-            match load(source) {
-                Ok(part) => own.absorb(&part.profile, part.file.as_deref())?,
-                Err(error) => lock(&failed).push((index, error)),
+            if let Err(error) = own.read(|builder| load(source, builder))? {
+                lock(&failed).push((index, error));
             }
             if own.rows() > OWN_ROWS {
                 lock(&shared).join(std::mem::replace(&mut own, Merger::new(options.clone())))?;

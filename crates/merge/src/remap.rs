@@ -8,19 +8,36 @@ use profkit_profile::{
 
 use crate::mappings::Mappings;
 use crate::paths::PathRules;
-
-/// How many frames of stacks are looked up together.
-const BATCH: usize = 1 << 14;
+use crate::rows::Ids;
 
 /// The tables of a merge, and what is done to rows on their way into them.
 #[derive(Debug)]
 pub(crate) struct Into<'m> {
     pub(crate) tables: &'m mut ProfileBuilder,
     pub(crate) mappings: &'m mut Mappings,
+    pub(crate) repeated: &'m mut Repeated,
     pub(crate) by: Option<By>,
     pub(crate) paths: Option<&'m PathRules>,
     /// The name of the input, where it is to be kept.
     pub(crate) file: Option<&'m [u8]>,
+}
+
+/// Which functions of a merge some input gives their name as system name too, as many recorders do. That says nothing and
+/// keeps no functions apart; but it is written again.
+#[derive(Debug, Default)]
+pub(crate) struct Repeated(Vec<bool>);
+
+impl Repeated {
+    fn set(&mut self, function: FunctionId) {
+        if self.0.len() <= function.index() {
+            self.0.resize(function.index() + 1, false);
+        }
+        self.0[function.index()] = true;
+    }
+
+    pub(crate) fn get(&self, function: FunctionId) -> bool {
+        self.0.get(function.index()).copied().unwrap_or(false)
+    }
 }
 
 /// The ids of one input.
@@ -48,7 +65,7 @@ impl<'p> Remap<'p> {
             functions: vec![None; profile.functions().len()],
             mappings: vec![None; profile.mappings().len()],
             frames: vec![None; profile.frames().len()],
-            stacks: vec![None; profile.stacks().len()],
+            stacks: Vec::new(),
             origins: vec![None; profile.origins().len()],
             labels: vec![None; profile.labels().len()],
             set: Vec::new(),
@@ -81,13 +98,26 @@ impl<'p> Remap<'p> {
         if let Some(known) = self.functions[id.index()] {
             return Ok(known);
         }
-        let Function { name, system_name, file, first_line } = self.profile.functions()[id];
-        let name = self.string(name, into)?;
-        let system_name = self.string(system_name, into)?;
+        let Function { name: name_there, system_name, file, first_line } = self.profile.functions()[id];
+        let name = self.string(name_there, into)?;
+        let is_repeated = system_name == name_there;
+        let system_name = if is_repeated { StringId::EMPTY } else { self.string(system_name, into)? };
         let file = self.path(file, into)?;
         let function = into.tables.function(Function { name, system_name, file, first_line })?;
+        if is_repeated {
+            into.repeated.set(function);
+        }
         self.functions[id.index()] = Some(function);
         Ok(function)
+    }
+
+    /// Notes which of the functions that were taken over are in `repeated`.
+    pub(crate) fn repeated(&self, repeated: &Repeated, into: &mut Into<'_>) {
+        for id in self.profile.functions().ids().filter(|&id| repeated.get(id)) {
+            if let Some(function) = self.functions[id.index()] {
+                into.repeated.set(function);
+            }
+        }
     }
 
     /// The key of a mapping, and by how much the addresses in it are to be lowered.
@@ -106,6 +136,13 @@ impl<'p> Remap<'p> {
         into.mappings.offer(key, mapping, into.tables);
         self.mappings[id.index()] = Some((key, row.start));
         Ok((key, row.start))
+    }
+
+    /// Some input's main binary.
+    pub(crate) fn main(&mut self, id: MappingId, into: &mut Into<'_>) -> Result<(), BuildError> {
+        let (main, _) = self.mapping(id, into)?;
+        into.mappings.offer_main(main, into.tables);
+        Ok(())
     }
 
     /// The key of a mapping that is a key itself.
@@ -140,40 +177,27 @@ impl<'p> Remap<'p> {
         Ok(frame)
     }
 
-    /// Looks up stacks ahead of [`stack`](Self::stack), many at a time: a table that is too large for the cache answers
-    /// many questions at once much faster than one after another.
+    /// Takes over stacks ahead of [`Ids::stack`], and those that they stand on.
     pub(crate) fn stacks(
         &mut self,
         wanted: impl Iterator<Item = StackId>,
         into: &mut Into<'_>,
     ) -> Result<(), BuildError> {
         let stacks = self.profile.stacks();
-        let mut batch = into.tables.stack_batch();
-        let (mut asked, mut found) = (Vec::new(), Vec::new());
-        let mut wanted = wanted.peekable();
-        while let Some(id) = wanted.next() {
-            if self.stacks[id.index()].is_none() {
-                for frame in stacks.leaf_first(Some(id)) {
-                    batch.caller(self.frame(frame, into)?);
-                }
-                batch.end();
-                asked.push(id);
+        let mut used = vec![false; stacks.len()];
+        wanted.for_each(|id| used[id.index()] = true);
+        for (id, stack) in stacks.iter().rev() {
+            if !used[id.index()] {
+                continue;
             }
-            if batch.frame_count() >= BATCH || wanted.peek().is_none() {
-                into.tables.stacks(&batch, &mut found)?;
-                for (asked, found) in asked.drain(..).zip(found.drain(..)) {
-                    self.stacks[asked.index()] = found;
-                }
-                batch.clear();
+            self.frame(stack.frame, into)?;
+            if let Some(parent) = stack.parent {
+                used[parent.index()] = true;
             }
         }
+        let frame = |id: StackId| self.frames[stacks[id].frame.index()].filter(|_| used[id.index()]);
+        self.stacks = into.tables.stack_tree(stacks, frame)?;
         Ok(())
-    }
-
-    /// A stack that [`stacks`](Self::stacks) was asked for.
-    #[inline]
-    pub(crate) fn stack(&self, id: StackId) -> Option<StackId> {
-        self.stacks[id.index()]
     }
 
     pub(crate) fn origin(&mut self, id: OriginId, into: &mut Into<'_>) -> Result<OriginId, BuildError> {
@@ -217,5 +241,38 @@ impl<'p> Remap<'p> {
         self.set = set;
         self.labels[id.index()] = Some(labels);
         Ok(labels)
+    }
+}
+
+/// The ids of an input as those of the merge that they go into.
+pub(crate) struct Through<'r, 'p, 'm> {
+    pub(crate) remap: &'r mut Remap<'p>,
+    pub(crate) into: &'r mut Into<'m>,
+}
+
+impl Ids for Through<'_, '_, '_> {
+    #[inline]
+    fn stack(&self, id: StackId) -> Option<StackId> {
+        self.remap.stacks.get(id.index()).copied().flatten()
+    }
+
+    #[inline]
+    fn function(&mut self, id: FunctionId) -> Result<FunctionId, BuildError> {
+        self.remap.function(id, self.into)
+    }
+
+    #[inline]
+    fn frame(&mut self, id: FrameId) -> Result<FrameId, BuildError> {
+        self.remap.frame(id, self.into)
+    }
+
+    #[inline]
+    fn origin(&mut self, id: OriginId) -> Result<OriginId, BuildError> {
+        self.remap.origin(id, self.into)
+    }
+
+    #[inline]
+    fn labels(&mut self, id: LabelSetId) -> Result<LabelSetId, BuildError> {
+        self.remap.labels(id, self.into)
     }
 }

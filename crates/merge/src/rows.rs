@@ -1,11 +1,25 @@
 //! All rows of a merge: samples and call tables, and how those of a profile or of another merge are added.
 
-use profkit_profile::{BuildError, CallEdge, FunctionCalls, LineCost, Profile, Sample};
+use profkit_profile::{
+    BuildError, CallEdge, CallTables, FrameId, FunctionCalls, FunctionId, LabelSetId, LineCost, OriginId,
+    Sample, SampleTable, StackId,
+};
 
 use crate::call_rows::{CallRows, Counts, EdgeKey, FunctionKey, LineKey};
 use crate::columns::{Place, Rescale};
-use crate::remap::{Into, Remap};
 use crate::sample_rows::SampleRows;
+
+/// What the ids of rows become on their way into a merge.
+pub(crate) trait Ids {
+    fn stack(&self, id: StackId) -> Option<StackId>;
+    fn function(&mut self, id: FunctionId) -> Result<FunctionId, BuildError>;
+    fn frame(&mut self, id: FrameId) -> Result<FrameId, BuildError>;
+    fn origin(&mut self, id: OriginId) -> Result<OriginId, BuildError>;
+    fn labels(&mut self, id: LabelSetId) -> Result<LabelSetId, BuildError>;
+}
+
+/// How many samples are added together.
+const GROUP: usize = 64;
 
 /// The rows of a merge.
 #[derive(Debug, Default)]
@@ -36,41 +50,49 @@ impl Rows {
         Ok(())
     }
 
-    /// Adds the rows of a profile.
-    pub(crate) fn add_profile(
+    /// Adds what was measured in one input. Samples whose values are all zero are left out.
+    pub(crate) fn add_measured(
         &mut self,
-        profile: &Profile,
+        samples: &SampleTable,
+        calls: &CallTables,
         places: &[Place],
-        remap: &mut Remap<'_>,
-        into: &mut Into<'_>,
+        ids: &mut impl Ids,
     ) -> Result<(), BuildError> {
-        let samples = profile.samples();
-        let used = |&row: &usize| !samples.is_zero(row);
-        let stacks = samples.stacks();
-        remap.stacks((0..samples.len()).filter(used).filter_map(|row| stacks[row]), into)?;
         let columns: Vec<&[i64]> = (0..samples.columns()).map(|column| samples.values(column)).collect();
-        for (row, sample) in samples.iter().enumerate().filter(|&(row, _)| !samples.is_zero(row)) {
-            let value = |column: usize| i128::from(columns[column][row]);
-            self.add_sample(sample, value, places, remap, into)?;
+        let (mut group, mut rows) = (Vec::with_capacity(GROUP), Vec::with_capacity(GROUP));
+        let mut all = samples.iter().enumerate().filter(|&(row, _)| !samples.is_zero(row)).peekable();
+        while all.peek().is_some() {
+            group.clear();
+            group.extend(all.by_ref().take(GROUP));
+            let stack = |&(_, sample): &(usize, Sample)| sample.stack.and_then(|stack| ids.stack(stack));
+            self.samples.fetch_stacks(group.iter().map(stack));
+            rows.clear();
+            for &(row, sample) in &group {
+                rows.push((row, self.sample_row(sample, ids)?));
+            }
+            self.samples.fetch(rows.iter().map(|&(_, to)| to));
+            for &(row, to) in &rows {
+                for (column, place) in columns.iter().zip(places) {
+                    self.samples.add(place.column, to, place.of(column[row].into())?)?;
+                }
+            }
         }
-        let calls = profile.calls();
         let functions = calls.functions();
         for (row, calls) in functions.rows().iter().enumerate() {
             let value =
                 |column| (i128::from(functions.own(column)[row]), i128::from(functions.total(column)[row]));
             let counts = Counts::of(calls.calls, calls.primitive_calls);
-            self.add_function(FunctionKey::of(calls), counts, value, places, remap, into)?;
+            self.add_function(FunctionKey::of(calls), counts, value, places, ids)?;
         }
         let edges = calls.edges();
         for (row, calls) in edges.rows().iter().enumerate() {
             let value = |column| (i128::from(edges.own(column)[row]), i128::from(edges.total(column)[row]));
             let counts = Counts::of(calls.calls, calls.primitive_calls);
-            self.add_edge(EdgeKey::of(calls), counts, value, places, remap, into)?;
+            self.add_edge(EdgeKey::of(calls), counts, value, places, ids)?;
         }
         let lines = calls.lines();
         for (row, line) in lines.rows().iter().enumerate() {
-            let value = |column| (i128::from(lines.own(column)[row]), 0);
-            self.add_line(LineKey::of(line), value, places, remap, into)?;
+            self.add_line(LineKey::of(line), |column| (i128::from(lines.own(column)[row]), 0), places, ids)?;
         }
         Ok(())
     }
@@ -80,50 +102,36 @@ impl Rows {
         &mut self,
         other: &Self,
         places: &[Place],
-        remap: &mut Remap<'_>,
-        into: &mut Into<'_>,
+        ids: &mut impl Ids,
     ) -> Result<(), BuildError> {
-        let samples = other.samples.samples().iter().enumerate();
-        let used = samples.clone().filter(|&(row, _)| !other.samples.is_zero(row));
-        remap.stacks(used.filter_map(|(_, sample)| sample.stack), into)?;
-        for (row, &sample) in samples.filter(|&(row, _)| !other.samples.is_zero(row)) {
-            let value = |column| other.samples.value(column, row);
-            self.add_sample(sample, value, places, remap, into)?;
+        let Self { samples, functions, edges, lines } = other;
+        for (row, &sample) in samples.samples().iter().enumerate().filter(|&(row, _)| !samples.is_zero(row)) {
+            let to = self.sample_row(sample, ids)?;
+            for (&value, place) in samples.values(row).iter().zip(places) {
+                self.samples.add(place.column, to, place.of(value)?)?;
+            }
         }
-        let Self { functions, edges, lines, .. } = other;
         for (row, &key) in functions.keys().iter().enumerate() {
             let value = |column| functions.values(column, row);
-            self.add_function(key, functions.counts(row), value, places, remap, into)?;
+            self.add_function(key, functions.counts(row), value, places, ids)?;
         }
         for (row, &key) in edges.keys().iter().enumerate() {
             let value = |column| edges.values(column, row);
-            self.add_edge(key, edges.counts(row), value, places, remap, into)?;
+            self.add_edge(key, edges.counts(row), value, places, ids)?;
         }
         for (row, &key) in lines.keys().iter().enumerate() {
-            self.add_line(key, |column| lines.values(column, row), places, remap, into)?;
+            self.add_line(key, |column| lines.values(column, row), places, ids)?;
         }
         Ok(())
     }
 
     #[inline]
-    fn add_sample(
-        &mut self,
-        sample: Sample,
-        value: impl Fn(usize) -> i128,
-        places: &[Place],
-        remap: &mut Remap<'_>,
-        into: &mut Into<'_>,
-    ) -> Result<(), BuildError> {
-        let sample = Sample {
-            stack: sample.stack.and_then(|stack| remap.stack(stack)),
-            origin: remap.origin(sample.origin, into)?,
-            labels: remap.labels(sample.labels, into)?,
-        };
-        let row = self.samples.row(sample)?;
-        for (column, place) in places.iter().enumerate() {
-            self.samples.add(place.column, row, place.of(value(column))?)?;
-        }
-        Ok(())
+    fn sample_row(&mut self, sample: Sample, ids: &mut impl Ids) -> Result<usize, BuildError> {
+        self.samples.row(Sample {
+            stack: sample.stack.and_then(|stack| ids.stack(stack)),
+            origin: ids.origin(sample.origin)?,
+            labels: ids.labels(sample.labels)?,
+        })
     }
 
     #[inline]
@@ -133,13 +141,12 @@ impl Rows {
         counts: Counts,
         value: impl Fn(usize) -> (i128, i128),
         places: &[Place],
-        remap: &mut Remap<'_>,
-        into: &mut Into<'_>,
+        ids: &mut impl Ids,
     ) -> Result<(), BuildError> {
         let key = FunctionKey {
-            function: remap.function(key.function, into)?,
-            origin: remap.origin(key.origin, into)?,
-            labels: remap.labels(key.labels, into)?,
+            function: ids.function(key.function)?,
+            origin: ids.origin(key.origin)?,
+            labels: ids.labels(key.labels)?,
             known: key.known,
         };
         let row = self.functions.row(key, counts)?;
@@ -153,14 +160,13 @@ impl Rows {
         counts: Counts,
         value: impl Fn(usize) -> (i128, i128),
         places: &[Place],
-        remap: &mut Remap<'_>,
-        into: &mut Into<'_>,
+        ids: &mut impl Ids,
     ) -> Result<(), BuildError> {
         let key = EdgeKey {
-            callee: remap.function(key.callee, into)?,
-            caller: remap.function(key.caller, into)?,
-            site: key.site.map(|site| remap.frame(site, into)).transpose()?,
-            origin: remap.origin(key.origin, into)?,
+            callee: ids.function(key.callee)?,
+            caller: ids.function(key.caller)?,
+            site: key.site.map(|site| ids.frame(site)).transpose()?,
+            origin: ids.origin(key.origin)?,
             ..key
         };
         let row = self.edges.row(key, counts)?;
@@ -173,13 +179,12 @@ impl Rows {
         key: LineKey,
         value: impl Fn(usize) -> (i128, i128),
         places: &[Place],
-        remap: &mut Remap<'_>,
-        into: &mut Into<'_>,
+        ids: &mut impl Ids,
     ) -> Result<(), BuildError> {
         let key = LineKey {
-            function: remap.function(key.function, into)?,
-            frame: remap.frame(key.frame, into)?,
-            origin: remap.origin(key.origin, into)?,
+            function: ids.function(key.function)?,
+            frame: ids.frame(key.frame)?,
+            origin: ids.origin(key.origin)?,
         };
         let row = self.lines.row(key, Counts::default())?;
         add_values(&mut self.lines, row, value, places)

@@ -1,10 +1,11 @@
 //! The samples of a merge, each distinct one once.
 
 use std::hash::BuildHasher;
+use std::hint::black_box;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use profkit_profile::{BuildError, Id, LabelSetId, OriginId, Sample, TableFull};
+use profkit_profile::{BuildError, Id, LabelSetId, OriginId, Sample, StackId, TableFull};
 
 use crate::columns::Rescale;
 
@@ -13,7 +14,9 @@ use crate::columns::Rescale;
 #[derive(Debug, Default)]
 pub(crate) struct SampleRows {
     samples: Vec<Sample>,
-    values: Vec<Vec<i128>>,
+    /// The sums of one row after another.
+    values: Vec<i128>,
+    columns: usize,
     /// For each stack (and, first, for none) one more than the row without origin and labels; 0 for none. Most profiles
     /// have no other rows.
     plain: Vec<u32>,
@@ -30,32 +33,41 @@ impl SampleRows {
         &self.samples
     }
 
-    /// The sum of a row.
+    /// The sums of a row, one a column.
     #[inline]
-    pub(crate) fn value(&self, column: usize, row: usize) -> i128 {
-        self.values[column][row]
+    pub(crate) fn values(&self, row: usize) -> &[i128] {
+        &self.values[row * self.columns..(row + 1) * self.columns]
     }
 
     /// Whether every sum of a row is zero.
     pub(crate) fn is_zero(&self, row: usize) -> bool {
-        self.values.iter().all(|column| column[row] == 0)
+        self.values(row).iter().all(|&sum| sum == 0)
     }
 
     /// Makes room for columns that are new.
     pub(crate) fn set_columns(&mut self, columns: usize) {
-        let rows = self.samples.len();
-        self.values.resize_with(columns, || vec![0; rows]);
+        if columns > self.columns {
+            let mut values = Vec::with_capacity(self.samples.len() * columns);
+            for row in 0..self.samples.len() {
+                values.extend_from_slice(self.values(row));
+                values.resize((row + 1) * columns, 0);
+            }
+            (self.values, self.columns) = (values, columns);
+        }
     }
 
     pub(crate) fn rescale(&mut self, by: Rescale) -> Result<(), BuildError> {
-        multiply(&mut self.values[by.column], by.multiplier)
+        if self.columns == 0 {
+            return Ok(());
+        }
+        multiply(self.values.iter_mut().skip(by.column).step_by(self.columns), by.multiplier)
     }
 
     /// The row of a sample, a new one with zeros if there is none.
     #[inline]
     pub(crate) fn row(&mut self, sample: Sample) -> Result<usize, BuildError> {
         if sample.origin == OriginId::UNKNOWN && sample.labels == LabelSetId::EMPTY {
-            let slot = sample.stack.map_or(0, |stack| stack.index() + 1);
+            let slot = slot(sample.stack);
             if self.plain.len() <= slot {
                 self.plain.resize((slot + 1).max(self.plain.len() * 3 / 2), 0);
             }
@@ -80,15 +92,35 @@ impl SampleRows {
         let row = u32::try_from(self.samples.len()).ok().filter(|&row| row < u32::MAX);
         let row = row.ok_or(TableFull("sample"))?;
         self.samples.push(sample);
-        self.values.iter_mut().for_each(|column| column.push(0));
+        self.values.resize(self.values.len() + self.columns, 0);
         Ok(row)
+    }
+
+    /// Brings into the cache where the rows of stacks are, all at once.
+    #[inline]
+    pub(crate) fn fetch_stacks(&self, stacks: impl Iterator<Item = Option<StackId>>) {
+        let row = |stack| self.plain.get(slot(stack)).copied().unwrap_or(0);
+        black_box(stacks.fold(0, |sum: u32, stack| sum ^ row(stack)));
+    }
+
+    /// Brings the sums of rows into the cache, all at once.
+    #[inline]
+    pub(crate) fn fetch(&self, rows: impl Iterator<Item = usize>) {
+        let first = |row: usize| self.values.get(row * self.columns).copied().unwrap_or(0);
+        black_box(rows.fold(0, |sum: i128, row| sum ^ first(row)));
     }
 
     /// Adds to the sum of a row.
     #[inline]
     pub(crate) fn add(&mut self, column: usize, row: usize, value: i128) -> Result<(), BuildError> {
-        add(&mut self.values[column][row], value)
+        add(&mut self.values[row * self.columns + column], value)
     }
+}
+
+/// The place of a stack, or of none, among those that have rows without origin and labels.
+#[inline]
+fn slot(stack: Option<StackId>) -> usize {
+    stack.map_or(0, |stack| stack.index() + 1)
 }
 
 /// Adds to a sum.
@@ -98,8 +130,8 @@ pub(crate) fn add(sum: &mut i128, value: i128) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Multiplies a column.
-pub(crate) fn multiply(column: &mut [i128], by: i128) -> Result<(), BuildError> {
+/// Multiplies the values of a column.
+pub(crate) fn multiply<'v>(column: impl Iterator<Item = &'v mut i128>, by: i128) -> Result<(), BuildError> {
     for value in column {
         *value = value.checked_mul(by).ok_or(BuildError::Overflow)?;
     }

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use profkit_merge::{MergeOptions, Merger, Part, merge, merge_all};
+use profkit_merge::{MergeOptions, Merger, merge, merge_all};
 use profkit_profile::{
     CallEdge, Dimension, Frame, FrameFlags, Function, FunctionCalls, FunctionId, Label, LineCost, Mapping,
-    Origin, Profile, ProfileBuilder, Sample, SampleType,
+    Origin, OriginId, Profile, ProfileBuilder, Sample, SampleType, StringId, Track, TrackKind,
 };
 use proptest::prelude::*;
 
@@ -60,6 +60,12 @@ fn scripts() -> impl Strategy<Value = Vec<Script>> {
 /// The profile of a script. Rows that need a sample type are left out where there is none.
 fn profile(script: &Script) -> Profile {
     let mut builder = ProfileBuilder::new();
+    fill(script, &mut builder);
+    builder.finish().unwrap()
+}
+
+/// The same, into a builder that may have read others.
+fn fill(script: &Script, builder: &mut ProfileBuilder) {
     let mut count = 0;
     for &choice in &script.types {
         let (name, unit, decimals) = TYPES[usize::from(choice)];
@@ -73,18 +79,19 @@ fn profile(script: &Script) -> Profile {
         }
     }
     if count > 0 {
-        script.samples.iter().for_each(|sample| add_sample(&mut builder, script, sample, count));
-        add_calls(&mut builder, script, count);
-        meta(&mut builder, script.meta);
+        script.samples.iter().for_each(|sample| add_sample(builder, script, sample, count));
+        add_calls(builder, script, count);
+        meta(builder, script.meta);
     }
-    builder.finish().unwrap()
 }
 
-fn function(builder: &mut ProfileBuilder, number: u8) -> FunctionId {
+fn function(builder: &mut ProfileBuilder, number: u8, repeats: bool) -> FunctionId {
     // Two functions of one name in two files, and two at two lines.
     let name = builder.string(["a", "a", "b", "b", "c"][usize::from(number)].as_bytes()).unwrap();
     let file = builder.string(["x.py", "y.py", "x.py", "x.py", ""][usize::from(number)].as_bytes()).unwrap();
-    builder.function(Function { name, file, first_line: i64::from(number / 3), ..Function::EMPTY }).unwrap()
+    // Some recorders repeat the name as the linker's.
+    let system_name = if builder.bytes(name) == b"b" && repeats { name } else { StringId::EMPTY };
+    builder.function(Function { name, system_name, file, first_line: i64::from(number / 3) }).unwrap()
 }
 
 type ScriptSample = (Vec<(u8, u8)>, u8, u8, [i64; 3]);
@@ -94,7 +101,7 @@ fn add_sample(builder: &mut ProfileBuilder, script: &Script, sample: &ScriptSamp
     let mut values: Vec<i64> = values[..count].to_vec();
     let mut stack = None;
     for &(number, place) in frames {
-        let function = Some(function(builder, number));
+        let function = Some(function(builder, number, script.meta % 2 == 1));
         let mut frame = Frame { function, line: place.into(), ..Frame::EMPTY };
         if place == 2 {
             // The same binary at another address in each profile. What stands for it is chosen among those that have
@@ -134,7 +141,7 @@ fn add_sample(builder: &mut ProfileBuilder, script: &Script, sample: &ScriptSamp
 
 fn add_calls(builder: &mut ProfileBuilder, script: &Script, count: usize) {
     for &(number, origin, values) in &script.functions {
-        let function = function(builder, number);
+        let function = function(builder, number, script.meta % 2 == 1);
         let origin = Origin { pid: (origin > 2).then_some(8), ..Origin::UNKNOWN };
         let origin = builder.origin(origin).unwrap();
         let calls = (values[0] > 0).then_some(values[0]);
@@ -145,7 +152,8 @@ fn add_calls(builder: &mut ProfileBuilder, script: &Script, count: usize) {
         builder.line_cost(LineCost { origin, function, frame }, &values[..count]).unwrap();
     }
     for &(caller, callee, known, values) in &script.edges {
-        let (caller, callee) = (function(builder, caller), function(builder, callee));
+        let repeats = script.meta % 2 == 1;
+        let (caller, callee) = (function(builder, caller, repeats), function(builder, callee, repeats));
         let origin = builder.origin(Origin::UNKNOWN).unwrap();
         let site = builder.frame(Frame { line: 4, ..Frame::of(caller) }).unwrap();
         let row = CallEdge {
@@ -277,6 +285,41 @@ fn origin_text(profile: &Profile, id: profkit_profile::OriginId) -> String {
     format!("{pid:?} {tid:?} {}", profile.text(thread))
 }
 
+/// A track, which does not matter to a merge.
+fn track() -> Track {
+    Track {
+        name: StringId::EMPTY,
+        origin: OriginId::UNKNOWN,
+        sample_type: 0,
+        unit: StringId::EMPTY,
+        kind: TrackKind::Intervals,
+        start: 0,
+        end: 0,
+        rows: 0..0,
+        samples: 0..0,
+    }
+}
+
+/// A function's system name counts if it is another name.
+#[test]
+fn a_system_name_that_says_nothing_keeps_nothing_apart() {
+    let profile = |system_name: &str| {
+        let mut builder = ProfileBuilder::new();
+        builder.sample_type(b"cpu", b"nanoseconds").unwrap();
+        let (name, system_name) =
+            (builder.string(b"f").unwrap(), builder.string(system_name.as_bytes()).unwrap());
+        let function = builder.function(Function { name, system_name, ..Function::EMPTY }).unwrap();
+        let frame = builder.frame(Frame::of(function)).unwrap();
+        let stack = builder.stack(None, frame).unwrap();
+        builder.sample(Sample::of(Some(stack)), &[1]).unwrap();
+        builder.finish().unwrap()
+    };
+    let merged = merge(&[profile(""), profile("f"), profile("_Z1fv"), profile("_Z1fi")]).unwrap();
+    let names: Vec<_> = merged.functions().rows().iter().map(|row| merged.text(row.system_name)).collect();
+    assert_eq!(names, ["_Z1fi", "_Z1fv", "f"]);
+    assert_eq!(merged.samples().values(0), [1, 1, 2]);
+}
+
 fn profiles(scripts: &[Script]) -> Vec<Profile> {
     scripts.iter().map(profile).collect()
 }
@@ -353,9 +396,29 @@ proptest! {
         let merged = all(&merge(&profiles).unwrap());
         for threads in [1, 2, 8] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let load = |profile: &Profile| Ok::<_, ()>(Part { profile: profile.clone(), file: None });
-            let outcome = pool.install(|| merge_all(&profiles, &MergeOptions::default(), load)).unwrap();
+            let load = |script: &Script, builder: &mut ProfileBuilder| {
+                fill(script, builder);
+                Ok::<_, ()>(None)
+            };
+            let outcome = pool.install(|| merge_all(&scripts, &MergeOptions::default(), load)).unwrap();
             prop_assert_eq!(all(&outcome.finish().unwrap()), merged.clone(), "{} threads", threads);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_leaves_nothing(scripts in scripts(), broken in 0usize..6) {
+        let broken = broken % scripts.len();
+        let mut merger = Merger::default();
+        for (index, script) in scripts.iter().enumerate() {
+            let read = |builder: &mut ProfileBuilder| {
+                fill(script, builder);
+                builder.begin_track(track());
+                if index == broken { Err("broken") } else { Ok(None) }
+            };
+            prop_assert_eq!(merger.read(read).unwrap().is_err(), index == broken);
+        }
+        let mut others = profiles(&scripts);
+        others.remove(broken);
+        prop_assert_eq!(all(&merger.finish().unwrap()), all(&merge(&others).unwrap()));
     }
 }

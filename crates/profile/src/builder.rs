@@ -1,6 +1,10 @@
 //! The only way to make a [`Profile`]: readers, recorders and merge all fill a [`ProfileBuilder`].
 
+mod refill;
+
 use hashbrown::HashTable;
+
+pub use refill::Values;
 
 use crate::calls::{CallEdge, CallTables, FunctionCalls, LineCost};
 use crate::error::{BuildError, TableFull};
@@ -43,6 +47,8 @@ pub struct ProfileBuilder {
     strings: StringInterner,
     functions: Interner<FunctionId, Function>,
     mappings: Interner<MappingId, Mapping>,
+    /// The mapping that was added first of all of this profile.
+    first_mapping: Option<MappingId>,
     frames: Interner<FrameId, Frame>,
     stacks: StackInterner,
     origins: Interner<OriginId, Origin>,
@@ -91,6 +97,7 @@ impl ProfileBuilder {
             profile;
         let Profile { labels, samples, calls, tracks, .. } = profile;
         let seed = Seed::default();
+        let first_mapping = mappings.ids().next();
         let mut label_index = HashTable::with_capacity(labels.len());
         for (id, set) in labels.iter() {
             label_index.insert_unique(seed.row(&set), id, |&other| seed.row(&labels.get(other)));
@@ -101,6 +108,7 @@ impl ProfileBuilder {
             strings: StringInterner::new(strings),
             functions: Interner::new("function", functions),
             mappings: Interner::new("mapping", mappings),
+            first_mapping,
             frames: Interner::new("frame", frames),
             stacks: StackInterner::new(stacks),
             origins: Interner::new("origin", origins),
@@ -171,7 +179,9 @@ impl ProfileBuilder {
 
     /// The id of a mapping. The first one added is the main binary.
     pub fn mapping(&mut self, mapping: Mapping) -> Result<MappingId, BuildError> {
-        Ok(self.mappings.intern(mapping)?)
+        let id = self.mappings.intern(mapping)?;
+        self.first_mapping.get_or_insert(id);
+        Ok(id)
     }
 
     /// The id of a frame.
@@ -209,6 +219,18 @@ impl ProfileBuilder {
     /// lists of frames.
     pub fn stacks(&mut self, batch: &StackBatch, into: &mut Vec<Option<StackId>>) -> Result<(), BuildError> {
         Ok(self.stacks.intern_batch(batch, into)?)
+    }
+
+    /// Adds a stack that is not there: for who knows that, it is quicker than [`stack`](Self::stack).
+    #[inline]
+    pub fn new_stack(&mut self, parent: Option<StackId>, frame: FrameId) -> Result<StackId, BuildError> {
+        Ok(self.stacks.push(Stack { parent, frame })?)
+    }
+
+    /// How many stacks there are.
+    #[must_use]
+    pub fn stack_count(&self) -> usize {
+        self.stacks.table().len()
     }
 
     /// A stack that was added before.
@@ -409,9 +431,7 @@ impl ProfileBuilder {
     /// # Errors
     /// Where a track is still open or the parts do not hold together; see [`Profile::validate`].
     pub fn finish(self) -> Result<Profile, BuildError> {
-        if let Some(open) = &self.open {
-            return Err(BuildError::StillOpen(open.open.len()));
-        }
+        self.check_ended()?;
         let profile = Profile {
             meta: self.meta,
             sample_types: self.sample_types,

@@ -31,7 +31,7 @@ mod track;
 mod validate;
 pub mod views;
 
-pub use builder::ProfileBuilder;
+pub use builder::{ProfileBuilder, Values};
 pub use calls::{CallEdge, CallTables, FunctionCalls, LineCost, Measured};
 pub use error::{BuildError, TableFull};
 pub use format::{

@@ -18,11 +18,11 @@ const MIN_SLOTS: usize = 64;
 /// brings stays in the cache.
 const GROUP: usize = 32;
 
-/// For how many frames from its leaf a path is looked for together with those of its batch.
-const NEAR_LEAF: usize = 4;
+/// How many stacks of a tree are looked for together.
+const TREE_GROUP: usize = 64;
 
-/// How many callers of what was found there are fetched ahead; those nearer to the root are in the cache anyway.
-const CALLERS: usize = 4;
+/// For how many frames from its leaf a path is looked for together with those of its group.
+const NEAR_LEAF: usize = 4;
 
 /// A place of the index: the hash of a path and its stack.
 type Slot = Option<(u32, StackId)>;
@@ -31,31 +31,77 @@ type Slot = Option<(u32, StackId)>;
 #[derive(Debug)]
 pub(crate) struct StackInterner {
     table: Table<StackId, Stack>,
-    /// The hash of each stack's path; equal hashes do not make equal stacks.
+    /// The hash of each stack's path; equal hashes do not make equal stacks. Stacks that were only pushed have none yet.
     hashes: Vec<u32>,
     /// An open hash table with linear probing, at most 5/8 full; its length is a power of two.
     slots: Vec<Slot>,
     seed: Seed,
     /// Stacks to be fetched.
     near: Vec<StackId>,
+    /// What is known of the paths that are looked for together, and those that are compared.
+    found: Vec<Known>,
+    walks: Vec<Walk>,
+}
+
+/// A part of a path, from its root, that is there, and where its leaf is: at the end of the path if there is none.
+type Known = (Option<StackId>, usize);
+
+/// A part of a path that is compared with a stack of the same hash.
+#[derive(Debug)]
+struct Walk {
+    stack: StackId,
+    /// Where the part's leaf is.
+    from: usize,
+    /// The stack to be compared next, and the frames that are left.
+    at: StackId,
+    left: Range<usize>,
+    /// Which path of the group it is.
+    place: usize,
 }
 
 impl StackInterner {
     pub(crate) fn new(table: Table<StackId, Stack>) -> Self {
-        let seed = Seed::default();
-        let mut hashes = Vec::with_capacity(table.len());
-        for stack in table.rows() {
+        let mut interner = Self {
+            table,
+            hashes: Vec::new(),
+            slots: Vec::new(),
+            seed: Seed::default(),
+            near: Vec::new(),
+            found: Vec::new(),
+            walks: Vec::new(),
+        };
+        interner.index_pushed();
+        interner
+    }
+
+    /// Adds a stack that is not there, without looking. Whoever looks for one next pays for it.
+    #[inline]
+    pub(crate) fn push(&mut self, stack: Stack) -> Result<StackId, TableFull> {
+        self.table.push(stack, "stack")
+    }
+
+    /// To be called before anything is looked for.
+    #[inline]
+    fn complete(&mut self) {
+        if self.hashes.len() != self.table.len() {
+            self.index_pushed();
+        }
+    }
+
+    #[cold]
+    fn index_pushed(&mut self) {
+        let Self { table, hashes, seed, .. } = self;
+        for stack in &table.rows()[hashes.len()..] {
             let parent = stack.parent.map_or(Seed::ROOT, |parent| hashes[parent.index()]);
             hashes.push(seed.path(parent, stack.frame));
         }
-        let mut interner = Self { table, hashes, slots: Vec::new(), seed, near: Vec::new() };
-        interner.index_all();
-        interner
+        self.index_all();
     }
 
     /// The id of one more frame on a stack that is there.
     #[inline]
     pub(crate) fn intern(&mut self, stack: Stack) -> Result<StackId, TableFull> {
+        self.complete();
         let parent = stack.parent.map_or(Seed::ROOT, |parent| self.hashes[parent.index()]);
         let hash = self.seed.path(parent, stack.frame);
         match self.find(hash, |id| self.table[id] == stack) {
@@ -70,12 +116,20 @@ impl StackInterner {
         batch: &StackBatch,
         into: &mut Vec<Option<StackId>>,
     ) -> Result<(), TableFull> {
+        self.complete();
         let frames = batch.frames();
         let hashes = batch.hashes();
         for group in batch.groups(GROUP) {
-            self.fetch(hashes, group.clone());
-            for path in group {
-                let (mut stack, known) = self.longest_known(frames, hashes, &path);
+            self.found.clear();
+            self.found.extend(group.clone().map(|path| (None, path.end)));
+            self.find_from(group.clone().map(|path| path.start..path.end.min(path.start + 1)), &group, batch);
+            self.find_from(
+                group.clone().map(|path| path.end.min(path.start + 1)..path.end.min(path.start + NEAR_LEAF)),
+                &group,
+                batch,
+            );
+            for (place, path) in group.enumerate() {
+                let (mut stack, known) = self.longest_known(frames, hashes, &path, self.found[place]);
                 for at in (path.start..known).rev() {
                     stack = Some(self.add(Stack { parent: stack, frame: frames[at] }, hashes[at])?);
                 }
@@ -85,45 +139,137 @@ impl StackInterner {
         Ok(())
     }
 
-    /// Brings into the cache what looking for the paths will need. A look-up has to wait for memory several times, one
-    /// after another; here the memory works on those of all paths at once. It changes nothing.
-    fn fetch(&mut self, hashes: &[u32], paths: impl Iterator<Item = Range<usize>> + Clone) {
-        let Self { table, slots, near, .. } = self;
+    /// Looks for those paths of which nothing is found yet: for the first of their parts that begin in a range and are
+    /// there. In a merge of many profiles nearly all paths are there; most others are new in their last few frames only.
+    ///
+    /// All go one frame at a time together: a step has to wait for memory, but not for the steps of other paths.
+    fn find_from(
+        &mut self,
+        ranges: impl Iterator<Item = Range<usize>> + Clone,
+        paths: &(impl Iterator<Item = Range<usize>> + Clone),
+        batch: &StackBatch,
+    ) {
+        let Self { table, slots, found, walks, .. } = self;
+        let (frames, hashes) = (batch.frames(), batch.hashes());
         let mask = slots.len() - 1;
         let mut full = 0;
-        for path in paths.clone() {
-            for &hash in hashes[path].iter().take(NEAR_LEAF) {
+        for (range, _) in ranges.clone().zip(&*found).filter(|(_, found)| found.0.is_none()) {
+            for &hash in &hashes[range] {
                 // Without a branch: a processor that guesses wrong would stop here and wait for the memory.
                 full += u32::from(slots[hash as usize & mask].is_some());
             }
         }
         black_box(full);
-        near.clear();
-        for path in paths {
-            let mut wanted = hashes[path].iter().take(NEAR_LEAF);
-            let found =
-                wanted.find_map(|&hash| slots[hash as usize & mask].filter(|&(other, _)| other == hash));
-            near.extend(found.map(|(_, id)| id));
-        }
-        for _ in 0..CALLERS {
-            for stack in near.iter_mut() {
-                *stack = table[*stack].parent.unwrap_or(*stack);
+        walks.clear();
+        for (place, (mut range, path)) in ranges.zip(paths.clone()).enumerate() {
+            if found[place].0.is_some() {
+                continue;
+            }
+            let stack = range.find_map(|at| {
+                let (hash, id) = slots[hashes[at] as usize & mask]?;
+                (hash == hashes[at]).then_some((id, at))
+            });
+            if let Some((stack, at)) = stack {
+                walks.push(Walk { stack, from: at, at: stack, left: at..path.end, place });
             }
         }
-        black_box(&near);
+        while !walks.is_empty() {
+            walks.retain_mut(|walk| {
+                let Stack { parent, frame } = table[walk.at];
+                if walk.left.next().is_none_or(|at| frames[at] != frame) {
+                    return false;
+                }
+                let Some(parent) = parent else {
+                    if walk.left.is_empty() {
+                        found[walk.place] = (Some(walk.stack), walk.from);
+                    }
+                    return false;
+                };
+                walk.at = parent;
+                true
+            });
+        }
+    }
+
+    /// The ids of the stacks of another table, whose frames are ours after `frame`; `None` where that says so, or where
+    /// the parent has none. One look-up each, since a parent is found before its children.
+    pub(crate) fn intern_tree(
+        &mut self,
+        tree: &Table<StackId, Stack>,
+        frame: impl Fn(StackId) -> Option<FrameId>,
+    ) -> Result<Vec<Option<StackId>>, TableFull> {
+        if self.table.is_empty() && is_one_to_one(tree, &frame) {
+            return self.push_tree(tree, frame);
+        }
+        self.complete();
+        let mut ids: Vec<Option<StackId>> = vec![None; tree.len()];
+        let mut hashes = vec![Seed::ROOT; tree.len()];
+        let mut wanted = Vec::with_capacity(TREE_GROUP);
+        let mut all = tree.iter().peekable();
+        while all.peek().is_some() {
+            wanted.clear();
+            for (id, stack) in all.by_ref().take(TREE_GROUP) {
+                let Some(frame) = frame(id) else { continue };
+                let parent = stack.parent.map_or(Seed::ROOT, |parent| hashes[parent.index()]);
+                hashes[id.index()] = self.seed.path(parent, frame);
+                wanted.push((id, stack.parent, frame));
+            }
+            self.fetch_slots(wanted.iter().map(|&(id, _, _)| hashes[id.index()]));
+            for &(id, parent, frame) in &wanted {
+                let parent = match parent.map(|parent| ids[parent.index()]) {
+                    None => None,
+                    Some(Some(parent)) => Some(parent),
+                    Some(None) => continue,
+                };
+                let (stack, hash) = (Stack { parent, frame }, hashes[id.index()]);
+                let found = self.find(hash, |id| self.table[id] == stack);
+                ids[id.index()] = Some(match found {
+                    Some(found) => found,
+                    None => self.add(stack, hash)?,
+                });
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The same where nothing is there and the frames of no two stacks become one.
+    fn push_tree(
+        &mut self,
+        tree: &Table<StackId, Stack>,
+        frame: impl Fn(StackId) -> Option<FrameId>,
+    ) -> Result<Vec<Option<StackId>>, TableFull> {
+        let mut ids: Vec<Option<StackId>> = Vec::with_capacity(tree.len());
+        for (id, stack) in tree.iter() {
+            let parent = stack.parent.map(|parent| ids[parent.index()]);
+            ids.push(match (frame(id), parent) {
+                (None, _) | (_, Some(None)) => None,
+                (Some(frame), parent) => Some(self.push(Stack { parent: parent.flatten(), frame })?),
+            });
+        }
+        Ok(ids)
+    }
+
+    /// Brings into the cache the slots of hashes, and the stacks in them.
+    fn fetch_slots(&mut self, hashes: impl Iterator<Item = u32>) {
+        let Self { table, slots, near, .. } = self;
+        let mask = slots.len() - 1;
+        near.clear();
+        near.extend(hashes.filter_map(|hash| slots[hash as usize & mask].map(|(_, id)| id)));
+        let sum = near.iter().fold(0, |sum: usize, &id| sum.wrapping_add(table[id].frame.index()));
+        black_box(sum);
     }
 
     /// The longest part of a path that is a stack already, and where its leaf is: at the end of the path if there is none.
     ///
     /// If a part is there, every shorter one is too; so this goes from the leaf towards the root in growing steps
-    /// and then bisects. Most stacks of a profile are new in their last few frames only.
+    /// and then bisects. `known` is what is known to be there.
     fn longest_known(
         &self,
         frames: &[FrameId],
         hashes: &[u32],
         path: &Range<usize>,
-    ) -> (Option<StackId>, usize) {
-        let mut known = (None, path.end);
+        mut known: Known,
+    ) -> Known {
         // Nothing is known before `unknown`, and everything from `known` on.
         let mut unknown = path.start;
         let mut step = 0;
@@ -215,6 +361,18 @@ impl StackInterner {
     pub(crate) fn finish(self) -> Table<StackId, Stack> {
         self.table
     }
+}
+
+/// Whether no two frames of a tree become one.
+fn is_one_to_one(tree: &Table<StackId, Stack>, frame: impl Fn(StackId) -> Option<FrameId>) -> bool {
+    let mut sources: Vec<Option<FrameId>> = Vec::new();
+    tree.iter().all(|(id, stack)| {
+        let Some(target) = frame(id) else { return true };
+        if sources.len() <= target.index() {
+            sources.resize(target.index() + 1, None);
+        }
+        *sources[target.index()].get_or_insert(stack.frame) == stack.frame
+    })
 }
 
 #[cfg(test)]

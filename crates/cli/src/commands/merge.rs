@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use profkit_formats::{
-    Format, LoadError, LoadOptions, Loaded, Spec, WriteOptions, fit, load_path, load_reader, registry,
+    Format, LoadError, LoadOptions, Spec, WriteOptions, fit, load_path_into, load_reader_into, registry,
 };
-use profkit_merge::{MergeOptions, Outcome, Part, PathRules, merge_all};
-use profkit_profile::Profile;
+use profkit_merge::{MergeOptions, Outcome, PathRules, merge_all};
 use profkit_profile::views::origins::By;
+use profkit_profile::{Profile, ProfileBuilder};
 
 use crate::args::Merge;
 use crate::failure::{Failure, note, print_failure};
@@ -71,7 +71,8 @@ fn load_all(arguments: &Merge, sources: &Sources, loader: &Loader) -> Result<(Pr
         paths: PathRules::new(arguments.map_path.clone(), arguments.portable_paths),
     };
     let failed = |error| Failure::Usage(format!("the profiles cannot be merged: {error}"));
-    let outcome = merge_all(&sources.sources, &options, |source| loader.load(source)).map_err(failed)?;
+    let outcome = merge_all(&sources.sources, &options, |source, builder| loader.load(source, builder))
+        .map_err(failed)?;
     loader.finish();
     let Outcome { mut merger, failed: refused } = outcome;
     let passed_over = refused.iter().filter(|(_, refusal)| matches!(refusal, Refusal::NoProfile)).count();
@@ -141,17 +142,18 @@ impl Loader {
         }
     }
 
-    fn load(&self, source: &Source) -> Result<Part, Refusal> {
+    /// Reads an input; tells its name.
+    fn load(&self, source: &Source, builder: &mut ProfileBuilder) -> Result<Option<Vec<u8>>, Refusal> {
         let loaded = if source.is_stdin() {
-            load_reader(std::io::stdin().lock(), &self.options)
+            load_reader_into(std::io::stdin().lock(), &self.options, builder)
         } else {
-            load_path(&source.path, &self.options)
+            load_path_into(&source.path, &self.options, builder)
         };
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(progress) = &*lock(&self.progress) {
             progress.advance(done, source.size);
         }
-        let Loaded { profile, format, .. } = loaded.map_err(|error| match error {
+        let format = loaded.map_err(|error| match error {
             LoadError::Unknown(_) if source.chance => Refusal::NoProfile,
             error => Refusal::Broken(error.to_string()),
         })?;
@@ -160,11 +162,10 @@ impl Loader {
             formats.push(format);
         }
         drop(formats);
-        for text in &profile.meta().notes {
+        for text in &builder.meta.notes {
             lock(&self.notes).push(format!("{}: {text}", source.name().display()));
         }
-        let file = Some(source.name().as_os_str().as_bytes().to_vec());
-        Ok(Part { profile, file })
+        Ok(Some(source.name().as_os_str().as_bytes().to_vec()))
     }
 
     /// Ends the progress bar and tells what readers had to tell.

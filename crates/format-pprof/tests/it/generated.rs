@@ -139,7 +139,8 @@ fn content(profile: &Profile) -> Vec<String> {
     let row = |(row, sample): (usize, Sample)| {
         let frames: Vec<_> = profile.stacks().leaf_first(sample.stack).map(frame).collect();
         let origin = profile.origins()[sample.origin];
-        let origin = (origin.pid, text(origin.process), origin.tid, text(origin.thread));
+        let machine = (text(origin.host), text(origin.file));
+        let origin = (origin.pid, text(origin.process), origin.tid, text(origin.thread), machine);
         let labels = profile.labels().get(sample.labels).iter();
         let labels: Vec<_> =
             labels.map(|it| (text(it.key), text(it.string), it.number, text(it.unit))).collect();

@@ -109,17 +109,35 @@ fn an_origin_is_labels_before_the_others() {
             let labels = labels
                 .map(|label| format!("{}={}{}", back.text(label.key), back.text(label.string), label.number));
             let origin = back.origins()[sample.origin];
-            format!("{:?} {:?}: {}", origin.pid, origin.tid, labels.collect::<Vec<_>>().join(" "))
+            let host = back.text(origin.host);
+            format!("{:?} {:?} {host}: {}", origin.pid, origin.tid, labels.collect::<Vec<_>>().join(" "))
         })
         .collect();
     assert_eq!(
         seen,
         [
-            "Some(-1) Some(0): host=machine0 file=a.pb0 host=worker0 file=3",
-            "Some(-1) Some(0): host=worker0 file=3",
-            "None None: pid=-1 process=command0 tid=00 thread=worker0 pid=8",
+            "None None : pid=-1 process=command0 tid=00 thread=worker0 host=machine0 file=a.pb0 host=worker0 file=3",
+            "Some(-1) Some(0) worker: file=3",
+            "None None : pid=-1 process=command0 tid=00 thread=worker0 pid=8",
         ]
     );
+}
+
+#[test]
+fn every_part_of_an_origin_comes_back() {
+    let mut builder = builder();
+    let [process, thread, host, file] =
+        ["p", "t", "h", "f"].map(|text| builder.string(text.as_bytes()).unwrap());
+    let origin = Origin { pid: Some(1), process, tid: Some(0), thread, host, file };
+    let origin = builder.origin(origin).unwrap();
+    builder.sample(Sample { stack: None, origin, labels: LabelSetId::EMPTY }, &[1]).unwrap();
+    let (back, losses) = rewrite(&builder.finish().unwrap());
+    assert_eq!(losses, [""; 0]);
+    let sample = back.samples().get(0);
+    let Origin { pid, process, tid, thread, host, file } = back.origins()[sample.origin];
+    assert_eq!((pid, tid), (Some(1), Some(0)));
+    assert_eq!([process, thread, host, file].map(|id| back.text(id).into_owned()), ["p", "t", "h", "f"]);
+    assert_eq!(sample.labels, LabelSetId::EMPTY);
 }
 
 #[test]
@@ -135,7 +153,8 @@ fn labels_that_look_like_a_part_of_an_origin_become_one_at_once() {
     let sample = back.samples().get(0);
     let origin = back.origins()[sample.origin];
     assert_eq!((origin.tid, back.text(origin.thread).as_ref()), (Some(7), "worker"));
-    assert_eq!(back.labels().get(sample.labels).len(), 2, "the machine and the label that is none");
+    assert_eq!(back.text(origin.host), "machine");
+    assert_eq!(back.labels().get(sample.labels).len(), 1, "the label that is none");
 }
 
 #[test]
