@@ -29,6 +29,8 @@ struct Look {
     /// Lines of which the last piece has several words, and the numbers of pieces, least and most: a table too.
     worded: usize,
     columns: Option<(usize, usize)>,
+    /// Single words with a tab before their count.
+    tabbed: usize,
     /// All others.
     other: usize,
     /// The lines of `other` that end in a number all the same.
@@ -80,18 +82,20 @@ impl Look {
     fn add(&mut self, record: &Record<'_>, end: usize) {
         let stack = &record.text[..end];
         let indented = stack.first().is_none_or(u8::is_ascii_whitespace);
-        let table =
-            record.text[end..].first() != Some(&b' ') || (stack.contains(&b'\t') && !has_place(stack));
         let roots = root::parse(Grammar::of(Dialect::PySpy), stack);
         let frames = stack.get(roots.end..).unwrap_or(&[]);
         // Roots hold commands of any kind, `python -c import a; b()`.
         let several = roots.any() || frames.contains(&b';');
+        let tab = record.text[end..].first() != Some(&b' ');
+        let table = stack.contains(&b'\t') && !has_place(stack);
         let fine = !indented && !table && !is_sentence(frames);
         if fine && several {
             self.add_frames(frames);
-        } else if fine && frame::location(frames).is_some_and(|location| location.line.is_some()) {
+        } else if fine && tab && !frames.contains(&b' ') {
+            self.tabbed += 1;
+        } else if fine && !tab && frame::location(frames).is_some_and(|location| location.line.is_some()) {
             self.placed += 1;
-        } else if fine && !frames.contains(&b' ') {
+        } else if fine && !tab && !frames.contains(&b' ') {
             self.single += 1;
         } else {
             self.other += 1;
@@ -123,7 +127,14 @@ impl Look {
             || (same_columns && self.worded * 2 > self.stacks)
     }
 
-    fn decide(&self) -> Sniff {
+    fn decide(mut self) -> Sniff {
+        // Words with a tab and a number are a table of two columns, or the roots among stacks.
+        if self.stacks == 0 {
+            self.other += self.tabbed;
+            self.counted += self.tabbed;
+        } else {
+            self.single += self.tabbed;
+        }
         let fine = self.stacks + self.placed + self.single;
         if self.stacks == 0 {
             // A list of words with their numbers looks just the same.

@@ -26,6 +26,8 @@ fn stacks_are_recognised() {
         "cksum;main;core::array::<impl core::default::Default for [T]>::default::h67c 19.0\n",
         "[GC Thread#1 tid=5];start_thread;java_start(Thread*) 5\n",
         "\u{feff}a;b 1\r\n",
+        "main;work\t3\nmain\t1\n",
+        "thread (3);work\t3\n",
     ] {
         assert_eq!(sniff(text), Sniff::Maybe, "{text}");
     }
