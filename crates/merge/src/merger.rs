@@ -71,15 +71,18 @@ impl Merger {
         let done = read(&mut self.raw.builder);
         let values = self.raw.builder.take_values();
         let file = match done {
-            Ok(file) => file.filter(|_| self.options.by == Some(By::File)),
-            Err(error) => return Ok(Err(error)),
+            Ok(file) => Ok(file.filter(|_| self.options.by == Some(By::File))),
+            Err(error) => Err(error),
         };
-        self.header.join(self.raw.header(&values))?;
-        self.raw.add(&values, self.options.by, file.as_deref())?;
+        if let Ok(file) = &file {
+            self.header.join(self.raw.header(&values))?;
+            self.raw.add(&values, self.options.by, file.as_deref())?;
+        }
+        // Also what cannot be read leaves names behind.
         if self.raw.is_wasteful() {
             self.settle()?;
         }
-        Ok(Ok(()))
+        Ok(file.map(|_| ()))
     }
 
     /// Adds a profile. `file` is what to call it where origins are kept apart by file.
@@ -187,5 +190,62 @@ impl Merger {
         self.settle()?;
         let Self { tables, mappings, repeated, columns, rows, header, .. } = self;
         canonical(&tables.finish()?, &mappings, &repeated, &columns, &rows, header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use profkit_profile::{Frame, Function, Sample};
+
+    use super::*;
+
+    /// A program that is loaded elsewhere in each process.
+    fn read(process: u64, builder: &mut ProfileBuilder) -> Result<Option<Vec<u8>>, ()> {
+        builder.sample_type(b"cpu", b"nanoseconds").unwrap();
+        let (name, file) = (builder.string(b"main").unwrap(), builder.string(b"/bin/x").unwrap());
+        let function = builder.function(Function { name, ..Function::EMPTY }).unwrap();
+        let start = process * 0x1_0000;
+        let mapping = Mapping { start, limit: start + 0x1000, file, ..Mapping::EMPTY };
+        let mapping = builder.mapping(mapping).unwrap();
+        for offset in [1, 2] {
+            let frame = Frame { address: start + offset, mapping: Some(mapping), ..Frame::of(function) };
+            let frame = builder.frame(frame).unwrap();
+            let stack = builder.stack(None, frame).unwrap();
+            builder.sample(Sample::of(Some(stack)), &[1]).unwrap();
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn settling_early_changes_nothing() {
+        let merged = |settle: bool| {
+            let mut merger = Merger::default();
+            for process in 1..20 {
+                merger.read(|builder| read(process, builder)).unwrap().unwrap();
+                if settle && process % 3 == 0 {
+                    merger.settle().unwrap();
+                    assert_eq!(merger.rows(), 2, "what differs in addresses only is one");
+                }
+            }
+            merger.finish().unwrap()
+        };
+        assert_eq!(merged(true).samples().values(0), [19, 19]);
+        assert_eq!(format!("{:?}", merged(true)), format!("{:?}", merged(false)));
+    }
+
+    #[test]
+    fn tables_that_are_long_for_what_they_get_are_settled() {
+        let mut merger = Merger::default();
+        let name_much = |builder: &mut ProfileBuilder| -> Result<Option<Vec<u8>>, ()> {
+            (0..10_000u32).for_each(|name| drop(builder.string(&name.to_le_bytes()).unwrap()));
+            read(1, builder)
+        };
+        merger.read(name_much).unwrap().unwrap();
+        let rows = merger.raw.builder.table_rows();
+        for _ in 0..5_000 {
+            merger.read(|builder| read(1, builder)).unwrap().unwrap();
+        }
+        assert!(merger.raw.builder.table_rows() < rows / 100, "the names that nothing uses are gone");
+        assert_eq!(merger.finish().unwrap().samples().values(0), [5_001, 5_001]);
     }
 }

@@ -40,8 +40,9 @@ impl Raw {
         self.main_mappings.is_empty() && self.columns.len() == 0
     }
 
-    /// Whether it is time to begin anew.
-    pub(crate) fn is_wasteful(&self) -> bool {
+    /// Whether it is time to begin anew; to be asked after each input.
+    pub(crate) fn is_wasteful(&mut self) -> bool {
+        self.table_rows = self.table_rows.saturating_add(self.builder.table_rows());
         let fair = self.read_rows.saturating_mul(FAIR_LENGTH).saturating_add(FREE_LENGTH);
         self.table_rows > fair
     }
@@ -73,7 +74,6 @@ impl Raw {
         let calls = &values.calls;
         let read = values.samples.len() + calls.functions().len() + calls.edges().len() + calls.lines().len();
         self.read_rows = self.read_rows.saturating_add(read);
-        self.table_rows = self.table_rows.saturating_add(self.builder.table_rows());
         Ok(())
     }
 }

@@ -280,7 +280,7 @@ fn frame_text(profile: &Profile, id: profkit_profile::FrameId) -> String {
     format!("{function} {} +{:x} {:?}", frame.line, frame.address - start, frame.flags)
 }
 
-fn origin_text(profile: &Profile, id: profkit_profile::OriginId) -> String {
+fn origin_text(profile: &Profile, id: OriginId) -> String {
     let Origin { pid, tid, thread, .. } = profile.origins()[id];
     format!("{pid:?} {tid:?} {}", profile.text(thread))
 }
