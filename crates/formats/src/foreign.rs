@@ -45,8 +45,9 @@ const JSON: &[(&str, &str)] = &[
     ("\"ph\"", "it is a Chrome trace, which profkit does not read"),
     ("\"gc_samples\"", "it is a stackprof profile, which profkit does not read"),
     ("\"callFrame\"", "it is a V8 CPU profile, which profkit does not read"),
+    ("\"bailoutReason\"", "it is a V8 CPU profile, which profkit does not read"),
     ("\"stackwalk\"", "it is a Gecko profile, which profkit does not read"),
-    ("\"pdbName\"", "it is a Gecko profile, which profkit does not read"),
+    ("\"breakpadId\"", "it is a Gecko profile, which profkit does not read"),
 ];
 
 /// What a text is, by how a line begins.
@@ -155,9 +156,10 @@ mod tests {
         assert_eq!(by_text(b"In the year 1984\n"), None);
         for (text, kind) in [
             (r#"{"nodes":[{"id":1,"callFrame":{"functionName":"(root)"}}]}"#, "V8 CPU"),
+            (r#"{"head":{"functionName":"(root)","bailoutReason":""}}"#, "V8 CPU"),
             (r#"{"version":1.2,"mode":"cpu","samples":489,"gc_samples":79}"#, "stackprof"),
             (r#"{ "meta": { "stackwalk": 1 } }"#, "Gecko"),
-            (r#"{"label":"a","profile":{"libs":[{"pdbName":"XUL"}]}}"#, "Gecko"),
+            (r#"{"label":"a","profile":{"libs":[{"breakpadId":"B5A8"}]}}"#, "Gecko"),
             (r#"{"dictionary":{},"resourceProfiles":[]}"#, "OpenTelemetry"),
         ] {
             assert!(by_text(text.as_bytes()).unwrap().contains(kind), "{text}");
