@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use profkit_formats::{FORMATS, LoadError, LoadOptions, Place, load_bytes};
 use tempfile::TempDir;
 
-use crate::command::{fixture, names, refuse};
+use crate::command::{command, fixture, names, refuse};
 
 /// The smallest fixtures of every format, whole.
 fn small() -> Vec<(String, Vec<u8>)> {
@@ -82,6 +82,46 @@ fn a_bomb_stops_at_the_limit() {
     fs::write(folder.path().join("bomb.gz"), bomb).unwrap();
     let error = refuse(folder.path(), &["info", "bomb.gz", "--max-input-size", "32MiB"]);
     assert!(error.contains("bomb.gz") && error.contains("--max-input-size"), "{error}");
+}
+
+#[test]
+fn what_is_no_profile_is_refused_by_its_begin() {
+    let folder = TempDir::new().unwrap();
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::fast());
+    for _ in 0..64 {
+        bomb.write_all(&vec![0; 1 << 20]).unwrap();
+    }
+    fs::write(folder.path().join("bomb.gz"), bomb.finish().unwrap()).unwrap();
+    // The limit is not what ends it.
+    let error = refuse(folder.path(), &["info", "bomb.gz", "--max-input-size", "32MiB"]);
+    assert!(error.contains("not a profile profkit knows: it is binary data"), "{error}");
+    let error = refuse(folder.path(), &["info", "bomb.gz", "--max-input-size", "32MiB", "--from", "pstats"]);
+    assert!(error.contains("it expands to more than 32MiB; raise the limit"), "{error}");
+}
+
+#[test]
+fn a_profile_whose_begin_tells_nothing_is_read() {
+    let folder = TempDir::new().unwrap();
+    // A first line of 2 MiB, and a pprof file with 2 MiB of samples before its sample type and strings.
+    let deep = format!("{}f 3\nmain;g 4\n", "function;".repeat(1 << 18));
+    let mut samples = [0x12, 0x02, 0x18, 0x07].repeat(1 << 19);
+    samples.extend(b"\x0a\x04\x08\x01\x10\x02\x32\x00\x32\x03cpu\x32\x0bnanoseconds");
+    for (name, bytes) in [("deep.txt", deep.into_bytes()), ("late.pb", samples)] {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(&bytes).unwrap();
+        let gz = format!("{name}.gz");
+        fs::write(folder.path().join(name), bytes).unwrap();
+        fs::write(folder.path().join(&gz), packed.finish().unwrap()).unwrap();
+        for name in [name, &gz] {
+            is_known(&folder, name);
+        }
+    }
+}
+
+fn is_known(folder: &TempDir, name: &str) {
+    let output = command(folder.path()).args(["info", name]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!said.contains("not a profile profkit knows"), "{name}: {said}");
 }
 
 #[test]

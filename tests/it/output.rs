@@ -90,6 +90,33 @@ fn links_and_permissions_stay() {
 }
 
 #[test]
+fn where_nothing_can_be_written_is_told_first() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("existing")).unwrap();
+    // The input is missing too: the output is looked at before it is read.
+    for (output, words) in
+        [("existing", "existing: it is a folder"), ("no/x.pb.gz", "no/x.pb.gz: its folder: No such file")]
+    {
+        let error = refuse(folder.path(), &["convert", "missing", "-o", output]);
+        assert!(error.contains(words), "{error}");
+    }
+    let error = refuse(folder.path(), &["flamegraph", "missing", "-o", "no/x.svg"]);
+    assert!(error.contains("no/x.svg: its folder: "), "{error}");
+}
+
+#[test]
+fn a_split_replaces_no_file() {
+    let folder = TempDir::new().unwrap();
+    let file =
+        fixture("collapsed/py-spy-0.4.3-subprocesses.collapsed").into_os_string().into_string().unwrap();
+    fs::write(folder.path().join("part-323.pb.gz"), "mine").unwrap();
+    let error = refuse(folder.path(), &["convert", &file, "-o", "part.pb.gz", "--split", "process"]);
+    assert!(error.contains("part-323.pb.gz: it exists"), "{error}");
+    assert_eq!(names(folder.path()), ["part-323.pb.gz"]);
+    assert_eq!(fs::read(folder.path().join("part-323.pb.gz")).unwrap(), b"mine");
+}
+
+#[test]
 fn an_unknown_extension_asks_for_a_format() {
     let folder = TempDir::new().unwrap();
     let error = refuse(folder.path(), &["convert", &source(), "-o", "out.xyz"]);

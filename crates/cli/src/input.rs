@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use profkit_formats::{DEFAULT_MAX_SIZE, LoadOptions, Loaded, Spec, load_path, load_reader};
+use profkit_formats::{ByteSize, DEFAULT_MAX_SIZE, LoadOptions, Loaded, Spec, load_path, load_reader};
 use profkit_profile::Profile;
 
 use crate::failure::{Failure, note};
@@ -78,10 +78,7 @@ struct Size(u64);
 
 impl std::fmt::Display for Size {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            bytes if bytes > 0 && bytes % (1 << 30) == 0 => write!(out, "{}GiB", bytes >> 30),
-            bytes => write!(out, "{bytes}"),
-        }
+        ByteSize(self.0).fmt(out)
     }
 }
 

@@ -1,10 +1,12 @@
 //! From a profile to a file or stdout.
 
+use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use profkit_formats::{Format, Spec, WriteOptions, Written, registry};
 use profkit_profile::Profile;
+use rustix::fs::{Access, access};
 
 use crate::failure::{Failure, note};
 
@@ -18,6 +20,7 @@ pub(crate) struct Target {
 impl Target {
     /// The format is that of `--to`, else that of the extension.
     pub(crate) fn new(path: &Path, to: Option<Spec>) -> Result<Self, Failure> {
+        check_writable(path)?;
         if let Some(Spec { format, dialect }) = to {
             return Ok(Self { path: path.to_owned(), format, dialect });
         }
@@ -62,4 +65,25 @@ impl Target {
         stdout.flush()?;
         Ok(written)
     }
+}
+
+/// Refuses early what could not be written after long work.
+pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        return Ok(());
+    }
+    if path.is_dir() {
+        return Err(Failure::file(path, "it is a folder"));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Devices and pipes are written in place.
+    let is_file = fs::metadata(path).ok().map(|metadata| metadata.is_file());
+    let checked = [(path, is_file.is_some()), (folder, is_file != Some(false))];
+    checked.into_iter().filter(|&(_, is_needed)| is_needed).try_for_each(|(of, _)| {
+        access(of, Access::WRITE_OK).map_err(|error| {
+            let error = std::io::Error::from(error);
+            let reason = if of == path { error.to_string() } else { format!("its folder: {error}") };
+            Failure::file(path, reason)
+        })
+    })
 }

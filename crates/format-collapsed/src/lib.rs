@@ -158,6 +158,12 @@ impl Format for Collapsed {
         sniff::sniff(input)
     }
 
+    fn may_begin(&self, head: &[u8]) -> bool {
+        // A stack may be longer than the head: nothing is known of a line without its end.
+        let is_line = !head.contains(&b'\n') && !head.contains(&0);
+        is_line || matches!(self.sniff(head), Sniff::Yes | Sniff::Maybe)
+    }
+
     fn read(&self, input: &Input<'_>, into: &mut ProfileBuilder) -> Result<(), ReadError> {
         let forced = match input.dialect {
             Some(name) => {

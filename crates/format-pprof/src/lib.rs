@@ -167,6 +167,10 @@ impl Format for Pprof {
         sniff::sniff(input)
     }
 
+    fn may_begin(&self, head: &[u8]) -> bool {
+        sniff::may_begin(head)
+    }
+
     fn read(&self, input: &Input<'_>, into: &mut ProfileBuilder) -> Result<(), ReadError> {
         read::read(input, into)
     }

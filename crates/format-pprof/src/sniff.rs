@@ -16,21 +16,26 @@ const MAX_FIELD: u64 = 100;
 pub(crate) fn sniff(input: &[u8]) -> Sniff {
     match legacy::describe(input) {
         Some(description) => Sniff::Near(Cow::Owned(description)),
-        None => outer_structure(input),
+        None => outer_structure(input, true),
     }
+}
+
+/// Whether an input that begins like this may be pprof: what tells may stand behind any number of samples.
+pub(crate) fn may_begin(head: &[u8]) -> bool {
+    legacy::describe(head).is_none() && outer_structure(head, false) != Sniff::No
 }
 
 /// Walks over the outer fields until both signs are found. A string table that comes last costs a few nanoseconds for
 /// each sample before it.
-fn outer_structure(input: &[u8]) -> Sniff {
+fn outer_structure(input: &[u8], is_whole: bool) -> Sniff {
     let mut fields = Fields::new(Bytes { bytes: input, offset: 0 }, PROFILE);
     let (mut sample_type, mut strings) = (false, false);
     while !(sample_type && strings) {
         let field = match fields.next() {
             Ok(Some(field)) => field,
-            Ok(None) if strings => return Sniff::Maybe,
+            Ok(None) if strings || !is_whole => return Sniff::Maybe,
             // The string table of a file that was cut off may be missing.
-            Err(error) if sample_type && matches!(error.kind, ReadErrorKind::Truncated(_)) => {
+            Err(error) if (sample_type || !is_whole) && matches!(error.kind, ReadErrorKind::Truncated(_)) => {
                 return Sniff::Maybe;
             }
             Ok(None) | Err(_) => return Sniff::No,

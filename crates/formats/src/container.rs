@@ -5,6 +5,9 @@ use std::io::{self, Read};
 use flate2::bufread::MultiGzDecoder;
 use thiserror::Error;
 
+use crate::detect::Unknown;
+use crate::size::ByteSize;
+
 /// What was around a profile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Container {
@@ -24,7 +27,7 @@ impl Container {
         }
     }
 
-    fn of(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
@@ -48,11 +51,14 @@ pub enum ContainerError {
         reason: String,
     },
     /// It expands to more than the limit.
-    #[error("it expands to more than {limit} bytes; raise the limit with --max-input-size")]
+    #[error("it expands to more than {limit}; raise the limit with --max-input-size")]
     TooLarge {
         /// The limit.
-        limit: u64,
+        limit: ByteSize,
     },
+    /// What is inside is no profile, by its begin.
+    #[error("{0}")]
+    Unknown(Unknown),
     /// Containers in containers, deeper than anyone packs them.
     #[error("compressed more than {0} times over")]
     TooDeep(usize),
@@ -61,11 +67,27 @@ pub enum ContainerError {
 /// gzip in zstd and the like happens by accident; a file compressed more often than this is not a profile.
 const MAX_LAYERS: usize = 3;
 
+/// How much is expanded before it is looked at.
+pub(crate) const HEAD: usize = 1 << 20;
+
 /// Removes all containers. `limit` is the largest expanded size.
 ///
 /// # Errors
 /// Where a container is damaged or expands to more than the limit.
-pub fn peel(mut bytes: Vec<u8>, limit: u64) -> Result<(Vec<u8>, Vec<Container>), ContainerError> {
+pub fn peel(bytes: Vec<u8>, limit: u64) -> Result<(Vec<u8>, Vec<Container>), ContainerError> {
+    peel_looking(bytes, limit, &|_| Ok(()))
+}
+
+/// The same, but stops where `look` refuses the begin of what is inside the last container.
+///
+/// # Errors
+/// As [`peel`], or what `look` says.
+pub(crate) fn peel_looking(
+    mut bytes: Vec<u8>,
+    limit: u64,
+    look: &dyn Fn(&[u8]) -> Result<(), Unknown>,
+) -> Result<(Vec<u8>, Vec<Container>), ContainerError> {
+    let look = |head: &[u8]| if Container::of(head).is_some() { Ok(()) } else { look(head) };
     let mut containers = Vec::new();
     while let Some(container) = Container::of(&bytes) {
         if containers.len() == MAX_LAYERS {
@@ -73,40 +95,37 @@ pub fn peel(mut bytes: Vec<u8>, limit: u64) -> Result<(Vec<u8>, Vec<Container>),
         }
         containers.push(container);
         bytes = match container {
-            Container::Gzip => gunzip(&bytes, limit)?,
-            Container::Zstd => unzstd(&bytes, limit)?,
+            Container::Gzip => gunzip(&bytes, limit, &look)?,
+            Container::Zstd => unzstd(&bytes, limit, &look)?,
         };
     }
     Ok((bytes, containers))
 }
 
-fn gunzip(bytes: &[u8], limit: u64) -> Result<Vec<u8>, ContainerError> {
+type Look<'a> = &'a dyn Fn(&[u8]) -> Result<(), Unknown>;
+
+fn gunzip(bytes: &[u8], limit: u64, look: Look<'_>) -> Result<Vec<u8>, ContainerError> {
     // The last four bytes are the expanded size of the last member, if the file is honest: a hint, bounded by
     // what deflate can do at best.
     let hint = bytes.last_chunk().map_or(0, |&size| u64::from(u32::from_le_bytes(size)));
     let most = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_mul(1032);
     let mut decoder = MultiGzDecoder::new(bytes);
-    let expanded = expand(&mut decoder, hint.min(most), limit);
+    let mut out = Vec::new();
+    let expanded = expand(&mut decoder, &mut out, hint.min(most), limit, look);
     let left = decoder.into_inner().len();
-    expanded.map_err(|problem| problem.into_error(Container::Gzip, bytes.len() - left, limit))
+    expanded.map_err(|problem| problem.into_error(Container::Gzip, bytes.len() - left, limit))?;
+    Ok(out)
 }
 
-fn unzstd(bytes: &[u8], limit: u64) -> Result<Vec<u8>, ContainerError> {
+fn unzstd(bytes: &[u8], limit: u64, look: Look<'_>) -> Result<Vec<u8>, ContainerError> {
     let mut rest = bytes;
     let mut out = Vec::new();
     while !rest.is_empty() {
-        let room = limit - u64::try_from(out.len()).unwrap_or(u64::MAX).min(limit);
         let expanded = match ruzstd::decoding::StreamingDecoder::new(&mut rest) {
-            Ok(mut decoder) => expand(&mut decoder, 0, room),
+            Ok(mut decoder) => expand(&mut decoder, &mut out, 0, limit, look),
             Err(error) => Err(Problem::Io(io::Error::other(error))),
         };
-        match expanded {
-            Ok(part) if out.is_empty() => out = part,
-            Ok(part) => out.extend_from_slice(&part),
-            Err(problem) => {
-                return Err(problem.into_error(Container::Zstd, bytes.len() - rest.len(), limit));
-            }
-        }
+        expanded.map_err(|problem| problem.into_error(Container::Zstd, bytes.len() - rest.len(), limit))?;
     }
     Ok(out)
 }
@@ -114,12 +133,14 @@ fn unzstd(bytes: &[u8], limit: u64) -> Result<Vec<u8>, ContainerError> {
 enum Problem {
     Io(io::Error),
     TooLarge,
+    Unknown(Unknown),
 }
 
 impl Problem {
     fn into_error(self, container: Container, offset: usize, limit: u64) -> ContainerError {
         match self {
-            Self::TooLarge => ContainerError::TooLarge { limit },
+            Self::TooLarge => ContainerError::TooLarge { limit: ByteSize(limit) },
+            Self::Unknown(unknown) => ContainerError::Unknown(unknown),
             Self::Io(error) => ContainerError::Damaged {
                 container: container.name(),
                 offset: u64::try_from(offset).unwrap_or(u64::MAX),
@@ -132,16 +153,38 @@ impl Problem {
     }
 }
 
-fn expand(decoder: &mut impl Read, hint: u64, limit: u64) -> Result<Vec<u8>, Problem> {
-    let mut out = Vec::new();
-    // One byte more than hinted lets the last read see the end without growing.
-    out.try_reserve(usize::try_from(hint.min(limit)).unwrap_or(0).saturating_add(1))
-        .map_err(|_| Problem::TooLarge)?;
-    decoder.take(limit.saturating_add(1)).read_to_end(&mut out).map_err(Problem::Io)?;
-    if u64::try_from(out.len()).unwrap_or(u64::MAX) > limit {
-        return Err(Problem::TooLarge);
+/// Appends all that the decoder gives to `out`, which is to be no longer than `limit`. `hint` is how much that may be.
+fn expand(
+    decoder: &mut impl Read,
+    out: &mut Vec<u8>,
+    hint: u64,
+    limit: u64,
+    look: Look<'_>,
+) -> Result<(), Problem> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let begin = out.len();
+    read_up_to(decoder, out, limit.min(begin.max(HEAD)))?;
+    if begin < HEAD && out.len() >= HEAD {
+        look(out).map_err(Problem::Unknown)?;
+        // One byte more than hinted lets the last read see the end without growing.
+        let hinted = usize::try_from(hint).unwrap_or(usize::MAX).min(limit).saturating_add(1);
+        out.try_reserve(hinted.saturating_sub(out.len())).map_err(|_| Problem::TooLarge)?;
     }
-    Ok(out)
+    while read_up_to(decoder, out, limit.min(out.len().saturating_mul(2)).max(out.len() + 1))? {
+        if out.len() > limit {
+            return Err(Problem::TooLarge);
+        }
+    }
+    Ok(())
+}
+
+/// Appends until `out` has `length` bytes; whether it has, since the decoder may end before.
+fn read_up_to(decoder: &mut impl Read, out: &mut Vec<u8>, length: usize) -> Result<bool, Problem> {
+    let room = length.saturating_sub(out.len());
+    out.try_reserve_exact(room).map_err(|_| Problem::TooLarge)?;
+    let room = u64::try_from(room).unwrap_or(u64::MAX);
+    decoder.take(room).read_to_end(out).map_err(Problem::Io)?;
+    Ok(out.len() >= length)
 }
 
 #[cfg(test)]
@@ -182,7 +225,38 @@ mod tests {
     fn a_bomb_is_not_expanded() {
         let bomb = gzip(&vec![0; 10_000_000]);
         assert!(bomb.len() < 100_000);
-        assert!(matches!(peel(bomb, 1_000_000), Err(ContainerError::TooLarge { limit: 1_000_000 })));
+        assert!(matches!(
+            peel(bomb, 1_000_000),
+            Err(ContainerError::TooLarge { limit: ByteSize(1_000_000) })
+        ));
+    }
+
+    #[test]
+    fn the_limit_is_a_size_that_is_allowed() {
+        for size in [0, 1, HEAD - 1, HEAD, HEAD + 1, 3 * HEAD] {
+            let packed = gzip(&vec![b'x'; size]);
+            let limit = u64::try_from(size).unwrap();
+            assert_eq!(peel(packed.clone(), limit).unwrap().0.len(), size);
+            if let Some(less) = limit.checked_sub(1) {
+                assert!(matches!(peel(packed, less), Err(ContainerError::TooLarge { .. })), "{size}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_profile_is_not_expanded() {
+        let looked = std::cell::Cell::new(0);
+        let look = |head: &[u8]| {
+            looked.set(looked.get() + 1);
+            assert_eq!(head.len(), HEAD);
+            Err(Unknown { guesses: vec!["zeros".into()] })
+        };
+        // Twice packed: the inner container is not looked at.
+        let bomb = gzip(&gzip(&vec![0; 100 * HEAD]));
+        assert!(matches!(peel_looking(bomb, u64::MAX, &look), Err(ContainerError::Unknown(_))));
+        assert_eq!(looked.get(), 1);
+        let small = gzip(&vec![0; HEAD - 1]);
+        assert!(peel_looking(small, u64::MAX, &look).is_ok());
     }
 
     #[test]

@@ -54,3 +54,14 @@ pub fn detect(bytes: &[u8]) -> Result<&'static dyn Format, Unknown> {
     }
     Err(Unknown { guesses })
 }
+
+/// Refuses a file by its begin, where more of it would change nothing; `Ok` where that cannot be known yet.
+///
+/// # Errors
+/// Where it is in no known format, whatever follows.
+pub(crate) fn refuse_early(head: &[u8]) -> Result<(), Unknown> {
+    match detect(head) {
+        Err(unknown) if !FORMATS.iter().any(|format| format.may_begin(head)) => Err(unknown),
+        _ => Ok(()),
+    }
+}

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::container::ContainerError;
 use crate::detect::Unknown;
+use crate::size::ByteSize;
 
 /// Why a file could not be loaded. Does not name the file: whoever opened it knows what to call it.
 #[derive(Debug, Error)]
@@ -18,10 +19,10 @@ pub enum LoadError {
     Io(#[from] io::Error),
     /// Its gzip or zstd is damaged or too large.
     #[error(transparent)]
-    Container(#[from] ContainerError),
+    Container(ContainerError),
     /// It is larger than the limit.
-    #[error("it is larger than {0} bytes; raise the limit with --max-input-size")]
-    TooLarge(u64),
+    #[error("it is larger than {0}; raise the limit with --max-input-size")]
+    TooLarge(ByteSize),
     /// It is in no known format.
     #[error("{0}")]
     Unknown(Unknown),
@@ -35,6 +36,15 @@ pub enum LoadError {
         /// What.
         error: profkit_profile::ReadErrorKind,
     },
+}
+
+impl From<ContainerError> for LoadError {
+    fn from(error: ContainerError) -> Self {
+        match error {
+            ContainerError::Unknown(unknown) => Self::Unknown(unknown),
+            error => Self::Container(error),
+        }
+    }
 }
 
 impl LoadError {

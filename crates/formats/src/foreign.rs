@@ -43,7 +43,11 @@ const JSON: &[(&str, &str)] = &[
     ("\"selfSize\"", "it is a V8 heap profile, which profkit does not read"),
     ("\"resourceProfiles\"", "it is an OpenTelemetry profile, which profkit does not read"),
     ("\"ph\"", "it is a Chrome trace, which profkit does not read"),
-    ("\"raw_timestamp_deltas\"", "it is a stackprof profile, which profkit does not read"),
+    ("\"gc_samples\"", "it is a stackprof profile, which profkit does not read"),
+    ("\"callFrame\"", "it is a V8 CPU profile, which profkit does not read"),
+    ("\"bailoutReason\"", "it is a V8 CPU profile, which profkit does not read"),
+    ("\"stackwalk\"", "it is a Gecko profile, which profkit does not read"),
+    ("\"breakpadId\"", "it is a Gecko profile, which profkit does not read"),
 ];
 
 /// What a text is, by how a line begins.
@@ -62,6 +66,9 @@ const LINES: &[(&str, &str)] = &[
 /// How much of a text is looked at.
 const HEAD: usize = 4096;
 
+/// How much of JSON is looked at, which has long lists before what tells.
+const JSON_HEAD: usize = 64 * 1024;
+
 pub(crate) fn by_magic(bytes: &[u8]) -> Option<&'static str> {
     if bytes.len() > 4 && bytes[2..4] == *b"\r\n" {
         return Some("it is compiled Python code (.pyc)");
@@ -70,9 +77,13 @@ pub(crate) fn by_magic(bytes: &[u8]) -> Option<&'static str> {
 }
 
 pub(crate) fn by_text(bytes: &[u8]) -> Option<&'static str> {
+    if !is_text(&bytes[..bytes.len().min(HEAD)]) {
+        return None;
+    }
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(HEAD)]);
     let head = head.trim_start_matches('\u{feff}').trim_start();
-    if head.starts_with(['{', '[']) {
+    if is_json(head) {
+        let head = String::from_utf8_lossy(&bytes[..bytes.len().min(JSON_HEAD)]);
         let known = JSON.iter().find(|(key, _)| head.contains(key));
         return Some(known.map_or("it is JSON, but not of a kind that profkit reads", |&(_, name)| name));
     }
@@ -87,11 +98,32 @@ pub(crate) fn by_text(bytes: &[u8]) -> Option<&'static str> {
 
 /// What remains to be said of a file that nothing else is known of.
 pub(crate) fn by_kind(bytes: &[u8]) -> &'static str {
-    if bytes[..bytes.len().min(HEAD)].contains(&0) {
-        return "it is binary data, but neither marshalled (pstats), nor pickled (yappi), nor protobuf (pprof)";
+    if !is_text(&bytes[..bytes.len().min(HEAD)]) {
+        return "it is binary data, but neither a marshalled dict (pstats), nor pickled (yappi), nor protobuf (pprof)";
     }
-    "nearest are collapsed stacks, but its lines are not frames, `;` between them, and a count (`main;work 3`); \
-     if they are all the same, read it with --from collapsed"
+    "it is text, but not collapsed stacks, whose lines are frames with `;` between them and a count at the end \
+     (`main;work 3`); if it is that nonetheless, read it with --from collapsed"
+}
+
+/// Text in any encoding that profiles come in, without the control characters that no text has.
+fn is_text(head: &[u8]) -> bool {
+    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
+        return true;
+    }
+    let is_control = |byte: &u8| matches!(byte, 0..=7 | 14..=26 | 28..=31 | 127);
+    let valid: usize = head.utf8_chunks().map(|chunk| chunk.valid().len()).sum();
+    // Latin-1 and a character that the end of the head cuts are text too.
+    !head.iter().any(is_control) && (head.len() - valid) * 4 <= head.len()
+}
+
+/// A bracket, and behind it what JSON has there.
+fn is_json(head: &str) -> bool {
+    let Some(inside) = head.strip_prefix(['{', '[']) else { return false };
+    match inside.trim_start().chars().next() {
+        Some('"' | '}' | ']') => true,
+        Some(first) if head.starts_with('[') => first.is_ascii_digit() || "{[-tfn".contains(first),
+        _ => false,
+    }
 }
 
 /// A header line, then indented lines that begin with an address.
@@ -122,5 +154,32 @@ mod tests {
                 .contains("perf script")
         );
         assert_eq!(by_text(b"In the year 1984\n"), None);
+        for (text, kind) in [
+            (r#"{"nodes":[{"id":1,"callFrame":{"functionName":"(root)"}}]}"#, "V8 CPU"),
+            (r#"{"head":{"functionName":"(root)","bailoutReason":""}}"#, "V8 CPU"),
+            (r#"{"version":1.2,"mode":"cpu","samples":489,"gc_samples":79}"#, "stackprof"),
+            (r#"{ "meta": { "stackwalk": 1 } }"#, "Gecko"),
+            (r#"{"label":"a","profile":{"libs":[{"breakpadId":"B5A8"}]}}"#, "Gecko"),
+            (r#"{"dictionary":{},"resourceProfiles":[]}"#, "OpenTelemetry"),
+        ] {
+            assert!(by_text(text.as_bytes()).unwrap().contains(kind), "{text}");
+        }
+    }
+
+    #[test]
+    fn binary_data_is_not_called_text() {
+        let marshalled: [&[u8]; 3] = [b"{(\x03\0\0\0", b"{(\xff\xff\xff\x7f", b"[\x03\0\0\0i\x01\0\0\0"];
+        for bytes in marshalled {
+            assert_eq!(by_text(bytes), None);
+            assert!(by_kind(bytes).contains("binary"), "{bytes:?}");
+        }
+        let random: Vec<u8> = (0..100u8).map(|index| index.wrapping_mul(167).wrapping_add(89)).collect();
+        assert!(by_kind(&random).contains("binary"));
+        for text in
+            [&b"Un caf\xe9, s'il vous pla\xeet\n"[..], "日本語".as_bytes(), b"{x} \x1b[1mbold\x1b[m\n"]
+        {
+            assert!(by_kind(text).contains("text"), "{text:?}");
+            assert_eq!(by_text(text), None);
+        }
     }
 }

@@ -28,6 +28,7 @@ mod load;
 mod output;
 pub mod registry;
 mod shape;
+mod size;
 
 pub use detect::{Unknown, detect};
 pub use error::{LoadError, Place};
@@ -39,3 +40,4 @@ pub use output::{remove_unfinished, write, write_file, write_path};
 pub use profkit_profile::{Format, WriteOptions, Written};
 pub use registry::{FORMATS, Spec};
 pub use shape::{Fitted, Stacks, fit};
+pub use size::ByteSize;

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use profkit_profile::{AtOffset, Format, Input, Profile, ProfileBuilder};
 
-use crate::container::{Container, peel};
-use crate::detect::detect;
+use crate::container::{Container, HEAD, peel_looking};
+use crate::detect::{detect, refuse_early};
 use crate::error::LoadError;
 use crate::registry::Spec;
+use crate::size::ByteSize;
 
 /// The largest input by default, after decompression: 8 GiB.
 pub const DEFAULT_MAX_SIZE: u64 = 8 << 30;
@@ -101,19 +102,29 @@ fn read_path(path: &Path, options: &LoadOptions) -> Result<Vec<u8>, LoadError> {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder").into());
     }
     if metadata.len() > options.max_size {
-        return Err(LoadError::TooLarge(options.max_size));
+        return Err(too_large(options));
     }
     let size = if metadata.is_file() { metadata.len() } else { 0 };
     read_sized(file, size, options)
 }
 
-fn read_sized(reader: impl Read, size: u64, options: &LoadOptions) -> Result<Vec<u8>, LoadError> {
+fn too_large(options: &LoadOptions) -> LoadError {
+    LoadError::TooLarge(ByteSize(options.max_size))
+}
+
+fn read_sized(mut reader: impl Read, size: u64, options: &LoadOptions) -> Result<Vec<u8>, LoadError> {
     let mut bytes = Vec::new();
     let room = usize::try_from(size).unwrap_or(usize::MAX).saturating_add(1);
-    bytes.try_reserve(room).map_err(|_| LoadError::TooLarge(options.max_size))?;
-    reader.take(options.max_size.saturating_add(1)).read_to_end(&mut bytes)?;
+    bytes.try_reserve(room).map_err(|_| too_large(options))?;
+    reader.by_ref().take(HEAD.try_into().unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+    if options.from.is_none() && bytes.len() == HEAD && Container::of(&bytes).is_none() {
+        refuse_early(&bytes).map_err(LoadError::Unknown)?;
+    }
+    let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let left = options.max_size.saturating_add(1).saturating_sub(read);
+    reader.take(left).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > options.max_size) {
-        return Err(LoadError::TooLarge(options.max_size));
+        return Err(too_large(options));
     }
     Ok(bytes)
 }
@@ -126,7 +137,9 @@ struct Filled {
 }
 
 fn fill(bytes: Vec<u8>, options: &LoadOptions, builder: &mut ProfileBuilder) -> Result<Filled, LoadError> {
-    let (bytes, containers) = peel(bytes, options.max_size)?;
+    let any = |_: &[u8]| Ok(());
+    let look: &dyn Fn(&[u8]) -> _ = if options.from.is_some() { &any } else { &refuse_early };
+    let (bytes, containers) = peel_looking(bytes, options.max_size, look)?;
     let (format, dialect) = match options.from {
         Some(spec) => (spec.format, spec.dialect),
         None => (detect(&bytes).map_err(LoadError::Unknown)?, None),

@@ -46,6 +46,12 @@ pub trait Format: Sync {
     /// outer structure only.
     fn sniff(&self, input: &[u8]) -> Sniff;
 
+    /// Whether a file of which these bytes are the begin may be in this format; they are 64 KiB at least. What
+    /// [`sniff`](Self::sniff) says where it looks no further than that.
+    fn may_begin(&self, head: &[u8]) -> bool {
+        matches!(self.sniff(head), Sniff::Yes | Sniff::Maybe)
+    }
+
     /// Reads a whole file.
     ///
     /// # Errors

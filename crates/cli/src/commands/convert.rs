@@ -10,6 +10,7 @@ use crate::args::{Convert, Split};
 use crate::failure::{Failure, note};
 use crate::input::written_type;
 use crate::output::Target;
+use crate::quantity::count;
 
 pub(crate) fn run(arguments: &Convert) -> Result<(), Failure> {
     let target = Target::new(&arguments.output, arguments.to)?;
@@ -30,12 +31,20 @@ pub(crate) fn run(arguments: &Convert) -> Result<(), Failure> {
         return write_one(arguments, profile, &target);
     }
     let mut names = Vec::new();
+    let mut parts = Vec::new();
     for part in split_origins(&profile) {
         let (origin, part) = part.map_err(|error| Failure::build(input, &error))?;
         let path = split_name(&target.path, &part, &origin, &mut names);
+        if path.symlink_metadata().is_ok() {
+            let reason = "it exists, and --split replaces no file; remove it, or give -o another name";
+            return Err(Failure::file(&path, reason));
+        }
+        parts.push((path, part));
+    }
+    for (path, part) in parts {
         write_one(arguments, part, &Target { path, ..target })?;
     }
-    note(&format!("{} files written", names.len()));
+    note(&format!("{} written", count(names.len(), "file")));
     Ok(())
 }
 

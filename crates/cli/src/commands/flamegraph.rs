@@ -18,6 +18,7 @@ use crate::args::Flamegraph;
 use crate::failure::{Failure, note};
 use crate::input::choose_type;
 use crate::names::{Name, origin, shorten};
+use crate::output::check_writable;
 use crate::quantity::{Scale, percent};
 
 /// Frames narrower than this part of the whole are left out: 1/2500 is about half a pixel of a wide picture.
@@ -65,7 +66,7 @@ fn check_name(output: &Path) -> Result<(), Failure> {
         Some(extension) if NOT_SVG.contains(&extension.as_str()) => {
             Err(Failure::file(output, "the picture is SVG; give -o a name that ends in .svg"))
         }
-        _ => Ok(()),
+        _ => check_writable(output),
     }
 }
 
