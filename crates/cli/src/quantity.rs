@@ -119,12 +119,6 @@ pub(crate) fn separated(value: i64) -> String {
     out
 }
 
-/// `1 file`, `2,000 files`: so many of what is named in the singular, a noun that takes an `s`.
-pub(crate) fn count(number: usize, noun: &str) -> String {
-    let digits = separated(i64::try_from(number).unwrap_or(i64::MAX));
-    format!("{digits} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
 /// A moment, as a day and time in UTC.
 pub(crate) fn moment(nanoseconds: i64) -> String {
     let Ok(since) = u64::try_from(nanoseconds) else { return format!("{nanoseconds} ns after 1970") };
@@ -191,11 +185,6 @@ mod tests {
         assert_eq!(moment(951_782_400_000_000_000), "2000-02-29 00:00:00 UTC");
         assert_eq!(moment(-1), "-1 ns after 1970");
         assert!(moment(i64::MAX).starts_with("2262-04-11 "));
-    }
-
-    #[test]
-    fn one_is_singular() {
-        assert_eq!([0, 1, 1234].map(|number| count(number, "file")), ["0 files", "1 file", "1,234 files"]);
     }
 
     #[test]

@@ -31,22 +31,22 @@ pub(crate) fn print(
     header: &[(&str, Align)],
     rows: impl IntoIterator<Item = Vec<String>>,
 ) -> io::Result<()> {
-    print_within(to, header, rows.into_iter().collect(), width())
+    print_within(to, header, &rows.into_iter().collect::<Vec<_>>(), width())
 }
 
 fn print_within(
     to: &mut dyn Write,
     header: &[(&str, Align)],
-    rows: Vec<Vec<String>>,
+    rows: &[Vec<String>],
     room: Option<usize>,
 ) -> io::Result<()> {
-    let natural = natural_widths(header, &rows);
+    let natural = natural_widths(header, rows);
     let widths = room.map_or_else(|| natural.clone(), |room| fit(header, &natural, room));
     let shown = widths.len();
     let mut table = Table::new();
     table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header[..shown].iter().map(|(name, _)| *name));
-    for row in &rows {
+    for row in rows {
         table.add_row(row.iter().zip(&widths).map(|(cell, &width)| shorten(cell, width)));
     }
     for (column, (_, align)) in table.column_iter_mut().zip(header) {
@@ -137,7 +137,7 @@ mod tests {
             row("1.00 ms", "日本語の関数名前日本語", "/srv/関数.py:1"),
         ];
         let mut out = Vec::new();
-        print_within(&mut out, HEADER, rows, room).unwrap();
+        print_within(&mut out, HEADER, &rows, room).unwrap();
         let text = String::from_utf8(out).unwrap();
         text.lines().skip(1).map(str::to_owned).collect()
     }

@@ -1,7 +1,7 @@
 //! What a callgrind file cannot hold of a profile.
 
 use foldhash::{HashMap, HashMapExt};
-use profkit_profile::{Id, OriginId, Profile, StringId};
+use profkit_profile::{Id, OriginId, Profile, StringId, count};
 
 use crate::blocks::{Names, Part};
 use crate::event::{Event, Writer};
@@ -73,25 +73,30 @@ impl Losses {
         let mut losses = Vec::new();
         let mut lose = |count: usize, phrase: &str| {
             if count > 0 {
-                losses.push(phrase.replace("{}", &count.to_string()));
+                losses.push(in_number(phrase, count));
             }
         };
         lose(if self.threads > 1 { self.threads } else { 0 }, "{} threads added up");
-        lose(self.changed_names, "{} names changed: they were empty or held what a line cannot");
+        lose(self.changed_names, "{} names changed: empty ones, and what a line cannot hold");
         lose(self.merged_functions, "{} functions added to others of the same file, name and line");
         lose(self.calls, "the calls of {} functions that others than the functions shown called");
         lose(self.primitive_calls, "which calls of {} functions were recursive");
         lose(self.totals, "the totals of {} functions: readers add them up from self and calls");
-        lose(self.unknown_calls, "that the counts of {} calls are unknown: written as 1");
-        lose(
-            self.unknown_costs,
-            "that the costs of {} calls are unknown: written as 0, so totals are too low",
-        );
+        lose(self.unknown_calls, "the unknown counts of {} calls: written as 1");
+        lose(self.unknown_costs, "the unknown costs of {} calls: written as 0, so totals are too low");
         let changed = |event: &&Event| Event::parse(&event.word(), None, Writer::Profkit) != **event;
-        lose(events.iter().filter(changed).count(), "{} names or units of events changed");
+        lose(events.iter().filter(changed).count(), "{} names of events or their units changed");
         details(profile, &mut lose);
         losses
     }
+}
+
+/// The phrase with the count in the place of `{}`, and the noun behind it, written with its `s`, in that number.
+fn in_number(phrase: &str, number: usize) -> String {
+    let Some((before, rest)) = phrase.split_once("{} ") else { return phrase.to_owned() };
+    let end = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
+    let (noun, after) = rest.split_at(end);
+    format!("{before}{}{after}", count(number, noun.trim_end_matches('s')))
 }
 
 fn details(profile: &Profile, lose: &mut impl FnMut(usize, &str)) {
@@ -117,7 +122,7 @@ fn details(profile: &Profile, lose: &mut impl FnMut(usize, &str)) {
         let comment = profile.bytes(comment);
         *safe_text(comment) != *comment
     });
-    lose(changed.count(), "{} comments changed: they held what a line cannot");
+    lose(changed.count(), "{} comments changed: what a line cannot hold");
 }
 
 /// What a reader makes of a part, by function.

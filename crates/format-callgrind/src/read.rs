@@ -3,7 +3,7 @@
 mod sums;
 
 use memchr::memchr;
-use profkit_profile::{BuildError, OriginId, ProfileBuilder, ReadError, ReadErrorKind};
+use profkit_profile::{BuildError, OriginId, ProfileBuilder, ReadError, ReadErrorKind, count};
 
 use crate::costs::{Costs, FunctionName, Place};
 use crate::dialect::Dialect;
@@ -29,8 +29,12 @@ pub(crate) fn read(bytes: &[u8], into: &mut ProfileBuilder) -> Result<(), ReadEr
         return Err(ReadError::truncated("the header: no line begins with `events:`", bytes.len()));
     }
     if !reader.names.undefined.is_empty() {
-        let count = reader.names.undefined.len();
-        reader.into.meta.notes.push(format!("{count} functions are not named in the file, only numbered"));
+        let unnamed = reader.names.undefined.len();
+        reader
+            .into
+            .meta
+            .notes
+            .push(format!("{} not named in the file, only numbered", count(unnamed, "function")));
     }
     finish::finish(reader.costs, &reader.names.texts, &reader.header, into, bytes.len())?;
     Ok(())

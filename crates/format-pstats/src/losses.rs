@@ -1,6 +1,6 @@
 //! What pstats cannot hold of a profile, a phrase for each kind of thing.
 
-use profkit_profile::{Dimension, LabelSetId, OriginId, Profile};
+use profkit_profile::{Dimension, LabelSetId, OriginId, Profile, count};
 
 use crate::share::Shared;
 use crate::sheet::Sheet;
@@ -20,27 +20,36 @@ pub(crate) fn of(profile: &Profile, sheet: &Sheet<'_>, columns: &[usize]) -> Vec
         .map(|index| profile.text(profile.sample_types()[index].name).into_owned())
         .collect();
     lose(others.len(), &|_| format!("the values of {}", others.join(", ")));
-    lose(origins(profile), &|count| format!("where values were measured: {count} origins added up"));
+    lose(origins(profile), &|number| match number {
+        1 => "where values were measured".to_owned(),
+        _ => format!("where values were measured: {} added up", count(number, "origin")),
+    });
     let labelled = functions.iter().filter(|row| row.labels != LabelSetId::EMPTY).count();
-    lose(labelled, &|count| format!("the labels of {count} functions"));
+    lose(labelled, &|number| format!("the labels of {}", count(number, "function")));
     let sites = edges.iter().filter(|edge| edge.site.is_some()).count();
-    lose(sites, &|count| format!("the lines of {count} calls"));
-    lose(calls.lines().len(), &|count| format!("the self values of {count} lines"));
+    lose(sites, &|number| format!("the lines of {}", count(number, "call")));
+    lose(calls.lines().len(), &|number| format!("the self values of {}", count(number, "line")));
     let merged = sheet.merged;
-    lose(merged.functions, &|count| {
-        format!("{count} functions added to others of the same file, line and name")
+    lose(merged.functions, &|number| {
+        format!("{} added to others of the same file, line and name", count(number, "function"))
     });
-    lose(merged.names, &|count| {
-        format!("{count} names changed: bytes that are not UTF-8 became surrogates, as in Python 3")
+    lose(merged.names, &|number| {
+        format!(
+            "{} changed: bytes that are not UTF-8 became surrogates, as in Python 3",
+            count(number, "name")
+        )
     });
-    lose(merged.partial_calls, &|count| {
-        format!("{count} functions whose calls are known in part: the rest counts as 0")
+    lose(merged.partial_calls, &|number| {
+        format!("{} whose calls are known in part: the rest counts as 0", count(number, "function"))
     });
-    lose(merged.unknown_primitive, &|count| {
-        format!("{count} functions whose primitive calls are unknown: all their calls are written")
+    lose(merged.unknown_primitive, &|number| {
+        format!(
+            "{} whose primitive calls are unknown: all their calls are written",
+            count(number, "function")
+        )
     });
     let meta = profile.meta();
-    lose(meta.comments.len(), &|count| format!("{count} comments"));
+    lose(meta.comments.len(), &|number| count(number, "comment"));
     let times = usize::from(meta.start_ns.is_some() || meta.duration_ns.is_some());
     lose(times, &|_| "when the recording started and how long it took".to_owned());
     losses
@@ -63,12 +72,16 @@ pub(crate) fn of_rounding(rounded: usize) -> Option<String> {
 
 /// What the classic form makes up.
 pub(crate) fn of_shares(shared: Shared) -> impl Iterator<Item = String> {
-    let own = (shared.own > 0)
-        .then(|| format!("{} calls without self values: estimated from their function's own", shared.own));
+    let own = (shared.own > 0).then(|| {
+        format!("{} without self values: estimated from their function's own", count(shared.own, "call"))
+    });
     let total = (shared.total > 0)
-        .then(|| format!("{} calls without totals: estimated by call counts", shared.total));
+        .then(|| format!("{} without totals: estimated by call counts", count(shared.total, "call")));
     let functions = (shared.functions > 0).then(|| {
-        format!("{} functions without values: estimated from their callers or callees", shared.functions)
+        format!(
+            "{} without values: estimated from their callers or callees",
+            count(shared.functions, "function")
+        )
     });
     own.into_iter().chain(total).chain(functions)
 }
@@ -85,11 +98,11 @@ pub(crate) fn of_sampled(profile: &Profile, sheet: &Sheet<'_>) -> Vec<String> {
     let callers = || sheet.rows.iter().flat_map(|row| &row.callers);
     let own = calls.edges().rows().iter().filter(|edge| edge.has_self).count();
     if own > 0 {
-        losses.push(format!("the self values of {own} calls"));
+        losses.push(format!("the self values of {}", count(own, "call")));
     }
     let unknown: usize = callers().map(|caller| caller.without_total.edges).sum();
     if unknown > 0 {
-        losses.push(format!("{unknown} calls without totals written as 0 samples"));
+        losses.push(format!("{} without totals written as 0 samples", count(unknown, "call")));
     }
     losses
 }

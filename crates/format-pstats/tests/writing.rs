@@ -122,7 +122,7 @@ fn origins_and_labels_are_added_up_and_said_to_be_lost() {
     let (bytes, written) = write(&tables.finish());
     assert_eq!(
         written.losses,
-        ["where values were measured: 3 origins added up", "the labels of 1 functions"]
+        ["where values were measured: 3 origins added up", "the labels of 1 function"]
     );
     let again = read(&bytes).unwrap();
     assert_eq!(function_row(&again, "f"), (Some(6), Some(3), 30, 60));
@@ -263,12 +263,12 @@ fn what_has_no_place_is_named() {
     assert_eq!(
         written.losses,
         [
-            "the lines of 1 calls",
-            "the self values of 1 lines",
-            "1 functions added to others of the same file, line and name",
-            "1 functions whose calls are known in part: the rest counts as 0",
-            "1 functions whose primitive calls are unknown: all their calls are written",
-            "1 comments",
+            "the lines of 1 call",
+            "the self values of 1 line",
+            "1 function added to others of the same file, line and name",
+            "1 function whose calls are known in part: the rest counts as 0",
+            "1 function whose primitive calls are unknown: all their calls are written",
+            "1 comment",
             "when the recording started and how long it took",
         ]
     );
@@ -363,8 +363,8 @@ fn the_samplers_form_says_what_it_leaves_out() {
         [
             "the values of calls",
             "the numbers of calls",
-            "the self values of 1 calls",
-            "1 calls without totals written as 0 samples",
+            "the self values of 1 call",
+            "1 call without totals written as 0 samples",
         ]
     );
     let again = read(&bytes).unwrap();

@@ -1,6 +1,6 @@
 //! What a ystat cannot hold of a profile.
 
-use profkit_profile::{Id, Profile, StringId};
+use profkit_profile::{Id, Profile, StringId, count};
 
 use crate::last_place::Nudges;
 use crate::stats::{Clock, Stats};
@@ -23,26 +23,29 @@ pub(crate) fn losses(profile: &Profile, stats: &Stats, clock: Option<&Clock>, ro
         let unit = profile.text(profile.sample_types()[clock.sample_type].unit);
         lose(!clock.is_time, format!("yappi holds times: 1 {unit} is written as 1 second"));
         let others = profile.sample_types().len() - 1;
-        lose(others > 0, format!("{others} other sample types"));
+        lose(others > 0, count(others, "other sample type"));
         let decimals = profile.sample_types()[clock.sample_type].decimals;
         lose(clock.is_time && decimals > 0, "fractions of nanoseconds".to_owned());
     }
     lose(rounded > 0, format!("the last digits of times, which floats of seconds do not hold ({rounded})"));
-    let count = stats.unknown_calls;
-    lose(count > 0, format!("that {count} call counts are unknown: written as 0"));
-    let count = stats.unknown_own;
-    lose(count > 0, format!("that the self times of {count} calls are unknown: written as 0"));
-    let count = stats.unknown_total;
-    lose(count > 0, format!("that the times of {count} calls are unknown: written as 0"));
-    let count = stats.rowless;
+    let number = stats.unknown_calls;
+    lose(number > 0, format!("the unknown numbers of {}: written as 0", count(number, "call")));
+    let number = stats.unknown_own;
+    lose(number > 0, format!("the unknown self times of {}: written as 0", count(number, "call")));
+    let number = stats.unknown_total;
+    lose(number > 0, format!("the unknown times of {}: written as 0", count(number, "call")));
+    let number = stats.rowless;
+    lose(number > 0, format!("{} without own values: written as callers say", count(number, "function")));
+    let number = stats.changed_names;
     lose(
-        count > 0,
-        format!("that {count} functions have no values of their own: written as their callers say"),
+        number > 0,
+        format!("{} changed: bytes that are not UTF-8 became surrogates", count(number, "name")),
     );
-    let count = stats.changed_names;
-    lose(count > 0, format!("{count} names changed: bytes that are not UTF-8 became surrogates"));
-    let count = stats.same_names;
-    lose(count > 0, format!("{count} functions added to others that yappi cannot tell from them"));
+    let number = stats.same_names;
+    lose(
+        number > 0,
+        format!("{} added to others that yappi cannot tell from them", count(number, "function")),
+    );
     origins(profile, &mut lose);
     details(profile, &mut lose);
     losses
@@ -59,7 +62,7 @@ fn origins(profile: &Profile, lose: &mut impl FnMut(bool, String)) {
     }
     let used = || profile.origins().rows().iter().zip(&used).filter(|(_, used)| **used).map(|(row, _)| row);
     let threads = used().count();
-    lose(threads > 1, format!("{threads} threads added up"));
+    lose(threads > 1, format!("{} added up", count(threads, "thread")));
     let beyond = used()
         .any(|origin| origin.has_process() || [origin.host, origin.file].iter().any(|part| !part.is_empty()));
     lose(beyond, "the process, host and file of the origins".to_owned());

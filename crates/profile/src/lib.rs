@@ -12,6 +12,7 @@
 
 mod builder;
 mod calls;
+mod count;
 mod error;
 pub mod format;
 mod frame;
@@ -33,6 +34,7 @@ pub mod views;
 
 pub use builder::{ProfileBuilder, Values};
 pub use calls::{CallEdge, CallTables, FunctionCalls, LineCost, Measured};
+pub use count::count;
 pub use error::{BuildError, TableFull};
 pub use format::{
     AtOffset, Evidence, Format, Input, ReadError, ReadErrorKind, Sniff, WriteError, WriteOptions, Written,

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use profkit_formats::{Stacks, WriteOptions, fit};
 use profkit_profile::views::origins::{By, fold_origins, split_origins};
-use profkit_profile::{Origin, Profile};
+use profkit_profile::{Origin, Profile, count};
 
 use crate::args::{Convert, Split};
 use crate::failure::{Failure, note};
 use crate::input::written_type;
 use crate::output::Target;
-use crate::quantity::count;
 
 pub(crate) fn run(arguments: &Convert) -> Result<(), Failure> {
     let target = Target::new(&arguments.output, arguments.to)?;

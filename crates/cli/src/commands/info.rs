@@ -5,13 +5,13 @@ use std::io::{self, Write};
 
 use profkit_formats::Loaded;
 use profkit_profile::views::totals::totals;
-use profkit_profile::{Id, Origin, Profile, Shape};
+use profkit_profile::{Id, Origin, Profile, Shape, count};
 use serde::Serialize;
 
 use crate::args::Info;
 use crate::failure::Failure;
 use crate::names::printable;
-use crate::quantity::{Scale, count, moment};
+use crate::quantity::{Scale, moment};
 use crate::table;
 
 #[derive(Serialize)]

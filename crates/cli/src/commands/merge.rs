@@ -12,6 +12,7 @@ use profkit_formats::{
     Format, LoadError, LoadOptions, Spec, WriteOptions, fit, load_path_into, load_reader_into, registry,
 };
 use profkit_merge::{MergeOptions, Outcome, PathRules, merge_all};
+use profkit_profile::count;
 use profkit_profile::views::origins::By;
 use profkit_profile::{Profile, ProfileBuilder};
 
@@ -33,7 +34,7 @@ pub(crate) fn run(arguments: &Merge) -> Result<(), Failure> {
     };
     let sources = Sources::find(&arguments.inputs, &arguments.files_from)?;
     if sources.repeated > 0 {
-        note(&format!("{} inputs were given more than once; each counts once", sources.repeated));
+        note(&format!("{} given more than once; each counts once", count(sources.repeated, "input")));
     }
     if sources.sources.is_empty() {
         return Err(Failure::Usage(
@@ -77,7 +78,7 @@ fn load_all(arguments: &Merge, sources: &Sources, loader: &Loader) -> Result<(Pr
     let Outcome { mut merger, failed: refused } = outcome;
     let passed_over = refused.iter().filter(|(_, refusal)| matches!(refusal, Refusal::NoProfile)).count();
     if passed_over > 0 {
-        note(&format!("{passed_over} files in folders are no profiles and were passed over"));
+        note(&format!("{} in folders passed over: no profile", count(passed_over, "file")));
     }
     let mut broken = 0;
     for (index, refusal) in &refused {

@@ -9,7 +9,7 @@ use profkit_profile::views::groups::Grouping;
 use profkit_profile::views::no_stack::name_missing_stacks;
 use profkit_profile::views::origins::{By, fold_origins, split_origins};
 use profkit_profile::views::totals::{Totals, totals_by};
-use profkit_profile::{Id, LabelSetId, Origin, Profile, Shape};
+use profkit_profile::{Id, LabelSetId, Origin, Profile, Shape, count};
 use serde_json::{Map, Value, json};
 
 use crate::args::{ByArgument, Group, Report, Sort};
@@ -241,7 +241,7 @@ fn print_table(
     };
     let (scale, sum) = (Scale::of(profile, index), sums[index]);
     let value_name = profile.text(profile.sample_types()[index].name);
-    writeln!(to, "{} of {}, {} rows\n", scale.format(sum), printable(&value_name), rows.len())?;
+    writeln!(to, "{} of {}, {}\n", scale.format(sum), printable(&value_name), count(rows.len(), "row"))?;
     let limit = if limit == 0 { rows.len() } else { limit };
     let shown = &rows[..limit.min(rows.len())];
     let with_calls = rows.iter().any(|row| row.calls.is_some());
@@ -282,7 +282,7 @@ fn print_table(
     });
     table::print(to, &header, cells)?;
     if shown.len() < rows.len() {
-        writeln!(to, "\n{} more rows; --limit 0 prints all", rows.len() - shown.len())?;
+        writeln!(to, "\n{}; --limit 0 prints all", count(rows.len() - shown.len(), "more row"))?;
     }
     Ok(())
 }

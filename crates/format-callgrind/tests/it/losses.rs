@@ -58,9 +58,9 @@ fn unknown_calls_and_costs_come_back_unknown() {
     assert_eq!(
         written.losses,
         [
-            "the totals of 1 functions: readers add them up from self and calls",
-            "that the counts of 2 calls are unknown: written as 1",
-            "that the costs of 1 calls are unknown: written as 0, so totals are too low",
+            "the totals of 1 function: readers add them up from self and calls",
+            "the unknown counts of 2 calls: written as 1",
+            "the unknown costs of 1 call: written as 0, so totals are too low",
         ]
     );
     let again = read(text.as_bytes()).unwrap();
@@ -214,17 +214,17 @@ fn everything_else_that_is_lost_is_said() {
     assert_eq!(
         written.losses,
         [
-            "1 names changed: they were empty or held what a line cannot",
+            "1 name changed: empty ones, and what a line cannot hold",
             "the calls of 3 functions that others than the functions shown called",
-            "the totals of 1 functions: readers add them up from self and calls",
-            "1 names or units of events changed",
+            "the totals of 1 function: readers add them up from self and calls",
+            "1 name of events or their units changed",
             "the self costs of calls",
             "addresses and columns",
             "system names of functions",
             "labels",
             "start and duration",
             "title",
-            "1 comments changed: they held what a line cannot",
+            "1 comment changed: what a line cannot hold",
         ]
     );
     let text = String::from_utf8(bytes).unwrap();

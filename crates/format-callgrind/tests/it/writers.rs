@@ -26,7 +26,7 @@ fn yappis_names_may_break_lines_and_lack_definitions() {
     let rows = profile.calls().functions().rows();
     let names: Vec<_> = rows.iter().map(|row| function(&profile, row.function)).collect();
     assert_eq!(names, [r"/app/new\nline.py:7 two\nlines", r"/app/new\nline.py:9 ", ":0 (44)"]);
-    assert_eq!(profile.meta().notes, ["1 functions are not named in the file, only numbered"]);
+    assert_eq!(profile.meta().notes, ["1 function not named in the file, only numbered"]);
     let elsewhere = file.replace("creator: yappi", "creator: other").replace("cmd:  a\nb.py", "cmd: a");
     let error = read(elsewhere.as_bytes()).unwrap_err();
     assert_eq!(error.to_string(), "a line that says nothing known: \"line.py\" at byte 71");

@@ -129,11 +129,11 @@ fn what_cannot_be_held_is_said() {
         written.losses,
         [
             "yappi knows the clocks wall and cpu: `time` is written as wall",
-            "1 other sample types",
-            "that 1 call counts are unknown: written as 0",
-            "that the self times of 1 calls are unknown: written as 0",
-            "that the times of 1 calls are unknown: written as 0",
-            "1 names changed: bytes that are not UTF-8 became surrogates",
+            "1 other sample type",
+            "the unknown numbers of 1 call: written as 0",
+            "the unknown self times of 1 call: written as 0",
+            "the unknown times of 1 call: written as 0",
+            "1 name changed: bytes that are not UTF-8 became surrogates",
             "2 threads added up",
             "the process, host and file of the origins",
             "the lines of calls and of self times",
@@ -163,7 +163,7 @@ fn a_callee_without_a_row_gets_one_from_its_callers() {
         builder.call_edge(edge, &[2_000], &[3_000]).unwrap();
     });
     let (bytes, written) = write(&profile);
-    let said = "that 1 functions have no values of their own: written as their callers say";
+    let said = "1 function without own values: written as callers say";
     assert!(written.losses.iter().any(|loss| loss == said), "{:?}", written.losses);
     let text = content(&read(&bytes).unwrap()).join("\n");
     assert!(text.contains("function :9 callee Some(5) Some(4) ([2000], [3000])"), "{text}");

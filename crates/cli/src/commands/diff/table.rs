@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use profkit_merge::diff::{Change, Comparison, Normalize, Row, Rows, Test};
+use profkit_profile::count;
 use profkit_profile::views::groups::Group;
 
 use super::shown;
@@ -89,7 +90,7 @@ fn print<K>(
     let whole = line(&rows.total, None, "(total)", "");
     table::print(to, &header, lines.chain([whole]))?;
     if limit < rows.rows.len() {
-        writeln!(to, "\n{} more rows; --limit 0 prints all", rows.rows.len() - limit)?;
+        writeln!(to, "\n{}; --limit 0 prints all", count(rows.rows.len() - limit, "more row"))?;
     }
     Ok(())
 }
@@ -100,7 +101,7 @@ fn headline<K>(comparison: &Comparison, rows: &Rows<K>, scale: &Scale, what: &st
     let name = profile.text(profile.sample_types()[comparison.sample_type()].name).into_owned();
     let (base, new) = comparison.measured();
     let (base, new) = (scale.format_mean(base), scale.format_mean(new));
-    let mut line = format!("{}: {base} → {new}, {} {what}s", printable(&name), rows.rows.len());
+    let mut line = format!("{}: {base} → {new}, {}", printable(&name), count(rows.rows.len(), what));
     line += match comparison.normalize() {
         Normalize::None => "",
         Normalize::Duration => ", as if of equal duration",
@@ -109,7 +110,10 @@ fn headline<K>(comparison: &Comparison, rows: &Rows<K>, scale: &Scale, what: &st
     if comparison.test() == Test::Runs {
         let changed = rows.rows.iter().filter(|row| super::is_certain(row)).count();
         let (bases, news) = comparison.run_counts();
-        line += &format!("; means of {bases} and {news} runs, {changed} {what}s changed by more than noise");
+        line += &format!(
+            "; means of {bases} and {news} runs, {} changed by more than noise",
+            count(changed, what)
+        );
     }
     line
 }
