@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use inferno::flamegraph::{Options, from_lines};
+use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
 use profkit_merge::diff::Comparison;
 use profkit_profile::Profile;
 use profkit_profile::views::call_tree::CallTree;
@@ -59,6 +59,7 @@ pub(super) fn draw(comparison: &Comparison, names: &[String; 2], path: &Path) ->
     options.title = format!("{} → {}", names[0], names[1]);
     options.subtitle = Some(subtitle);
     options.count_name = unit;
+    options.text_truncate_direction = TextTruncateDirection::Right;
     options.min_width = 0.0;
     // The lines are in the order of the tree; sorted, a callee could come before its caller's own.
     options.no_sort = true;
