@@ -21,8 +21,8 @@ pub(crate) struct Part {
     pub(crate) name: &'static str,
     /// The script, run by bash in the new and empty folder of the part.
     pub(crate) recipe: &'static str,
-    /// Files of `recipes/` that the script reads, with their text.
-    pub(crate) inputs: &'static [(&'static str, &'static str)],
+    /// Files of the workspace that the script reads.
+    pub(crate) inputs: &'static [&'static str],
     /// pyenv's interpreters that the script gets as `PYTHON_3_11` and so on.
     pub(crate) pythons: &'static [&'static str],
     /// What must be there for the stamp to be believed: absolute, or below the part's folder.
@@ -34,7 +34,7 @@ impl Part {
     pub(crate) fn ensure(&self) -> Result<()> {
         let reference = paths::reference()?;
         let pythons = self.interpreters()?;
-        let wanted = self.stamp_text(&pythons);
+        let wanted = self.stamp_text(&pythons)?;
         let stamp = self.file(&reference, "stamps");
         let folder = reference.join(self.name);
         if fs::read_to_string(&stamp).is_ok_and(|text| text == wanted) && self.is_there(&folder) {
@@ -78,15 +78,19 @@ impl Part {
         self.pythons.iter().map(folder).collect()
     }
 
-    fn stamp_text(&self, pythons: &[(String, PathBuf)]) -> String {
+    fn stamp_text(&self, pythons: &[(String, PathBuf)]) -> Result<String> {
         let mut text = self.recipe.to_owned();
-        for (name, input) in self.inputs {
+        for input in self.inputs {
+            let path = paths::root().join(input);
+            let input =
+                fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let name = path.file_name().unwrap_or_default().display();
             text.push_str(&format!("\n# {name}\n{input}"));
         }
         for (name, path) in pythons {
             text.push_str(&format!("\n# {name}={}", path.display()));
         }
-        text
+        Ok(text)
     }
 
     fn is_there(&self, folder: &Path) -> bool {

@@ -10,18 +10,6 @@ macro_rules! recipe {
     };
 }
 
-macro_rules! reader {
-    ($name:literal) => {
-        include_str!(concat!("../../../tests/reference/", $name))
-    };
-}
-
-macro_rules! make {
-    ($name:literal) => {
-        include_str!(concat!("../../../fixtures/make/", $name))
-    };
-}
-
 /// What the reference tests need.
 pub(crate) const REFERENCE: &[Part] = &[
     Part {
@@ -54,7 +42,7 @@ pub(crate) const REFERENCE: &[Part] = &[
     Part {
         name: "venv",
         recipe: recipe!("venv.sh"),
-        inputs: &[("venv.txt", recipe!("venv.txt"))],
+        inputs: &["crates/xtask/recipes/venv.txt"],
         pythons: &["3.11"],
         makes: &[
             "bin/python",
@@ -68,7 +56,7 @@ pub(crate) const REFERENCE: &[Part] = &[
     Part {
         name: "pprof",
         recipe: recipe!("pprof.sh"),
-        inputs: &[("build.sh", reader!("pprof_dump/build.sh")), ("main.go", reader!("pprof_dump/main.go"))],
+        inputs: &["tests/reference/pprof_dump/build.sh", "tests/reference/pprof_dump/main.go"],
         pythons: &[],
         makes: &["pprof-go1.19", "pprof-go1.27", "pprof-dump-go1.19", "pprof-dump-go1.27"],
     },
@@ -105,7 +93,7 @@ pub(crate) const ON_REQUEST: &[Part] = &[Part {
 }];
 
 /// Where what makes fixtures runs, its installation included.
-const NEUTRAL: (&str, &str) = ("neutral.sh", make!("neutral.sh"));
+const NEUTRAL: &str = "fixtures/make/neutral.sh";
 
 /// What making the fixtures needs on top.
 pub(crate) const MAKERS: &[Part] = &[
@@ -124,7 +112,7 @@ pub(crate) const MAKERS: &[Part] = &[
     Part {
         name: "makers/python",
         recipe: recipe!("makers-python.sh"),
-        inputs: &[NEUTRAL, ("install-python.sh", make!("install-python.sh"))],
+        inputs: &[NEUTRAL, "fixtures/make/install-python.sh"],
         pythons: &[],
         makes: &["yappi-1.7.6-python3.13"],
     },
@@ -133,10 +121,10 @@ pub(crate) const MAKERS: &[Part] = &[
         recipe: recipe!("makers-rust.sh"),
         inputs: &[
             NEUTRAL,
-            ("install-rust.sh", make!("install-rust.sh")),
-            ("Cargo.toml", make!("rust/Cargo.toml")),
-            ("cpu.rs", make!("rust/src/bin/cpu.rs")),
-            ("heap.rs", make!("rust/src/bin/heap.rs")),
+            "fixtures/make/install-rust.sh",
+            "fixtures/make/rust/Cargo.toml",
+            "fixtures/make/rust/src/bin/cpu.rs",
+            "fixtures/make/rust/src/bin/heap.rs",
         ],
         pythons: &[],
         makes: &["cpu", "heap"],
@@ -144,7 +132,7 @@ pub(crate) const MAKERS: &[Part] = &[
     Part {
         name: "makers/node",
         recipe: recipe!("makers-node.sh"),
-        inputs: &[NEUTRAL, ("install-node.sh", make!("install-node.sh"))],
+        inputs: &[NEUTRAL, "fixtures/make/install-node.sh"],
         pythons: &[],
         makes: &[
             "node_modules/@datadog/pprof/package.json",
