@@ -273,7 +273,6 @@ impl<'a, 'b> Reader<'a, 'b> {
     /// Moves the rows into the profile.
     fn finish(mut self) -> Result<(), BuildError> {
         self.values.declare(self.rows.values_mut(), self.into)?;
-        let renamed = self.name_threads();
         let mut labels = Vec::with_capacity(self.group_list.len());
         for &(_, set, inferred) in &self.group_list {
             labels.push(with_inferred(self.into, set, inferred)?);
@@ -281,38 +280,9 @@ impl<'a, 'b> Reader<'a, 'b> {
         for ((stack, group), values) in self.rows.iter() {
             let stack = stack.and_then(StackId::from_index);
             let (origin, ..) = self.group_list[group as usize];
-            let sample = Sample { stack, origin, labels: labels[group as usize] };
-            match renamed {
-                true => self.into.accumulate(sample, values)?,
-                false => self.into.sample(sample, values)?,
-            }
+            self.into.sample(Sample { stack, origin, labels: labels[group as usize] }, values)?;
         }
         Ok(())
-    }
-
-    /// py-spy 0.4 learns the name of a thread some samples after its begin, and writes `thread (12)` until then: that
-    /// is the same thread as `thread (12): name`, if no other has the number. Returns whether there was one.
-    fn name_threads(&mut self) -> bool {
-        if self.grammar.dialect != Dialect::PySpy {
-            return false;
-        }
-        let mut named: HashMap<Origin, Option<OriginId>, foldhash::fast::RandomState> = HashMap::default();
-        let bare = |origin: Origin| Origin { thread: StringId::EMPTY, ..origin };
-        for &(id, ..) in &self.group_list {
-            let origin = self.into.origin_row(id);
-            if origin.tid.is_some() && !origin.thread.is_empty() {
-                let only = named.entry(bare(origin)).or_insert(Some(id));
-                *only = only.filter(|&only| only == id);
-            }
-        }
-        let mut renamed = false;
-        for (id, ..) in &mut self.group_list {
-            if let Some(&Some(name)) = named.get(&self.into.origin_row(*id)) {
-                *id = name;
-                renamed = true;
-            }
-        }
-        renamed
     }
 }
 

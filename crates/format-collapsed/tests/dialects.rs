@@ -61,30 +61,6 @@ fn py_spy_has_files_lines_threads_and_processes() {
     );
 }
 
-/// py-spy 0.4.3 with `--threads`: a thread has no name in its first samples.
-#[test]
-fn a_thread_of_py_spy_is_one_thread_before_and_after_it_has_a_name() {
-    let origins = |text: &str| {
-        let profile = read(text.as_bytes());
-        let samples = profile.samples();
-        let rows = samples.iter().zip(samples.values(0)).map(|(sample, value)| {
-            let origin = profile.origins()[sample.origin];
-            format!("{:?} {:?} {} {value}", origin.pid, origin.tid, profile.text(origin.thread))
-        });
-        rows.collect::<Vec<_>>()
-    };
-    let a = "main (a.py:3)";
-    assert_eq!(
-        origins(&format!("thread (1);{a} 2\nthread (1): A;{a} 3\nthread (2);{a} 4\n")),
-        ["None Some(1) A 5", "None Some(2)  4"]
-    );
-    // Whose the first samples are is not known if the number was used again; nor is a process another one.
-    let again = format!("thread (1);{a} 2\nthread (1): A;{a} 3\nthread (1): B;{a} 4\n");
-    assert_eq!(origins(&again), ["None Some(1)  2", "None Some(1) A 3", "None Some(1) B 4"]);
-    let processes = format!("process 7:\"x\";thread (1);{a} 2\nprocess 8:\"x\";thread (1): A;{a} 3\n");
-    assert_eq!(origins(&processes), ["Some(7) Some(1)  2", "Some(8) Some(1) A 3"]);
-}
-
 #[test]
 fn py_spy_writes_odd_names_as_they_are() {
     let profile = read(
