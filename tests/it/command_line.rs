@@ -163,7 +163,7 @@ fn info_says_what_there_is() {
     let info = json(&["info", &path("collapsed/py-spy-0.4.3-subprocesses.collapsed"), "--json"]);
     assert_eq!((&info["format"], &info["shape"]), (&"collapsed".into(), &"stacks".into()));
     assert_eq!(info["dialect"], "py-spy");
-    assert_eq!(info["threads"].as_array().unwrap().len(), 6);
+    assert_eq!(info["threads"].as_array().unwrap().len(), 7);
     assert_eq!(
         (&info["duration_ns"], &info["start_ns"], &info["estimated"]),
         (&Value::Null, &Value::Null, &false.into())
