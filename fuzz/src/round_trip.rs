@@ -82,7 +82,7 @@ fn check_conversions(from: &dyn Format, profile: &Profile, bytes: &[u8]) {
     let stacks = if bytes.len() % 3 == 0 { Stacks::Edges } else { Stacks::Reconstruct };
     for format in FORMATS.iter().filter(|format| format.name() != from.name()) {
         // Sums that do not fit 64 bits.
-        let Ok(fitted) = fit(profile.clone(), *format, stacks) else { continue };
+        let Ok(fitted) = fit(profile.clone(), format.holds(), stacks) else { continue };
         fitted.profile.validate().expect("what is made to fit holds together");
         let Some((written, _)) = write(*format, &fitted.profile, None) else { continue };
         match read(*format, None, &written) {

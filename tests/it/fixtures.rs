@@ -113,7 +113,7 @@ fn every_format_holds_the_sum_of_every_fixture() {
 /// that it cannot hold it.
 fn keeps_the_sum(path: &std::path::Path, source: &Profile, format: &dyn Format, stacks: Stacks) -> bool {
     let what = format!("{} as {} ({stacks:?})", path.display(), format.name());
-    let fitted = fit(source.clone(), format, stacks).unwrap().profile;
+    let fitted = fit(source.clone(), format.holds(), stacks).unwrap().profile;
     let Some(default) = fitted.default_type() else {
         write(&fitted, format);
         return true;

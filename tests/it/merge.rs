@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -10,13 +10,11 @@ use profkit_formats::{LoadOptions, load_path};
 use profkit_profile::Profile;
 use tempfile::TempDir;
 
-fn fixtures(folder: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("fixtures").join(folder)
-}
+use crate::command::{command as profkit, fixture};
 
 fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_profkit-under-test"));
-    command.current_dir(folder).arg("merge");
+    let mut command = profkit(folder);
+    command.arg("merge");
     command
 }
 
@@ -53,7 +51,7 @@ fn folder() -> TempDir {
     ] {
         let to = folder.path().join(to);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(fixtures(from), to).unwrap();
+        fs::copy(fixture(from), to).unwrap();
     }
     folder
 }
@@ -81,7 +79,7 @@ fn bytes_depend_neither_on_order_nor_threads_nor_grouping() {
     ] {
         let folder = TempDir::new().unwrap();
         let folder = folder.path();
-        let mut files: Vec<String> = fs::read_dir(fixtures(format))
+        let mut files: Vec<String> = fs::read_dir(fixture(format))
             .unwrap()
             .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
             .filter(|path| {

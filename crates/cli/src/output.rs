@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use profkit_formats::{Format, Spec, WriteOptions, Written, registry};
-use profkit_profile::Profile;
+use profkit_formats::{Format, Spec, Stacks, WriteOptions, Written, fit, registry};
+use profkit_profile::{Evidence, Profile};
 use rustix::fs::{Access, access};
 
 use crate::failure::{Failure, note};
@@ -86,4 +86,18 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
             Failure::file(path, reason)
         })
     })
+}
+
+/// A profile in the shape of evidence that something needs, with a note of what had to be made up.
+pub(crate) fn fitted(
+    profile: Profile,
+    holds: Evidence,
+    stacks: Stacks,
+    name: &Path,
+) -> Result<Profile, Failure> {
+    let fitted = fit(profile, holds, stacks).map_err(|error| Failure::build(name, &error))?;
+    for text in &fitted.notes {
+        note(&format!("{}: {text}", name.display()));
+    }
+    Ok(fitted.profile)
 }

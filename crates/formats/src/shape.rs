@@ -2,7 +2,7 @@
 
 use profkit_profile::views::call_edges::call_edges;
 use profkit_profile::views::estimate::{edge_stacks, estimate_stacks};
-use profkit_profile::{BuildError, Evidence, Format, FunctionCalls, Profile, Shape};
+use profkit_profile::{BuildError, Evidence, FunctionCalls, Profile, Shape};
 
 /// How call edges become stacks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -23,12 +23,13 @@ pub struct Fitted {
     pub notes: Vec<String>,
 }
 
-/// Turns a profile into the shape of evidence that `format` holds; unchanged if it has it already.
+/// Turns a profile into the shape of evidence that a format [holds](profkit_profile::Format::holds); unchanged if it has
+/// it already.
 ///
 /// # Errors
 /// Where a sum or a table overflows.
-pub fn fit(profile: Profile, format: &dyn Format, stacks: Stacks) -> Result<Fitted, BuildError> {
-    let (shape, holds) = (profile.shape(), format.holds());
+pub fn fit(profile: Profile, holds: Evidence, stacks: Stacks) -> Result<Fitted, BuildError> {
+    let shape = profile.shape();
     let fits = match holds {
         Evidence::Stacks => shape == Shape::Stacks,
         Evidence::CallEdges => shape == Shape::CallGraph || profile.samples().is_empty(),

@@ -129,7 +129,7 @@ fn convert_one(source: Source, to: &str, folder: &Path) -> Result<Converted, Str
         report.types.iter().map(|row| row.differing).collect()
     });
     let copy = load_path(&source.path, &LoadOptions::default()).unwrap().profile;
-    let fitted = fit(copy, format, Stacks::Reconstruct).map_err(|error| error.to_string())?.profile;
+    let fitted = fit(copy, format.holds(), Stacks::Reconstruct).map_err(|error| error.to_string())?.profile;
     let extension = format.extensions()[0];
     let path = folder.join(format!("{}.{extension}", source.name.replace('/', "__")));
     profkit_formats::write_path(&fitted, format, &path, &WriteOptions::default())

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use profkit_formats::{Stacks, WriteOptions, fit};
+use profkit_formats::WriteOptions;
 use profkit_profile::views::origins::{By, fold_origins, split_origins};
 use profkit_profile::{Origin, Profile, count};
 
 use crate::args::{Convert, Split};
 use crate::failure::{Failure, note};
 use crate::input::written_type;
-use crate::output::Target;
+use crate::output::{Target, fitted};
 
 pub(crate) fn run(arguments: &Convert) -> Result<(), Failure> {
     let target = Target::new(&arguments.output, arguments.to)?;
@@ -49,15 +49,11 @@ pub(crate) fn run(arguments: &Convert) -> Result<(), Failure> {
 
 fn write_one(arguments: &Convert, profile: Profile, target: &Target) -> Result<(), Failure> {
     let input = arguments.input.name();
-    let mode: Stacks = arguments.stacks.mode();
-    let fitted = fit(profile, target.format, mode).map_err(|error| Failure::build(input, &error))?;
-    for text in &fitted.notes {
-        note(&format!("{}: {text}", input.display()));
-    }
-    let sample_type = written_type(&fitted.profile, arguments.value.as_deref())?;
+    let profile = fitted(profile, target.format.holds(), arguments.stacks.mode(), input)?;
+    let sample_type = written_type(&profile, arguments.value.as_deref())?;
     let options =
         WriteOptions { sample_type, mark_inferred: arguments.mark_inferred, ..WriteOptions::default() };
-    target.write(&fitted.profile, &options)
+    target.write(&profile, &options)
 }
 
 /// `out.pb.gz` for process 12 and thread 34: `out-12-34.pb.gz`. Origins without ids, or with the same ones, are

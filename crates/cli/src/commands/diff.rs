@@ -10,7 +10,7 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
-use profkit_formats::{Spec, WriteOptions, fit, load_path, load_reader, registry};
+use profkit_formats::{Spec, WriteOptions, load_path, load_reader};
 use profkit_merge::PathRules;
 use profkit_merge::diff::{Change, Comparison, DiffError, DiffOptions, Normalize, Row, Rows, Test};
 use profkit_profile::views::groups::Group;
@@ -18,7 +18,7 @@ use profkit_profile::{Evidence, Profile};
 
 use crate::args::{Diff, DiffGroup, DiffSort, NormalizeArgument};
 use crate::failure::{Failure, note};
-use crate::output::Target;
+use crate::output::{Target, fitted};
 
 pub(crate) fn run(arguments: &Diff) -> Result<(), Failure> {
     let output = Output::of(arguments)?;
@@ -91,19 +91,11 @@ impl Sides {
 
     /// The same with stacks estimated where there are call tables.
     fn with_stacks(&self, arguments: &Diff) -> Result<Self, Failure> {
-        let Some(format) = registry::FORMATS.iter().find(|format| format.holds() == Evidence::Stacks) else {
-            return Err(Failure::Usage("no format holds stacks".to_owned()));
-        };
-        let side = |runs: &[Profile], name: &str| -> Result<Vec<Profile>, Failure> {
-            let mut fitted = Vec::with_capacity(runs.len());
-            for run in runs {
-                let path = Path::new(name);
-                let one = fit(run.clone(), *format, arguments.stacks.mode())
-                    .map_err(|error| Failure::build(path, &error))?;
-                one.notes.iter().for_each(|text| note(&format!("{name}: {text}")));
-                fitted.push(one.profile);
-            }
-            Ok(fitted)
+        let side = |runs: &[Profile], name: &str| {
+            let with_stacks = |run: &Profile| {
+                fitted(run.clone(), Evidence::Stacks, arguments.stacks.mode(), Path::new(name))
+            };
+            runs.iter().map(with_stacks).collect::<Result<Vec<_>, _>>()
         };
         let [base, new] = &self.names;
         Ok(Self { base: side(&self.base, base)?, new: side(&self.new, new)?, names: self.names.clone() })

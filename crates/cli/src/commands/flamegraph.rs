@@ -6,19 +6,19 @@ use std::path::Path;
 
 use inferno::flamegraph::color::{Color, PaletteMap};
 use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
-use profkit_formats::{Stacks, fit, registry};
 use profkit_profile::views::call_tree::CallTree;
 use profkit_profile::views::estimate::COMMENT_PREFIX;
 use profkit_profile::views::groups::{Group, Grouping, Groups, module};
 use profkit_profile::views::no_stack::name_missing_stacks;
 use profkit_profile::views::origins::{By, fold_origins, split_origins};
-use profkit_profile::{BuildError, Dimension, Origin, Profile};
+use profkit_profile::{BuildError, Dimension, Evidence, Origin, Profile};
 
 use crate::args::Flamegraph;
 use crate::failure::{Failure, note};
 use crate::input::choose_type;
 use crate::names::{Name, origin, shorten};
 use crate::output::check_writable;
+use crate::output::fitted;
 use crate::quantity::{Scale, percent};
 
 /// Frames narrower than this part of the whole are left out: 1/2500 is about half a pixel of a wide picture.
@@ -37,16 +37,7 @@ pub(crate) fn run(arguments: &Flamegraph) -> Result<(), Failure> {
     let loaded = arguments.input.load()?;
     let profile = fold_origins(loaded.profile, By::from(arguments.by)).map_err(failed)?;
     let profile = name_missing_stacks(profile).map_err(failed)?;
-    let stacks = registry::FORMATS.iter().find(|format| format.holds() == profkit_profile::Evidence::Stacks);
-    let mode: Stacks = arguments.stacks.mode();
-    let profile = match stacks {
-        Some(format) => {
-            let fitted = fit(profile, *format, mode).map_err(failed)?;
-            fitted.notes.iter().for_each(|text| note(&format!("{}: {text}", input.display())));
-            fitted.profile
-        }
-        None => profile,
-    };
+    let profile = fitted(profile, Evidence::Stacks, arguments.stacks.mode(), input)?;
     let Some(sample_type) = choose_type(&profile, arguments.value.as_deref())? else {
         return Err(Failure::file(input, "it has no values to draw"));
     };

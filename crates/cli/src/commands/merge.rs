@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use profkit_formats::{
-    Format, LoadError, LoadOptions, Spec, WriteOptions, fit, load_path_into, load_reader_into, registry,
+    Format, LoadError, LoadOptions, Spec, WriteOptions, load_path_into, load_reader_into, registry,
 };
 use profkit_merge::{MergeOptions, Outcome, PathRules, merge_all};
 use profkit_profile::count;
@@ -19,7 +19,7 @@ use profkit_profile::{Profile, ProfileBuilder};
 use crate::args::Merge;
 use crate::failure::{Failure, note, print_failure};
 use crate::input::written_type;
-use crate::output::Target;
+use crate::output::{Target, fitted};
 use crate::progress::Progress;
 use crate::sources::{Source, Sources};
 
@@ -52,13 +52,9 @@ pub(crate) fn run(arguments: &Merge) -> Result<(), Failure> {
         Some(target) => target,
         None => default_target(loader.common_format()?)?,
     };
-    let fitted = fit(profile, target.format, arguments.stacks.mode())
-        .map_err(|error| Failure::build(&target.path, &error))?;
-    for text in &fitted.notes {
-        note(&format!("{}: {text}", target.path.display()));
-    }
-    let sample_type = written_type(&fitted.profile, arguments.value.as_deref())?;
-    target.write(&fitted.profile, &WriteOptions { sample_type, ..WriteOptions::default() })?;
+    let profile = fitted(profile, target.format.holds(), arguments.stacks.mode(), &target.path)?;
+    let sample_type = written_type(&profile, arguments.value.as_deref())?;
+    target.write(&profile, &WriteOptions { sample_type, ..WriteOptions::default() })?;
     if arguments.output.is_none() {
         note(&format!("{merged} profiles merged into {}", target.path.display()));
     }

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
 
-use profkit_formats::{Stacks, fit, registry};
+use profkit_formats::Stacks;
 use profkit_profile::views::groups::Grouping;
 use profkit_profile::views::no_stack::name_missing_stacks;
 use profkit_profile::views::origins::{By, fold_origins, split_origins};
 use profkit_profile::views::totals::{Totals, totals_by};
-use profkit_profile::{Id, LabelSetId, Origin, Profile, Shape, count};
+use profkit_profile::{Evidence, Id, LabelSetId, Origin, Profile, Shape, count};
 use serde_json::{Map, Value, json};
 
 use crate::args::{ByArgument, Group, Report, Sort};
 use crate::failure::{Failure, note};
 use crate::input::choose_type;
 use crate::names::{Name, origin, printable};
+use crate::output::fitted;
 use crate::quantity::{Scale, percent, separated};
 use crate::table::{self, Align};
 
@@ -39,7 +39,8 @@ pub(crate) fn run(arguments: &Report) -> Result<(), Failure> {
     let mut profile = fold_origins(loaded.profile, By::from(arguments.by)).map_err(failed)?;
     profile = name_missing_stacks(profile).map_err(failed)?;
     if arguments.group != Group::Frames(Grouping::Function) && profile.shape() != Shape::Stacks {
-        profile = with_stacks(profile, input)?;
+        // The call tables know totals of functions only.
+        profile = fitted(profile, Evidence::Stacks, Stacks::Reconstruct, input)?;
     }
     let sample_type = choose_type(&profile, arguments.value.as_deref())?;
     let mut rows = Vec::new();
@@ -78,17 +79,6 @@ pub(crate) fn run(arguments: &Report) -> Result<(), Failure> {
         print_table(&profile, &rows, &sums, sample_type, limit, arguments, &mut stdout)?;
     }
     Ok(())
-}
-
-/// The call tables know totals of functions only: other groupings are made from estimated stacks.
-fn with_stacks(profile: Profile, input: &Path) -> Result<Profile, Failure> {
-    let stacks = registry::FORMATS.iter().find(|format| format.holds() == profkit_profile::Evidence::Stacks);
-    let Some(stacks) = stacks else { return Ok(profile) };
-    let fitted = fit(profile, *stacks, Stacks::Reconstruct).map_err(|error| Failure::build(input, &error))?;
-    for text in &fitted.notes {
-        note(&format!("{}: {text}", input.display()));
-    }
-    Ok(fitted.profile)
 }
 
 fn frame_rows(profile: &Profile, origin: Origin, totals: &Totals, rows: &mut Vec<Row>) {
