@@ -1,0 +1,1 @@
+//! Reads the recordings of profkit's tracer and sampler.

@@ -1,0 +1,139 @@
+//! The file `processes`: what happened to the processes of a recording, a line an event, appended by all of them.
+//!
+//! A line is written by one `write` to a file opened with `O_APPEND`, so lines of different processes do not mix. It is made
+//! of fields with a tab after each but the last: the event, nanoseconds since 1970, the pid, the start time of the process in
+//! clock ticks since boot, and what the event adds. In fields, `%`, control characters and bytes from 127 on are
+//! written as `%` and two hexadecimal digits; arguments of a command have a NUL (`%00`) after each.
+//!
+//! | event | by | adds |
+//! |---|---|---|
+//! | `start` | the object that is loaded into every dynamic program | parent's pid, executable, arguments |
+//! | `exec` | the same, before `execve` and `posix_spawn` | path of the program |
+//! | `traced` | the tracer, when it works | Python's version (hexadecimal, `PY_VERSION_HEX`) |
+//! | `missed` | whoever notices | why the process is not in the recording |
+//! | `ended` | the watcher | its exit status, as a shell has it |
+
+/// The name of the file.
+pub const FILE: &str = "processes";
+
+/// The longest line, newline included: what is longer is cut, since a line is written whole or not at all.
+pub const MAX_LINE: usize = 4096;
+
+/// Makes one line in a buffer of its own: no allocation, so it may be used between `vfork` and `execve`.
+#[derive(Debug)]
+pub struct Line {
+    bytes: [u8; MAX_LINE],
+    len: usize,
+}
+
+impl Line {
+    /// A line that begins with these fields.
+    #[must_use]
+    pub fn new(event: &str, unix_ns: u64, pid: u32, start_ticks: u64) -> Self {
+        let mut line = Self { bytes: [0; MAX_LINE], len: 0 };
+        line.put(event.as_bytes());
+        for number in [unix_ns, u64::from(pid), start_ticks] {
+            line.number(number);
+        }
+        line
+    }
+
+    /// Adds a field.
+    pub fn field(&mut self, text: &[u8]) {
+        self.put(b"\t");
+        self.put(text);
+    }
+
+    /// Adds one of several texts that make one field, with a NUL after it.
+    pub fn argument(&mut self, text: &[u8], is_first: bool) {
+        if is_first {
+            self.put(b"\t");
+        }
+        self.put(text);
+        self.put(&[0]);
+    }
+
+    /// Adds a number as a field.
+    pub fn number(&mut self, number: u64) {
+        let mut digits = [0u8; 20];
+        let mut at = digits.len();
+        let mut rest = number;
+        loop {
+            at -= 1;
+            digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.put(b"\t");
+        self.put(&digits[at..]);
+    }
+
+    fn put(&mut self, text: &[u8]) {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        for &byte in text {
+            let plain = byte == b'\t' && text.len() == 1 || (b' '..127).contains(&byte) && byte != b'%';
+            let escaped = [b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+            let piece: &[u8] = if plain { core::slice::from_ref(&byte) } else { &escaped };
+            // One byte is left for the newline.
+            if self.len + piece.len() < MAX_LINE {
+                self.bytes[self.len..self.len + piece.len()].copy_from_slice(piece);
+                self.len += piece.len();
+            }
+        }
+    }
+
+    /// The line with its newline, to be written by one call.
+    #[must_use]
+    pub fn finish(&mut self) -> &[u8] {
+        self.bytes[self.len] = b'\n';
+        &self.bytes[..=self.len]
+    }
+}
+
+/// Undoes the escapes of a field; what is no escape stays.
+#[must_use]
+pub fn unescape(field: &[u8]) -> Vec<u8> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut text = Vec::with_capacity(field.len());
+    let mut at = 0;
+    while let Some(&byte) = field.get(at) {
+        let escape = (field.get(at + 1).and_then(digit), field.get(at + 2).and_then(digit));
+        if let (b'%', (Some(high), Some(low))) = (byte, escape) {
+            text.push(high << 4 | low);
+            at += 3;
+        } else {
+            text.push(byte);
+            at += 1;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_come_back() {
+        let mut line = Line::new("start", 12, 7, 99);
+        line.field(b"/tmp/a b%\n\xff");
+        line.argument(b"python", true);
+        line.argument(b"", false);
+        let text = line.finish().to_vec();
+        let fields: Vec<Vec<u8>> =
+            text.trim_ascii_end().split(|&byte| byte == b'\t').map(unescape).collect();
+        assert_eq!(fields[..4], [b"start".to_vec(), b"12".to_vec(), b"7".to_vec(), b"99".to_vec()]);
+        assert_eq!(fields[4..], [b"/tmp/a b%\n\xff".to_vec(), b"python\0\0".to_vec()]);
+    }
+
+    #[test]
+    fn a_long_line_is_cut_and_whole() {
+        let mut line = Line::new("start", 0, 1, 1);
+        line.field(&[b'\n'; 3 * MAX_LINE]);
+        let text = line.finish();
+        assert!(text.len() <= MAX_LINE && text.ends_with(b"\n"));
+        assert_eq!(text.iter().filter(|&&byte| byte == b'\n').count(), 1);
+    }
+}
