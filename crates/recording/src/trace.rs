@@ -185,5 +185,5 @@ pub mod text {
 }
 
 const _: () = assert!(size_of::<Header>() <= CHUNK && size_of::<ChunkHeader>() == 32);
-const _: () = assert!(size_of::<Node>() == 40 && size_of::<Thread>() == 56 && size_of::<Text>() == 16);
+const _: () = assert!(size_of::<Node>() == 40 && size_of::<Thread>() == 48 && size_of::<Text>() == 16);
 const _: () = assert!(offset_of!(Header, start_ticks) == 24);
