@@ -1,6 +1,8 @@
 //! What people type. Each command's arguments stand here, so that names and meanings stay alike.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use profkit_formats::{Spec, Stacks};
@@ -19,6 +21,8 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    /// Run a program and record it with all its threads and children
+    Record(Record),
     /// Convert a profile from one format to another
     Convert(Convert),
     /// Merge many profiles into one
@@ -38,6 +42,54 @@ pub(crate) enum Command {
     Flamegraph(Flamegraph),
     /// List the formats that can be read and written
     Formats(Formats),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Record {
+    /// Program to run, and its arguments
+    #[arg(value_name = "COMMAND", last = true, required = true)]
+    pub(crate) command: Vec<OsString>,
+    /// File to write [default: PROGRAM-DATE-TIME.pb.gz]. While the program runs, the folder OUT.recording (without OUT's
+    /// extension) grows beside it; it can be read like a profile at any time
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Format (and dialect) to write, instead of what the extension of OUT says
+    #[arg(long, value_name = "FORMAT", value_parser = Spec::to_write)]
+    pub(crate) to: Option<Spec>,
+    /// Count and time every call, in every thread and child process, from inside
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// With --trace: time that passes, or time on a processor
+    #[arg(long, value_enum, value_name = "CLOCK", default_value = "wall", requires = "trace")]
+    pub(crate) clock: ClockArgument,
+    /// With --trace: leave functions in C out; their time counts as their callers'
+    #[arg(long, requires = "trace")]
+    pub(crate) no_builtins: bool,
+    /// With --trace: subtract the tracer's own time, as measured at the start
+    #[arg(long, requires = "trace")]
+    pub(crate) compensate: bool,
+    /// End the program (SIGTERM) after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) duration: Option<Duration>,
+    /// Write OUT as it is by then each time so much has passed, e.g. `30s`; SIGUSR1 to profkit does so at once
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub(crate) every: Option<Duration>,
+    /// Value to write where the format holds one only, e.g. `wall`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) value: Option<String>,
+    /// Origins to keep apart
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) by: Option<ByArgument>,
+    /// Write one file for each process or thread, its ids added to the name of OUT
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) split: Option<Split>,
+}
+
+/// What `--clock` takes.
+#[derive(Clone, Copy, ValueEnum, Debug)]
+pub(crate) enum ClockArgument {
+    Wall,
+    Cpu,
 }
 
 #[derive(Args, Debug)]
@@ -334,6 +386,21 @@ fn path_rule(text: &str) -> Result<(Vec<u8>, Vec<u8>), String> {
         Some((from, to)) if !from.is_empty() => Ok((from.as_bytes().to_vec(), to.as_bytes().to_vec())),
         _ => Err("give it as FROM=TO".to_owned()),
     }
+}
+
+/// `30`, `0.5`, `30s`, `2m`, `500ms`, `1h`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &text[number.len()..] {
+        "" | "s" => 1.0,
+        "ms" => 0.001,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        unit => return Err(format!("unknown unit `{unit}`; there are ms, s, m, h")),
+    };
+    let seconds = number.parse::<f64>().map_err(|_| "not a number".to_owned())? * factor;
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    if duration.is_zero() { Err("it must be more than nothing".to_owned()) } else { Ok(duration) }
 }
 
 /// A share of 1.

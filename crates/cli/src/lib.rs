@@ -12,6 +12,7 @@ mod names;
 mod output;
 mod progress;
 mod quantity;
+mod shaping;
 mod sources;
 mod table;
 
@@ -26,7 +27,7 @@ use crate::failure::{Failure, print_failure};
 /// Runs one command line, the name of the program first. Prints to stdout and stderr.
 ///
 /// The status is 0 when all is done, 2 for wrong usage and for errors, 1 where the answer is "no"; 128 + n when
-/// signal n interrupts. A closed pipe is no error.
+/// signal n interrupts. A closed pipe is no error. `record` has the status of the program that it ran.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
@@ -36,8 +37,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
-    interrupt::watch();
+    // A recording waits for signals itself: they are the program's.
+    if !matches!(arguments.command, Command::Record(_)) {
+        interrupt::watch();
+    }
     let done = match arguments.command {
+        Command::Record(arguments) => match commands::record::run(&arguments) {
+            Ok(status) => return ExitCode::from(status),
+            Err(failure) => Err(failure),
+        },
         Command::Convert(arguments) => commands::convert::run(&arguments),
         Command::Merge(arguments) => commands::merge::run(&arguments),
         Command::Diff(arguments) => commands::diff::run(&arguments),

@@ -29,8 +29,10 @@ impl Target {
                 "stdout has no extension to tell the format; add --to FORMAT".to_owned(),
             ));
         }
-        let Some((format, _)) = registry::by_path(path) else {
-            let known = registry::FORMATS.iter().flat_map(|format| format.extensions());
+        let written = registry::by_path(path).filter(|(format, _)| format.is_written());
+        let Some((format, _)) = written else {
+            let written = registry::FORMATS.iter().filter(|format| format.is_written());
+            let known = written.flat_map(|format| format.extensions());
             let known: Vec<String> = known.map(|extension| format!(".{extension}")).collect();
             let reason = format!("its extension tells no format; add --to FORMAT or use {}", known.join(" "));
             return Err(Failure::file(path, reason));

@@ -10,7 +10,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use profkit_formats::registry;
+use profkit_formats::{folder, registry};
 
 use crate::failure::Failure;
 
@@ -100,6 +100,10 @@ fn add(path: &Path, found: &mut Vec<Found>) -> Result<(), Failure> {
         return Ok(());
     }
     match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() && folder::is_recording(path) => {
+            found.push((Source { path: path.to_owned(), size: 0, chance: false }, None));
+            Ok(())
+        }
         Ok(metadata) if metadata.is_dir() => add_folder(path, found),
         Ok(metadata) => {
             found.push(file(path, metadata, false));
@@ -136,7 +140,7 @@ fn add_folder(folder: &Path, found: &mut Vec<Found>) -> Result<(), Failure> {
         }
         let path = entry.path();
         if entry.file_type().map_err(failed)?.is_dir() {
-            add_folder(&path, found)?;
+            add(&path, found)?;
         } else if let Ok(metadata) = fs::metadata(&path)
             && metadata.is_file()
         {

@@ -22,6 +22,7 @@
 pub mod container;
 mod detect;
 mod error;
+pub mod folder;
 mod foreign;
 mod gzip;
 mod load;

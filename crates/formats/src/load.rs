@@ -1,7 +1,7 @@
 //! From a path or bytes to a profile.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 use profkit_profile::{AtOffset, Format, Input, Profile, ProfileBuilder};
@@ -9,6 +9,7 @@ use profkit_profile::{AtOffset, Format, Input, Profile, ProfileBuilder};
 use crate::container::{Container, HEAD, peel_looking};
 use crate::detect::{detect, refuse_early};
 use crate::error::LoadError;
+use crate::folder;
 use crate::registry::Spec;
 use crate::size::ByteSize;
 
@@ -99,7 +100,7 @@ fn read_path(path: &Path, options: &LoadOptions) -> Result<Vec<u8>, LoadError> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder").into());
+        return folder::read(path, options.max_size);
     }
     if metadata.len() > options.max_size {
         return Err(too_large(options));

@@ -6,12 +6,14 @@ use profkit_format_callgrind::Callgrind;
 use profkit_format_collapsed::Collapsed;
 use profkit_format_pprof::Pprof;
 use profkit_format_pstats::Pstats;
+use profkit_format_recording::Recording;
 use profkit_format_speedscope::Speedscope;
 use profkit_format_yappi::Yappi;
 use profkit_profile::Format;
 
 /// Every format. Where several say that a file may be theirs, the first one reads it.
-pub static FORMATS: &[&dyn Format] = &[&Pstats, &Yappi, &Pprof, &Speedscope, &Callgrind, &Collapsed];
+pub static FORMATS: &[&dyn Format] =
+    &[&Recording, &Pstats, &Yappi, &Pprof, &Speedscope, &Callgrind, &Collapsed];
 
 /// The format of this name.
 #[must_use]
@@ -64,7 +66,7 @@ impl Spec {
     /// # Errors
     /// A sentence that lists what there is.
     pub fn to_read(text: &str) -> Result<Self, String> {
-        Self::parse(text, |format| format.dialects())
+        Self::parse(text, |_| true, |format| format.dialects())
     }
 
     /// The same with the dialects that can be written.
@@ -72,17 +74,27 @@ impl Spec {
     /// # Errors
     /// A sentence that lists what there is.
     pub fn to_write(text: &str) -> Result<Self, String> {
-        Self::parse(text, |format| format.written_dialects())
+        Self::parse(text, |format| format.is_written(), |format| format.written_dialects())
     }
 
-    fn parse(text: &str, dialects: impl Fn(&dyn Format) -> &'static [&'static str]) -> Result<Self, String> {
+    fn parse(
+        text: &str,
+        takes: impl Fn(&dyn Format) -> bool,
+        dialects: impl Fn(&dyn Format) -> &'static [&'static str],
+    ) -> Result<Self, String> {
         let (name, dialect) = match text.split_once(':') {
             Some((name, dialect)) => (name, Some(dialect)),
             None => (text, None),
         };
-        let names = || FORMATS.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
+        let names = || {
+            let fitting = FORMATS.iter().filter(|format| takes(**format));
+            fitting.map(|format| format.name()).collect::<Vec<_>>().join(", ")
+        };
         let format =
             by_name(name).ok_or_else(|| format!("unknown format `{name}`; there are {}", names()))?;
+        if !takes(format) {
+            return Err(format!("`{name}` is not written by hand; there are {}", names()));
+        }
         let Some(wanted) = dialect else { return Ok(Self { format, dialect: None }) };
         let dialects = dialects(format);
         let found = dialects.iter().copied().find(|&dialect| dialect == wanted);

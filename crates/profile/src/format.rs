@@ -32,6 +32,11 @@ pub trait Format: Sync {
         false
     }
 
+    /// Whether profiles can be written in it; else [`write`](Self::write) fails.
+    fn is_written(&self) -> bool {
+        true
+    }
+
     /// The dialects that can be forced when reading.
     fn dialects(&self) -> &'static [&'static str] {
         &[]

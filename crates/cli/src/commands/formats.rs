@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Formats) -> Result<(), Failure> {
             Evidence::CallEdges => "call edges",
         },
         reads: true,
-        writes: true,
+        writes: format.is_written(),
         extensions: format.extensions(),
         dialects: format.dialects(),
         written_dialects: format.written_dialects(),

@@ -185,7 +185,7 @@ impl Loader {
     fn common_format(&self) -> Result<Spec, Failure> {
         let formats = lock(&self.formats);
         let format = match formats.as_slice() {
-            [format] => Some(*format),
+            [format] if format.is_written() => Some(*format),
             _ => registry::by_path(Path::new("merged.pb.gz")).map(|(format, _)| format),
         };
         let format = format.ok_or_else(|| Failure::Usage("give the format to write with --to".to_owned()))?;

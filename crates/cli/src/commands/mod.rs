@@ -6,4 +6,5 @@ pub(crate) mod flamegraph;
 pub(crate) mod formats;
 pub(crate) mod info;
 pub(crate) mod merge;
+pub(crate) mod record;
 pub(crate) mod report;

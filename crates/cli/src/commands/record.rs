@@ -1,0 +1,185 @@
+//! `profkit record`: run a program, and turn what its recorders left into a profile.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use profkit_formats::{LoadOptions, Stacks, load_path, registry};
+use profkit_profile::views::origins::By;
+use profkit_profile::{Profile, count};
+use profkit_record::{Agent, Clock, Ended, Event, Launch, RecordError, Trace};
+
+use crate::args::{ClockArgument, Record};
+use crate::failure::{Failure, note, print_failure};
+use crate::interrupt;
+use crate::output::Target;
+use crate::shaping::Shaping;
+
+/// Runs the program; says which status `profkit` is to end with, which is the program's unless recording failed.
+pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
+    if !arguments.trace {
+        return Err(Failure::Usage("the sampler is not there yet: add --trace".to_owned()));
+    }
+    let output = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.command));
+    if output == Path::new("-") {
+        return Err(Failure::Usage("stdout is the program's; give -o a file name".to_owned()));
+    }
+    let target = Target::new(&output, arguments.to)?;
+    let failed = |error: RecordError| Failure::Usage(error.to_string());
+    let clock = match arguments.clock {
+        ClockArgument::Wall => Clock::Wall,
+        ClockArgument::Cpu => Clock::Cpu,
+    };
+    let trace = Trace {
+        agent: Agent::find().map_err(failed)?,
+        clock,
+        builtins: !arguments.no_builtins,
+        compensate: arguments.compensate,
+    };
+    let launch = Launch {
+        command: arguments.command.clone(),
+        folder: folder(&output),
+        trace,
+        every: arguments.every,
+        duration: arguments.duration,
+    };
+    let ended =
+        launch.run(&mut |Event::Snapshot(folder)| snapshot(arguments, folder, &target)).map_err(failed)?;
+    interrupt::watch();
+    if let Err(failure) = finish(arguments, &ended, &target) {
+        print_failure(&failure);
+        if ended.folder.is_dir() {
+            note(&format!("what was recorded is in {}", ended.folder.display()));
+        }
+        return Ok(2);
+    }
+    Ok(u8::try_from(ended.status.code()).unwrap_or(u8::MAX))
+}
+
+/// `app-20261121-093000.pb.gz` for `python app.py`.
+fn default_output(command: &[OsString]) -> PathBuf {
+    let stem = |text: &OsStr| Path::new(text).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let program = command.first().and_then(|program| stem(program)).unwrap_or_default();
+    let is_python = program.starts_with("python") || program.starts_with("pypy");
+    let mut rest = command.iter().skip(1);
+    let script = rest.find(|argument| is_python && argument.to_string_lossy().ends_with(".py"));
+    let name = script.and_then(|script| stem(script)).unwrap_or(program);
+    PathBuf::from(format!("{name}-{}.pb.gz", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S")))
+}
+
+/// `app.recording` for `app.pb.gz`.
+fn folder(output: &Path) -> PathBuf {
+    let name = output.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let lower = name.to_lowercase();
+    let lower = lower.strip_suffix(".gz").unwrap_or(&lower);
+    let extensions = registry::FORMATS.iter().flat_map(|format| format.extensions());
+    let lengths =
+        extensions.filter_map(|extension| Some(lower.strip_suffix(extension)?.strip_suffix('.')?.len()));
+    let stem = lengths.filter(|&length| length > 0).min().unwrap_or(lower.len());
+    output.with_file_name(format!("{}.recording", name.get(..stem).unwrap_or(&name)))
+}
+
+fn load(folder: &Path) -> Result<Profile, Failure> {
+    let options = LoadOptions { max_size: u64::MAX, ..LoadOptions::default() };
+    Ok(load_path(folder, &options).map_err(|error| Failure::file(folder, error))?.profile)
+}
+
+fn write(arguments: &Record, profile: Profile, target: &Target, replace: bool) -> Result<usize, Failure> {
+    let shaping = Shaping {
+        name: &target.path,
+        by: arguments.by.map(By::from),
+        split: arguments.split,
+        stacks: Stacks::Reconstruct,
+        value: arguments.value.as_deref(),
+        mark_inferred: false,
+        replace,
+    };
+    shaping.write(profile, target)
+}
+
+/// Writes what there is by now. A failure is told and does not end anything: the program goes on.
+fn snapshot(arguments: &Record, folder: &Path, target: &Target) {
+    let written = load(folder).and_then(|profile| match profile.samples().is_empty() {
+        true => Ok(0),
+        false => write(arguments, profile, target, true),
+    });
+    if let Err(failure) = written {
+        print_failure(&failure);
+    }
+}
+
+/// Writes the result, removes the folder, and says what there is.
+fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<(), Failure> {
+    let profile = load(&ended.folder)?;
+    profile.meta().notes.iter().for_each(|text| note(text));
+    if profile.samples().is_empty() {
+        let _ = std::fs::remove_dir_all(&ended.folder);
+        let program = arguments.command.first().map(|program| program.to_string_lossy()).unwrap_or_default();
+        let reason = format!("{program}: nothing was recorded: no Python ran that could be traced");
+        return Err(Failure::Usage(reason));
+    }
+    let summary = summary(&profile, ended);
+    let files = write(arguments, profile, target, arguments.every.is_some())?;
+    let removed = std::fs::remove_dir_all(&ended.folder);
+    removed.map_err(|error| Failure::file(&ended.folder, format!("it cannot be removed: {error}")))?;
+    let path = target.path.display();
+    match arguments.split {
+        Some(_) => note(&format!("{summary}; in {} named like {path}", count(files, "file"))),
+        None => note(&format!("{summary}; in {path}")),
+    }
+    Ok(())
+}
+
+/// `3 processes, 12 threads, 1,234,567 calls in 2.31 s`.
+fn summary(profile: &Profile, ended: &Ended) -> String {
+    let distinct = |mut ids: Vec<(i64, i64)>| {
+        ids.sort_unstable();
+        ids.dedup();
+        ids.len()
+    };
+    let origins = profile.origins().rows();
+    let processes = match distinct(origins.iter().filter_map(|origin| Some((origin.pid?, 0))).collect()) {
+        1 => "1 process".to_owned(),
+        number => format!("{number} processes"),
+    };
+    let threads = distinct(origins.iter().filter_map(|origin| Some((origin.pid?, origin.tid?))).collect());
+    let calls: i64 = profile.calls_type().map_or(0, |calls| profile.samples().values(calls).iter().sum());
+    let calls = count(usize::try_from(calls).unwrap_or(0), "call");
+    let took = ended.took.as_secs_f64();
+    let running = match ended.running {
+        0 => String::new(),
+        number => format!("; {number} of them still run, and are in it up to now"),
+    };
+    format!("{processes}, {}, {calls} in {took:.2} s{running}", count(threads, "thread"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_is_named_after_the_output() {
+        let cases = [
+            ("app.pb.gz", "app.recording"),
+            ("/x/a.b.pstats", "/x/a.b.recording"),
+            ("a.speedscope.json.gz", "a.recording"),
+            ("plain", "plain.recording"),
+            (".prof", ".prof.recording"),
+        ];
+        for (output, expected) in cases {
+            assert_eq!(folder(Path::new(output)), Path::new(expected), "{output}");
+        }
+    }
+
+    #[test]
+    fn an_output_without_a_name_is_named_after_the_script() {
+        let name = |command: &[&str]| {
+            let command: Vec<OsString> = command.iter().map(OsString::from).collect();
+            let name = default_output(&command).display().to_string();
+            let (stem, date) = name.split_once('-').unwrap();
+            assert_eq!(date.len(), "20261121-093000.pb.gz".len(), "{name}");
+            stem.to_owned()
+        };
+        assert_eq!(name(&["python3", "-X", "dev", "dir/app.py", "x.py"]), "app");
+        assert_eq!(name(&["/usr/bin/gunicorn", "app.py"]), "gunicorn");
+    }
+}

@@ -1,0 +1,73 @@
+//! The object that `LD_PRELOAD` brings into every dynamic program below `profkit record --trace`.
+//!
+//! In a Python it adds an audit hook, and at the first `cpython.run_*` event (the interpreter is ready, and nothing of the
+//! program has run) it loads the tracer. Start-up files cannot do that: `-S`, `-I`, `-E`, `env={}` and a `PYTHONPATH` of the
+//! program's own would keep them out. In every program it sees to it that what is started next gets the variables as well.
+//!
+//! What would surprise: most of this may run between `vfork` and `execve`, or before `main`. So it allocates nothing there,
+//! takes no locks, never prints, and where anything fails the program simply is not traced.
+
+mod environment;
+pub mod exec;
+mod process;
+mod python;
+
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use profkit_recording::carrier;
+
+/// What the process was told, kept for its whole life.
+#[derive(Debug)]
+struct Carried {
+    /// `PROFKIT_RECORD=…` with a NUL at its end.
+    variable: Vec<u8>,
+    /// Path of this object.
+    preload: Vec<u8>,
+    /// Path of the tracer, with a NUL at its end.
+    tracer: Vec<u8>,
+    /// Path of the journal, with a NUL at its end.
+    journal: Vec<u8>,
+    start_ticks: u64,
+}
+
+static CARRIED: AtomicPtr<Carried> = AtomicPtr::new(core::ptr::null_mut());
+
+/// What the process was told; `None` where it was told nothing.
+fn carried() -> Option<&'static Carried> {
+    // SAFETY: the pointer is null, or comes from a box that is never freed.
+    unsafe { CARRIED.load(Ordering::Acquire).as_ref() }
+}
+
+impl Carried {
+    fn read() -> Option<Self> {
+        let text = environment::variable(carrier::VARIABLE)?;
+        let path = |key: &str, suffix: &str| {
+            let mut path = carrier::value(text, key).filter(|path| path.starts_with(b"/"))?;
+            path.extend_from_slice(suffix.as_bytes());
+            (!path[..path.len() - suffix.len()].contains(&0)).then_some(path)
+        };
+        let journal = path("folder", &format!("/{}\0", profkit_recording::journal::FILE))?;
+        let variable = [carrier::VARIABLE.as_bytes(), b"=", text, b"\0"].concat();
+        Some(Self {
+            variable,
+            preload: path("preload", "")?,
+            tracer: path("tracer", "\0")?,
+            journal,
+            start_ticks: process::start_ticks(),
+        })
+    }
+}
+
+extern "C" fn begin() {
+    let Some(read) = Carried::read() else { return };
+    CARRIED.store(Box::into_raw(Box::new(read)), Ordering::Release);
+    let Some(carried) = carried() else { return };
+    process::write_start(carried);
+    exec::find_next();
+    python::watch();
+}
+
+/// The dynamic linker calls this before `main`.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEGIN: extern "C" fn() = begin;

@@ -1,0 +1,156 @@
+//! Loads the tracer when this program turns out to be a Python, and hides the variables from it.
+//!
+//! Everything of Python is found by `dlsym`: this object is loaded into programs that have none of it.
+
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::mem::transmute;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use profkit_recording::carrier;
+
+use crate::{Carried, carried, process};
+
+type Object = *mut c_void;
+type Hook = extern "C" fn(*const c_char, Object, *mut c_void) -> c_int;
+
+/// The first and the last minor version of Python 3 that the tracer knows.
+const VERSIONS: core::ops::RangeInclusive<u32> = 9..=15;
+
+fn symbol(name: &CStr) -> Option<*mut c_void> {
+    // SAFETY: the name ends with NUL.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    (!found.is_null()).then_some(found)
+}
+
+/// Waits for the interpreter to run something, if there is an interpreter in this program.
+pub(crate) fn watch() {
+    let Some(add) = symbol(c"PySys_AddAuditHook") else { return };
+    // SAFETY: its type since Python 3.8, where it came; it may be called before the interpreter begins.
+    unsafe {
+        let add: unsafe extern "C" fn(Hook, *mut c_void) -> c_int = transmute(add);
+        add(on_event, core::ptr::null_mut());
+    }
+}
+
+static IS_DONE: AtomicBool = AtomicBool::new(false);
+
+/// Called for each audit event with the interpreter lock held: must be quick for all but the first one of its kind.
+extern "C" fn on_event(event: *const c_char, _: Object, _: *mut c_void) -> c_int {
+    if IS_DONE.load(Ordering::Relaxed) {
+        return 0;
+    }
+    // SAFETY: the interpreter gives a string.
+    let event = unsafe { CStr::from_ptr(event) }.to_bytes();
+    if event.starts_with(b"cpython.run_")
+        && !IS_DONE.swap(true, Ordering::Relaxed)
+        && let Some(carried) = carried()
+    {
+        hide_variables();
+        if let Err(reason) = check_version().and_then(|()| load(carried)) {
+            process::write_missed(carried, reason.as_bytes());
+        }
+    }
+    0
+}
+
+fn check_version() -> Result<(), String> {
+    let Some(get) = symbol(c"Py_GetVersion") else { return Err("a Python without a version".to_owned()) };
+    // SAFETY: its type in every Python; it returns a string that lives for ever.
+    let text = unsafe {
+        let get: unsafe extern "C" fn() -> *const c_char = transmute(get);
+        CStr::from_ptr(get())
+    };
+    let text = text.to_string_lossy();
+    let number = text.split([' ', '+']).next().unwrap_or("");
+    let mut parts = number.split('.').map(|part| part.parse::<u32>().ok());
+    let (major, minor) = (parts.next().flatten(), parts.next().flatten());
+    let reason = if text.contains("PyPy") {
+        "PyPy cannot be traced"
+    } else if text.contains("free-threading") {
+        "a free-threaded Python cannot be traced"
+    } else if major == Some(3) && minor.is_some_and(|minor| VERSIONS.contains(&minor)) {
+        return Ok(());
+    } else {
+        "this version cannot be traced"
+    };
+    Err(format!("Python {number}: {reason}"))
+}
+
+fn load(carried: &Carried) -> Result<(), String> {
+    // SAFETY: the path ends with NUL; the tracer's start-up code only registers what it has.
+    let library = unsafe { libc::dlopen(carried.tracer.as_ptr().cast(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+    if library.is_null() {
+        // SAFETY: after a failure this is a string, or null if another thread asked first.
+        let reason = unsafe { libc::dlerror() };
+        let reason = if reason.is_null() {
+            c"the tracer cannot be loaded"
+        } else {
+            // SAFETY: see above.
+            unsafe { CStr::from_ptr(reason) }
+        };
+        return Err(reason.to_string_lossy().into_owned());
+    }
+    // SAFETY: the library is open, the name ends with NUL.
+    let start = unsafe { libc::dlsym(library, c"profkit_tracer_start".as_ptr()) };
+    if start.is_null() {
+        return Err("the tracer has no entry".to_owned());
+    }
+    let prefix = carrier::VARIABLE.len() + 1;
+    // SAFETY: the type of the tracer's entry; the text ends with NUL. The tracer tells the journal itself why it does not
+    // start.
+    unsafe {
+        let start: unsafe extern "C" fn(*const c_char) -> c_int = transmute(start);
+        start(carried.variable[prefix..].as_ptr().cast());
+    }
+    Ok(())
+}
+
+/// Takes the variables out of what the program sees as its environment, `os.environ`. C's environment keeps them, and
+/// hands them to programs that are started with it.
+fn hide_variables() {
+    let functions = || {
+        Some([
+            symbol(c"PyImport_GetModuleDict")?,
+            symbol(c"PyDict_GetItemString")?,
+            symbol(c"PyObject_GetAttrString")?,
+            symbol(c"PyBytes_FromString")?,
+            symbol(c"PyDict_DelItem")?,
+            symbol(c"PyErr_Clear")?,
+            symbol(c"Py_DecRef")?,
+        ])
+    };
+    let Some([modules, item, attribute, bytes, delete, clear, release]) = functions() else { return };
+    // SAFETY: the types of these functions in every Python of the stable ABI. The interpreter lock is held; what is
+    // borrowed is not released, what is new is.
+    unsafe {
+        let modules: unsafe extern "C" fn() -> Object = transmute(modules);
+        let item: unsafe extern "C" fn(Object, *const c_char) -> Object = transmute(item);
+        let attribute: unsafe extern "C" fn(Object, *const c_char) -> Object = transmute(attribute);
+        let bytes: unsafe extern "C" fn(*const c_char) -> Object = transmute(bytes);
+        let delete: unsafe extern "C" fn(Object, Object) -> c_int = transmute(delete);
+        let clear: unsafe extern "C" fn() = transmute(clear);
+        let release: unsafe extern "C" fn(Object) = transmute(release);
+        for (module, path) in [(c"os", &[c"environ", c"_data"][..]), (c"posix", &[c"environ"])] {
+            let module = item(modules(), module.as_ptr());
+            let mut found: Vec<Object> = Vec::new();
+            for name in path {
+                let from = found.last().copied().unwrap_or(module);
+                if !from.is_null() {
+                    found.push(attribute(from, name.as_ptr()));
+                }
+            }
+            if let Some(&dictionary) = found.last()
+                && !dictionary.is_null()
+            {
+                for name in [c"LD_PRELOAD", c"PROFKIT_RECORD"] {
+                    let key = bytes(name.as_ptr());
+                    delete(dictionary, key);
+                    clear();
+                    release(key);
+                }
+            }
+            clear();
+            found.into_iter().for_each(|object| release(object));
+        }
+    }
+}

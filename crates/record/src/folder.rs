@@ -1,0 +1,98 @@
+//! The folder of a recording, and which of its processes still run.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use profkit_recording::{header, journal};
+
+use crate::agent::escaped;
+use crate::error::RecordError;
+
+/// The folder of a recording.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    /// Absolute: processes below the command have folders of their own.
+    pub(crate) path: PathBuf,
+}
+
+impl Folder {
+    /// Makes it; one that is there already belongs to another recording.
+    pub(crate) fn create(path: &Path, kind: &str, command: &[OsString]) -> Result<Self, RecordError> {
+        let failed = |error: io::Error| {
+            let reason = if error.kind() == io::ErrorKind::AlreadyExists {
+                "it exists: it may be a recording that goes on, or one that was cut off and can be read; remove it, or \
+                 give -o another name"
+                    .to_owned()
+            } else {
+                error.to_string()
+            };
+            RecordError::Folder { path: path.to_owned(), reason }
+        };
+        fs::create_dir(path).map_err(failed)?;
+        let folder = Self { path: path.canonicalize().map_err(failed)? };
+        folder.write_header(kind, command).map_err(|error| {
+            let _ = fs::remove_dir_all(&folder.path);
+            failed(error)
+        })?;
+        Ok(folder)
+    }
+
+    fn write_header(&self, kind: &str, command: &[OsString]) -> io::Result<()> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+        let host = nix::unistd::gethostname().unwrap_or_default();
+        let command: Vec<u8> = command.iter().flat_map(|part| [part.as_bytes(), b"\0"].concat()).collect();
+        // The journal is there before anyone writes to it.
+        fs::File::create(self.path.join(journal::FILE))?;
+        let mut file = fs::File::create(self.path.join(header::FILE))?;
+        write!(file, "{}profkit\t{}\nkind\t{kind}\n", header::FIRST_LINE, env!("CARGO_PKG_VERSION"))?;
+        let (command, host) = (escaped(&command), escaped(host.as_bytes()));
+        write!(file, "start_ns\t{now}\ncommand\t{command}\nhost\t{host}\n")
+    }
+
+    /// How many of the recorded processes still run.
+    pub(crate) fn running(&self) -> usize {
+        let Ok(entries) = fs::read_dir(&self.path) else { return 0 };
+        let mut processes: Vec<(u32, u64)> =
+            entries.filter_map(|entry| process(&entry.ok()?.file_name())).collect();
+        processes.sort_unstable();
+        processes.dedup();
+        processes.into_iter().filter(|&(pid, start)| start_ticks(pid) == Some(start)).count()
+    }
+}
+
+/// Pid and start time in the name of a file.
+fn process(name: &std::ffi::OsStr) -> Option<(u32, u64)> {
+    let stem = name.to_str()?.strip_suffix(".trace")?;
+    let mut parts = stem.split('-');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// When a process started, in clock ticks since boot; `None` if it does not run: zombies have ended.
+fn start_ticks(pid: u32) -> Option<u64> {
+    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; what follows are the fields from the third on.
+    let end = text.iter().rposition(|&byte| byte == b')')?;
+    let fields = std::str::from_utf8(text.get(end + 1..)?).ok()?;
+    let mut fields = fields.split_ascii_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_runs_and_another_of_its_pid_does_not() {
+        let pid = std::process::id();
+        let start = start_ticks(pid).unwrap();
+        assert!(start > 0);
+        assert_eq!(process(format!("{pid}-{start}-0.trace").as_ref()), Some((pid, start)));
+        assert_eq!(process("processes".as_ref()), None);
+        assert_eq!(start_ticks(u32::MAX), None);
+    }
+}

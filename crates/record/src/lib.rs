@@ -1,0 +1,30 @@
+//! The front that profkit's recorders share: it makes the folder of a recording, launches the command, keeps signals and
+//! status the program's own, and tells when the recording is to be read.
+//!
+//! It never writes a profile: whoever calls it reads the folder. What would surprise: nothing of what is recorded passes
+//! through this process, so it may be killed at any time.
+//!
+//! ```no_run
+//! use profkit_record::{Agent, Launch, Trace};
+//!
+//! let trace = Trace { agent: Agent::find()?, clock: Default::default(), builtins: true, compensate: false };
+//! let command = vec!["python3".into(), "app.py".into()];
+//! let launch = Launch { command, folder: "app.recording".into(), trace, every: None, duration: None };
+//! let ended = launch.run(&mut |_| ())?;
+//! std::process::exit(ended.status.code());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod agent;
+mod error;
+mod folder;
+mod launch;
+mod sentinel;
+mod signals;
+mod status;
+mod tsc;
+
+pub use agent::{Agent, Clock, Trace};
+pub use error::RecordError;
+pub use launch::{Ended, Event, Launch};
+pub use status::Status;

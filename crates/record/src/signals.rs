@@ -1,0 +1,62 @@
+//! Signals come one at a time, to a place that waits for them: nothing runs in a handler.
+
+use std::io;
+use std::time::Duration;
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
+
+/// A signal, and who sent it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Arrived {
+    pub(crate) signal: Signal,
+    /// A process sent it, not the terminal or the kernel.
+    pub(crate) by_process: bool,
+}
+
+/// Signals that are meant for the program.
+const PASSED_ON: [Signal; 6] =
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR2, Signal::SIGALRM];
+
+/// The signals that wait to be taken.
+pub(crate) struct Signals {
+    set: SigSet,
+    before: SigSet,
+}
+
+impl Signals {
+    /// Blocks them. A child that is started resets its mask.
+    pub(crate) fn block() -> io::Result<Self> {
+        let mut set: SigSet = PASSED_ON.into_iter().collect();
+        set.add(Signal::SIGCHLD);
+        set.add(Signal::SIGUSR1);
+        let mut before = SigSet::empty();
+        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before))?;
+        Ok(Self { set, before })
+    }
+
+    /// Those that a sentinel waits for.
+    pub(crate) fn passed_on() -> SigSet {
+        PASSED_ON.into_iter().collect()
+    }
+
+    /// The next one; `None` when the time is over.
+    pub(crate) fn wait(&self, at_most: Duration) -> Option<Arrived> {
+        let timeout = libc::timespec {
+            tv_sec: libc::time_t::try_from(at_most.as_secs()).unwrap_or(libc::time_t::MAX),
+            tv_nsec: at_most.subsec_nanos().into(),
+        };
+        // SAFETY: all zeros is a valid value of this plain structure.
+        let mut info: libc::siginfo_t = unsafe { core::mem::zeroed() };
+        // SAFETY: all three places are valid for the call.
+        let number = unsafe { libc::sigtimedwait(self.set.as_ref(), &raw mut info, &raw const timeout) };
+        let signal = Signal::try_from(number).ok()?;
+        // SI_USER, SI_QUEUE, SI_TKILL; all others are the kernel's.
+        Some(Arrived { signal, by_process: matches!(info.si_code, 0 | -1 | -6) })
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&self.before), None);
+    }
+}
