@@ -10,4 +10,5 @@ mod fixtures;
 mod hostile;
 mod merge;
 mod output;
+mod record;
 mod reference;

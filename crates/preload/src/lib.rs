@@ -23,6 +23,8 @@ struct Carried {
     variable: Vec<u8>,
     /// Path of this object.
     preload: Vec<u8>,
+    /// What else `LD_PRELOAD` names, with a NUL at its end: the program's own business.
+    theirs: Vec<u8>,
     /// Path of the tracer, with a NUL at its end.
     tracer: Vec<u8>,
     /// Path of the journal, with a NUL at its end.
@@ -47,15 +49,24 @@ impl Carried {
             (!path[..path.len() - suffix.len()].contains(&0)).then_some(path)
         };
         let journal = path("folder", &format!("/{}\0", profkit_recording::journal::FILE))?;
+        let preload = path("preload", "")?;
         let variable = [carrier::VARIABLE.as_bytes(), b"=", text, b"\0"].concat();
         Some(Self {
             variable,
-            preload: path("preload", "")?,
+            theirs: without(environment::variable("LD_PRELOAD").unwrap_or_default(), &preload),
+            preload,
             tracer: path("tracer", "\0")?,
             journal,
             start_ticks: process::start_ticks(),
         })
     }
+}
+
+/// A list of objects as the linker takes it, without one of them.
+fn without(list: &[u8], path: &[u8]) -> Vec<u8> {
+    let parts = list.split(|byte| *byte == b':' || byte.is_ascii_whitespace());
+    let rest: Vec<&[u8]> = parts.filter(|part| !part.is_empty() && *part != path).collect();
+    [&rest.join(&b':'), &b"\0"[..]].concat()
 }
 
 extern "C" fn begin() {

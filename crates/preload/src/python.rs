@@ -45,7 +45,7 @@ extern "C" fn on_event(event: *const c_char, _: Object, _: *mut c_void) -> c_int
         && !IS_DONE.swap(true, Ordering::Relaxed)
         && let Some(carried) = carried()
     {
-        hide_variables();
+        hide_variables(carried);
         if let Err(reason) = check_version().and_then(|()| load(carried)) {
             process::write_missed(carried, reason.as_bytes());
         }
@@ -105,9 +105,9 @@ fn load(carried: &Carried) -> Result<(), String> {
     Ok(())
 }
 
-/// Takes the variables out of what the program sees as its environment, `os.environ`. C's environment keeps them, and
-/// hands them to programs that are started with it.
-fn hide_variables() {
+/// Takes the variables out of what the program sees as its environment, `os.environ`; of `LD_PRELOAD` the part that is
+/// ours. C's environment keeps them, and hands them to programs that are started with it.
+fn hide_variables(carried: &Carried) {
     let functions = || {
         Some([
             symbol(c"PyImport_GetModuleDict")?,
@@ -115,11 +115,12 @@ fn hide_variables() {
             symbol(c"PyObject_GetAttrString")?,
             symbol(c"PyBytes_FromString")?,
             symbol(c"PyDict_DelItem")?,
+            symbol(c"PyDict_SetItem")?,
             symbol(c"PyErr_Clear")?,
             symbol(c"Py_DecRef")?,
         ])
     };
-    let Some([modules, item, attribute, bytes, delete, clear, release]) = functions() else { return };
+    let Some([modules, item, attribute, bytes, delete, set, clear, release]) = functions() else { return };
     // SAFETY: the types of these functions in every Python of the stable ABI. The interpreter lock is held; what is
     // borrowed is not released, what is new is.
     unsafe {
@@ -128,6 +129,7 @@ fn hide_variables() {
         let attribute: unsafe extern "C" fn(Object, *const c_char) -> Object = transmute(attribute);
         let bytes: unsafe extern "C" fn(*const c_char) -> Object = transmute(bytes);
         let delete: unsafe extern "C" fn(Object, Object) -> c_int = transmute(delete);
+        let set: unsafe extern "C" fn(Object, Object, Object) -> c_int = transmute(set);
         let clear: unsafe extern "C" fn() = transmute(clear);
         let release: unsafe extern "C" fn(Object) = transmute(release);
         for (module, path) in [(c"os", &[c"environ", c"_data"][..]), (c"posix", &[c"environ"])] {
@@ -142,9 +144,15 @@ fn hide_variables() {
             if let Some(&dictionary) = found.last()
                 && !dictionary.is_null()
             {
-                for name in [c"LD_PRELOAD", c"PROFKIT_RECORD"] {
+                for (name, rest) in [(c"LD_PRELOAD", carried.theirs.as_slice()), (c"PROFKIT_RECORD", b"\0")] {
                     let key = bytes(name.as_ptr());
-                    delete(dictionary, key);
+                    if rest == b"\0" {
+                        delete(dictionary, key);
+                    } else {
+                        let value = bytes(rest.as_ptr().cast());
+                        set(dictionary, key, value);
+                        release(value);
+                    }
                     clear();
                     release(key);
                 }

@@ -17,7 +17,7 @@ mod pstats;
 mod sources;
 mod speedscope;
 mod stacks;
-mod tools;
+pub(crate) mod tools;
 mod verdict;
 mod viewers;
 mod yappi;

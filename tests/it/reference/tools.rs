@@ -16,7 +16,7 @@ pub(super) fn root() -> PathBuf {
 }
 
 /// A file or folder of the reference tools.
-pub(super) fn tool(path: &str) -> PathBuf {
+pub(crate) fn tool(path: &str) -> PathBuf {
     let folder = env::var_os("PROFKIT_REFERENCE").map_or_else(|| root().join(".reference"), PathBuf::from);
     let found = folder.join(path);
     assert!(found.exists(), "{} is missing: run `cargo xtask setup`", found.display());

@@ -1,0 +1,27 @@
+"""The build back end: maturin, after the objects that travel with the command have been built.
+
+maturin packs one crate of a workspace; the tracer and the object that carries it are two more, and `profkit` looks for
+them in `lib/profkit` of the prefix that it is installed in.
+"""
+
+import pathlib
+import shutil
+import subprocess
+
+import maturin
+from maturin import *  # noqa: F401,F403 - the hooks that need nothing of ours
+
+OBJECTS = ["libprofkit_preload.so", "libprofkit_tracer.so"]
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    target = ROOT / "target"
+    build = ["cargo", "build", "--release", "--package", "profkit-preload", "--package", "profkit-tracer"]
+    subprocess.run([*build, "--target-dir", target], cwd=ROOT, check=True)
+    place = target / "wheel-data" / "data" / "lib" / "profkit"
+    place.mkdir(parents=True, exist_ok=True)
+    for name in OBJECTS:
+        shutil.copy2(target / "release" / name, place / name)
+        subprocess.run(["strip", "--strip-unneeded", place / name], check=False)
+    return maturin.build_wheel(wheel_directory, config_settings, metadata_directory)

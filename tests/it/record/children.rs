@@ -1,0 +1,73 @@
+//! Every child process is in the result, however it was started and however short it lived.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::interpreter::Interpreter;
+use super::result::{Report, json, output, status};
+
+fn every_kind_of_child(interpreter: &Interpreter) {
+    interpreter.program("children.py");
+    let bare = output(&mut interpreter.bare(&["children.py"]));
+    let recorded = output(&mut interpreter.record("out.pb.gz", &["children.py"]));
+    let stderr = String::from_utf8_lossy(&recorded.stderr);
+    assert_eq!(status(&recorded), 0, "{stderr}");
+    assert_eq!(recorded.stdout, bare.stdout, "{stderr}");
+    let children: i64 = String::from_utf8(recorded.stdout).unwrap().trim().parse().unwrap();
+    let report = Report::of(interpreter, "out.pb.gz");
+    assert_eq!(report.calls("work", "children.py"), 100 * children, "{stderr}");
+    let processes = processes(interpreter, "out.pb.gz");
+    assert!(processes.iter().all(|(_, command)| command.contains("python")), "{processes:?}");
+    assert!(processes.iter().any(|(_, command)| command.contains("-S -c")), "{processes:?}");
+}
+
+/// Pid and command line of each process.
+fn processes(interpreter: &Interpreter, file: &str) -> BTreeSet<(i64, String)> {
+    let info = json(interpreter, &["info", file, "--json"]);
+    let threads = info["threads"].as_array().unwrap().iter();
+    let process = |thread: &Value| {
+        (thread["pid"].as_i64().unwrap(), thread["process"].as_str().unwrap_or_default().to_owned())
+    };
+    threads.map(process).collect()
+}
+
+fn short_ones(interpreter: &Interpreter, count: usize, milliseconds: usize) {
+    interpreter.program("many.py");
+    let arguments = ["many.py", &count.to_string(), &milliseconds.to_string()];
+    let recorded = output(&mut interpreter.record("out.pb.gz", &arguments));
+    assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
+    let report = Report::of(interpreter, "out.pb.gz");
+    assert_eq!(report.calls("work", "many.py"), i64::try_from(count).unwrap());
+    assert_eq!(processes(interpreter, "out.pb.gz").len(), count + 1);
+}
+
+#[test]
+fn every_child_is_there() {
+    every_kind_of_child(&Interpreter::default());
+}
+
+#[test]
+fn children_of_80_ms_and_of_20_ms_are_there() {
+    short_ones(&Interpreter::default(), 20, 80);
+    short_ones(&Interpreter::default(), 200, 20);
+}
+
+/// On other versions; `reference` since they have to be installed.
+mod reference {
+    use super::{Interpreter, every_kind_of_child};
+
+    macro_rules! versions {
+        ($($test:ident $version:literal),*) => {$(
+            #[test]
+            fn $test() {
+                every_kind_of_child(&Interpreter::reference($version));
+            }
+        )*};
+    }
+
+    versions!(
+        python_3_9 "3.9", python_3_10 "3.10", python_3_11 "3.11", python_3_12 "3.12", python_3_13 "3.13",
+        python_3_14 "3.14", python_3_15 "3.15"
+    );
+}

@@ -1,0 +1,167 @@
+//! What belongs to the program stays the program's: status, streams, signals, start-up. And what `record` leaves.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+
+use super::interpreter::Interpreter;
+use super::result::{Report, json, output, status, until};
+
+/// What a program sees of its start.
+fn sees(command: &mut Command) -> (String, String) {
+    let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = streams.env("LANG", "C.UTF-8").spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"some input").unwrap();
+    let output = child.wait_with_output().unwrap();
+    (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn start_up_is_untouched(interpreter: &Interpreter) {
+    interpreter.program("start.py");
+    for arguments in [&["start.py", "an argument", ""][..], &["-S", "start.py"], &["-I", "start.py"]] {
+        let (bare, bare_errors) = sees(&mut interpreter.bare(arguments));
+        let (recorded, errors) = sees(&mut interpreter.record("out.pb.gz", arguments));
+        assert_eq!(recorded, bare, "{errors}");
+        assert!(errors.starts_with(&bare_errors), "{errors}");
+        fs::remove_file(interpreter.folder.path().join("out.pb.gz")).unwrap();
+    }
+}
+
+#[test]
+fn a_program_starts_as_without_profkit() {
+    start_up_is_untouched(&Interpreter::default());
+}
+
+/// A program that counts its signals, recorded in a process group of its own.
+fn counting(interpreter: &Interpreter) -> (Child, BufReader<std::process::ChildStdout>) {
+    use std::os::unix::process::CommandExt;
+    interpreter.program("signals.py");
+    let mut command = interpreter.record("out.pb.gz", &["signals.py"]);
+    let mut child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    (child, stdout)
+}
+
+fn counted(mut child: Child, mut stdout: BufReader<std::process::ChildStdout>) -> String {
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(7));
+    text
+}
+
+fn kill(signal: &str, to: &str) {
+    assert!(Command::new("sh").args(["-c", &format!("kill -{signal} -- {to}")]).status().unwrap().success());
+}
+
+#[test]
+fn a_signal_reaches_the_program_once() {
+    for signal in ["INT", "TERM", "HUP", "USR2"] {
+        for group in [false, true] {
+            let interpreter = Interpreter::default();
+            let (child, stdout) = counting(&interpreter);
+            let pid = child.id();
+            kill(signal, &if group { format!("-{pid}") } else { pid.to_string() });
+            let text = counted(child, stdout);
+            assert_eq!(text, format!("['SIG{signal}']\n"), "to the group: {group}");
+            assert_eq!(Report::of(&interpreter, "out.pb.gz").calls("<module>", "signals.py"), 1);
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_is_written_when_it_is_asked_for() {
+    let interpreter = Interpreter::default();
+    let (child, stdout) = counting(&interpreter);
+    kill("USR1", &child.id().to_string());
+    let snapshot = interpreter.folder.path().join("out.pb.gz");
+    until("a snapshot", || snapshot.exists());
+    assert_eq!(Report::of(&interpreter, "out.pb.gz").calls("<module>", "signals.py"), 1);
+    // The recording itself can be read too while it grows.
+    assert_eq!(Report::of(&interpreter, "out.recording").calls("<module>", "signals.py"), 1);
+    kill("TERM", &child.id().to_string());
+    assert_eq!(counted(child, stdout), "['SIGTERM']\n");
+}
+
+#[test]
+fn snapshots_come_by_themselves() {
+    let interpreter = Interpreter::default();
+    let code = "import time, os\nwhile not os.path.exists('out.folded'): time.sleep(0.01)";
+    let arguments =
+        ["record", "--trace", "--every", "100ms", "-o", "out.folded", "--", "python3", "-c", code];
+    let ended = output(&mut interpreter.profkit(&arguments));
+    assert_eq!(status(&ended), 0, "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+#[test]
+fn what_cannot_be_recorded_is_told() {
+    let interpreter = Interpreter::default();
+    let refused = |arguments: &[&str]| {
+        let ended = output(&mut interpreter.profkit(arguments));
+        assert_eq!(status(&ended), 2, "{arguments:?}");
+        assert_eq!(ended.stdout, b"");
+        String::from_utf8(ended.stderr).unwrap()
+    };
+    let start = ["record", "--trace", "-o", "out.pb.gz", "--"];
+    let with = |rest: &[&'static str]| [&start[..], rest].concat();
+    assert!(refused(&with(&["./no-such-program"])).contains("./no-such-program: cannot be started"));
+    assert!(refused(&with(&["true"])).contains("true: nothing was recorded"));
+    assert!(refused(&["record", "--trace", "-o", "nowhere/out.pb.gz", "--", "true"]).contains("nowhere"));
+    assert!(refused(&["record", "--trace", "-o", "out.xyz", "--", "true"]).contains("extension"));
+    fs::create_dir(interpreter.folder.path().join("out.recording")).unwrap();
+    assert!(refused(&with(&["python3", "-c", "pass"])).contains("out.recording: it exists"));
+    let left = crate::command::names(interpreter.folder.path());
+    assert_eq!(left, ["out.recording"]);
+}
+
+#[test]
+fn a_program_that_fails_keeps_its_status_and_its_words() {
+    let interpreter = Interpreter::default();
+    for code in ["raise ValueError('meant')", "import sys; sys.exit(3)", "import sys; sys.exit('words')"] {
+        let bare = output(&mut interpreter.bare(&["-c", code]));
+        let recorded = output(&mut interpreter.record("out.pb.gz", &["-c", code]));
+        assert_eq!(status(&recorded), status(&bare));
+        let words = String::from_utf8(bare.stderr).unwrap();
+        assert!(String::from_utf8(recorded.stderr).unwrap().starts_with(&words));
+    }
+}
+
+#[test]
+fn one_file_for_each_process() {
+    let interpreter = Interpreter::default();
+    interpreter.program("many.py");
+    let arguments =
+        ["record", "--trace", "--split", "process", "-o", "out.pstats", "--", "python3", "many.py", "3", "1"];
+    let ended = output(&mut interpreter.profkit(&arguments));
+    assert_eq!(status(&ended), 0, "{}", String::from_utf8_lossy(&ended.stderr));
+    let names: Vec<String> = crate::command::names(interpreter.folder.path())
+        .into_iter()
+        .filter(|name| name != "many.py")
+        .collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+    let calls = |name: &String| Report::of(&interpreter, name).calls("work", "many.py");
+    assert_eq!(names.iter().map(calls).sum::<i64>(), 3);
+    let info = json(&interpreter, &["info", &names[0], "--json"]);
+    assert_eq!(info["format"], "pstats");
+}
+
+/// On other versions; `reference` since they have to be installed.
+mod reference {
+    use super::{Interpreter, start_up_is_untouched};
+
+    macro_rules! versions {
+        ($($test:ident $version:literal),*) => {$(
+            #[test]
+            fn $test() {
+                start_up_is_untouched(&Interpreter::reference($version));
+            }
+        )*};
+    }
+
+    versions!(
+        python_3_9 "3.9", python_3_10 "3.10", python_3_11 "3.11", python_3_12 "3.12", python_3_13 "3.13",
+        python_3_14 "3.14", python_3_15 "3.15"
+    );
+}

@@ -1,0 +1,103 @@
+//! However a process ends, and whichever of the two dies, what it did is in the result, and its status is its own.
+
+use std::fs;
+use std::process::Command;
+
+use super::interpreter::Interpreter;
+use super::result::{Report, output, status, until};
+
+const ENDS: [&str; 9] =
+    ["normal", "exception", "exit", "_exit", "SIGTERM", "SIGINT", "SIGKILL", "segfault", "execv"];
+const PLACES: [&str; 6] = ["main", "thread", "fork", "spawn", "forkserver", "subprocess"];
+const CALLS: i64 = 1000;
+
+/// Each end in each place: the same status as without profkit, and every call.
+fn target_dies(interpreter: &Interpreter) {
+    interpreter.program("survival.py");
+    for end in ENDS {
+        for place in PLACES {
+            let arguments = ["survival.py", end, place];
+            let bare = output(&mut interpreter.bare(&arguments));
+            let recorded = output(&mut interpreter.record("out.pb.gz", &arguments));
+            let stderr = String::from_utf8_lossy(&recorded.stderr);
+            assert_eq!(status(&recorded), status(&bare), "{arguments:?}: {stderr}");
+            assert_eq!(recorded.stdout, bare.stdout, "{arguments:?}");
+            let report = Report::of(interpreter, "out.pb.gz");
+            assert_eq!(report.calls("work", "survival.py"), CALLS, "{arguments:?}: {stderr}");
+            assert!(!interpreter.folder.path().join("out.recording").exists(), "{arguments:?}");
+        }
+    }
+}
+
+/// `profkit` is killed while the program waits; the program goes on to its end, and the folder has every call.
+fn profkit_dies(interpreter: &Interpreter) {
+    interpreter.program("survival.py");
+    for end in ENDS {
+        for place in PLACES {
+            let folder = tempfile::TempDir::new_in(interpreter.folder.path()).unwrap();
+            let inside = interpreter.inside().join(folder.path().file_name().unwrap());
+            let arguments = ["survival.py", end, place, inside.to_str().unwrap()];
+            let mut command = interpreter.record("out.pb.gz", &arguments);
+            let mut profkit = command
+                .stdin(std::process::Stdio::null())
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            until(&format!("{arguments:?}: ready"), || folder.path().join("ready").exists());
+            let pid = fs::read_to_string(folder.path().join("ready")).unwrap();
+            profkit.kill().unwrap();
+            profkit.wait().unwrap();
+            fs::write(folder.path().join("go"), "").unwrap();
+            until(&format!("{arguments:?}: the end"), || !is_running(&pid));
+            let converted =
+                output(&mut interpreter.profkit(&["convert", "out.recording", "-o", "out.pstats"]));
+            let stderr = String::from_utf8_lossy(&converted.stderr);
+            assert_eq!(status(&converted), 0, "{arguments:?}: {stderr}");
+            let report = Report::of(interpreter, "out.pstats");
+            assert_eq!(report.calls("work", "survival.py"), CALLS, "{arguments:?}: {stderr}");
+            fs::remove_dir_all(interpreter.folder.path().join("out.recording")).unwrap();
+        }
+    }
+}
+
+/// Zombies have ended.
+fn is_running(pid: &str) -> bool {
+    let state = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap().stdout;
+    !matches!(state.first(), None | Some(b'Z'))
+}
+
+#[test]
+fn nothing_is_lost_when_the_program_dies() {
+    target_dies(&Interpreter::default());
+}
+
+#[test]
+fn nothing_is_lost_when_profkit_dies() {
+    profkit_dies(&Interpreter::default());
+}
+
+/// On other versions; `reference` since they have to be installed.
+mod reference {
+    use super::{Interpreter, profkit_dies, target_dies};
+
+    macro_rules! versions {
+        ($($test:ident $version:literal),*) => {$(
+            mod $test {
+                use super::*;
+
+                #[test]
+                fn program_dies() {
+                    target_dies(&Interpreter::reference($version));
+                }
+
+                #[test]
+                fn profkit_is_killed() {
+                    profkit_dies(&Interpreter::reference($version));
+                }
+            }
+        )*};
+    }
+
+    versions!(python_3_9 "3.9", python_3_12 "3.12", python_3_13 "3.13", python_3_15 "3.15");
+}
