@@ -11,6 +11,7 @@ use profkit_recording::{header, journal};
 
 use crate::agent::escaped;
 use crate::error::RecordError;
+use crate::process::start_ticks;
 
 /// The folder of a recording.
 #[derive(Debug)]
@@ -69,17 +70,6 @@ fn process(name: &std::ffi::OsStr) -> Option<(u32, u64)> {
     let stem = name.to_str()?.strip_suffix(".trace")?;
     let mut parts = stem.split('-');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
-/// When a process started, in clock ticks since boot; `None` if it does not run: zombies have ended.
-fn start_ticks(pid: u32) -> Option<u64> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything; what follows are the fields from the third on.
-    let end = text.iter().rposition(|&byte| byte == b')')?;
-    let fields = std::str::from_utf8(text.get(end + 1..)?).ok()?;
-    let mut fields = fields.split_ascii_whitespace();
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
 }
 
 #[cfg(test)]

@@ -19,12 +19,16 @@ mod agent;
 mod error;
 mod folder;
 mod launch;
+mod process;
 mod sentinel;
 mod signals;
 mod status;
 mod tsc;
+mod watch;
 
 pub use agent::{Agent, Clock, Trace};
 pub use error::RecordError;
 pub use launch::{Ended, Event, Launch};
+pub use process::Process;
 pub use status::Status;
+pub use watch::{Change, Watcher};

@@ -1,0 +1,64 @@
+//! What `/proc` says of a process.
+
+use std::fs;
+use std::path::PathBuf;
+
+/// A process while it runs one program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot: ids come again.
+    pub start: u64,
+    /// What it runs; empty where that may not be known.
+    pub program: PathBuf,
+}
+
+impl Process {
+    /// The process of this id; `None` if it does not run.
+    pub(crate) fn look(pid: u32) -> Option<Self> {
+        let start = start_ticks(pid)?;
+        Some(Self { pid, start, program: fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default() })
+    }
+
+    /// Its arguments, with a NUL after each.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<u8> {
+        fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default()
+    }
+}
+
+/// When a process started, in clock ticks since boot; `None` if it does not run: zombies have ended.
+pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
+    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; what follows are the fields from the third on.
+    let end = text.iter().rposition(|&byte| byte == b')')?;
+    let fields = std::str::from_utf8(text.get(end + 1..)?).ok()?;
+    let mut fields = fields.split_ascii_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
+}
+
+/// The children of all threads of a process.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let mut found = Vec::new();
+    for task in tasks.flatten() {
+        let text = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        found.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_runs_and_one_that_cannot_be_does_not() {
+        let process = Process::look(std::process::id()).unwrap();
+        assert!(process.start > 0 && process.program.is_absolute());
+        assert!(process.arguments().ends_with(&[0]));
+        assert_eq!(Process::look(u32::MAX), None);
+    }
+}

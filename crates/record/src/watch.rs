@@ -1,0 +1,142 @@
+//! The processes below a command, found by looking.
+//!
+//! Looking is cheap while nothing happens: `/proc/loadavg` ends with the pid that was given out last, so the tree is walked
+//! only when some process or thread has begun anywhere. Children whose parent has ended come to this process, which asks
+//! to be their reaper; nobody else would know them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::process::{Process, children, start_ticks};
+
+/// Something that happened in the tree.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// A process is there that was not there before.
+    Began(Process),
+    /// A process runs another program now.
+    Became(Process),
+    /// A process has ended.
+    Ended(Process),
+}
+
+/// What is known of the tree.
+#[derive(Debug)]
+pub struct Watcher {
+    /// Processes whose children belong to the tree: the first one and, for orphans, this one.
+    roots: Vec<u32>,
+    /// This process, whose other children do not belong to it.
+    own: u32,
+    ignored: Vec<u32>,
+    known: BTreeMap<u32, Process>,
+    last_pid: Vec<u8>,
+}
+
+impl Watcher {
+    /// Watches `root` and what is below it. With `adopt`, orphans of the tree become children of this process and stay in
+    /// the tree; `ignored` are children of this process that are its own.
+    #[must_use]
+    pub fn new(root: u32, adopt: bool, ignored: Vec<u32>) -> Self {
+        let own = std::process::id();
+        let mut roots = vec![root];
+        if adopt && nix::sys::prctl::set_child_subreaper(true).is_ok() {
+            roots.push(own);
+        }
+        Self { roots, own, ignored, known: BTreeMap::new(), last_pid: Vec::new() }
+    }
+
+    /// What has happened since the last time, if it may be something. With `thoroughly` the tree is walked in any case:
+    /// a process that ended or became another program is seen only then.
+    pub fn look(&mut self, thoroughly: bool) -> Vec<Change> {
+        let last_pid = last_pid();
+        if !thoroughly && !last_pid.is_empty() && last_pid == self.last_pid {
+            return Vec::new();
+        }
+        self.last_pid = last_pid;
+        let mut changes = Vec::new();
+        let mut found = BTreeMap::new();
+        let mut next = self.roots.clone();
+        while let Some(pid) = next.pop() {
+            for child in children(pid) {
+                if !self.ignored.contains(&child) && !found.contains_key(&child) {
+                    next.push(child);
+                }
+            }
+            if pid != self.own
+                && !found.contains_key(&pid)
+                && let Some(process) = Process::look(pid)
+            {
+                found.insert(pid, process);
+            }
+        }
+        for (pid, process) in &found {
+            match self.known.get(pid) {
+                Some(known) if known.start == process.start && known.program == process.program => {}
+                Some(known) if known.start == process.start => changes.push(Change::Became(process.clone())),
+                Some(known) => {
+                    changes.push(Change::Ended(known.clone()));
+                    changes.push(Change::Began(process.clone()));
+                }
+                None => changes.push(Change::Began(process.clone())),
+            }
+        }
+        // One that is in no list of children may only have changed its parent while they were read.
+        for (pid, process) in &self.known {
+            if !found.contains_key(pid) {
+                if start_ticks(*pid) == Some(process.start) {
+                    found.insert(*pid, process.clone());
+                } else {
+                    changes.push(Change::Ended(process.clone()));
+                }
+            }
+        }
+        self.known = found;
+        changes
+    }
+
+    /// Those that run, as far as it is known.
+    pub fn known(&self) -> impl Iterator<Item = &Process> {
+        self.known.values()
+    }
+}
+
+/// The last field of `/proc/loadavg`: the pid that was given out last.
+fn last_pid() -> Vec<u8> {
+    let text = fs::read(Path::new("/proc/loadavg")).unwrap_or_default();
+    text.rsplit(|&byte| byte == b' ').next().unwrap_or_default().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_tree_is_seen_from_begin_to_end() {
+        let script = "sleep 0.3 & sh -c 'sleep 0.3; true'; exec sleep 0.2";
+        let mut child = Command::new("sh").args(["-c", script]).stdin(Stdio::null()).spawn().unwrap();
+        let mut watcher = Watcher::new(child.id(), false, Vec::new());
+        let (mut began, mut became, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+        let end = Instant::now() + Duration::from_millis(900);
+        while Instant::now() < end {
+            for change in watcher.look(true) {
+                match change {
+                    Change::Began(process) => began.push(process.pid),
+                    Change::Became(process) => became.push(process.pid),
+                    Change::Ended(process) => ended.push(process.pid),
+                }
+            }
+            let _ = child.try_wait();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child.wait().unwrap();
+        assert_eq!(began.len(), 4, "the shell, its sleep, the inner shell, its sleep");
+        assert!(became.contains(&child.id()), "exec");
+        ended.sort_unstable();
+        began.sort_unstable();
+        assert_eq!(ended, began);
+    }
+}
