@@ -1,6 +1,7 @@
 //! `profkit record`: real programs, real processes, real ends. Tests below `reference::` run on every Python.
 
 mod children;
+mod exact;
 mod front;
 mod interpreter;
 mod result;

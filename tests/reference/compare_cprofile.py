@@ -1,0 +1,31 @@
+"""Compares a dump with cProfile's of the same program: who called whom how often.
+
+compare_cprofile.py THEIRS OURS FILE...: only callers in files that end with one of FILE count, since what starts a
+program differs. Prints each difference as a line; nothing if there is none.
+"""
+
+import pstats
+import sys
+
+
+def edges(dump, files):
+    found = {}
+    for (file, line, name), (_, _, _, _, callers) in pstats.Stats(dump).stats.items():
+        # profkit has qualified names.
+        callee = (file, line, name.rsplit(".", 1)[-1] if line else name)
+        for (caller_file, caller_line, caller_name), (calls, primitive, _, _) in callers.items():
+            if caller_file.endswith(tuple(files)):
+                edge = (caller_file, caller_line, caller_name.rsplit(".", 1)[-1]), callee
+                before = found.get(edge, (0, 0))
+                found[edge] = before[0] + calls, before[1] + primitive
+    return found
+
+
+theirs, ours = edges(sys.argv[1], sys.argv[3:]), edges(sys.argv[2], sys.argv[3:])
+generators = {"<genexpr>"}
+for edge in sorted(set(theirs) | set(ours)):
+    if edge[0][2] in generators or edge[1][2] in generators:
+        continue
+    if theirs.get(edge) != ours.get(edge):
+        print(edge, "cProfile", theirs.get(edge), "profkit", ours.get(edge))
+print(len(theirs), "edges", file=sys.stderr)
