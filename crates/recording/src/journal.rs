@@ -122,8 +122,7 @@ mod tests {
         line.argument(b"python", true);
         line.argument(b"", false);
         let text = line.finish().to_vec();
-        let fields: Vec<Vec<u8>> =
-            text.trim_ascii_end().split(|&byte| byte == b'\t').map(unescape).collect();
+        let fields: Vec<Vec<u8>> = text.trim_ascii_end().split(|&byte| byte == b'\t').map(unescape).collect();
         assert_eq!(fields[..4], [b"start".to_vec(), b"12".to_vec(), b"7".to_vec(), b"99".to_vec()]);
         assert_eq!(fields[4..], [b"/tmp/a b%\n\xff".to_vec(), b"python\0\0".to_vec()]);
     }

@@ -15,3 +15,4 @@
 pub mod header;
 pub mod journal;
 pub mod trace;
+pub mod trace_writer;
