@@ -16,3 +16,4 @@ pub mod carrier;
 pub mod header;
 pub mod journal;
 pub mod trace;
+pub mod trace_writer;
