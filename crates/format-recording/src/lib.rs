@@ -129,9 +129,6 @@ fn describe(summaries: &[trace::Summary], facts: &Facts, into: &mut ProfileBuild
     into.meta.start_ns = facts.start_ns;
     let end = summaries.iter().map(|summary| summary.end_ns).max();
     into.meta.duration_ns = end.zip(facts.start_ns).map(|(end, start)| end.saturating_sub(start).max(0));
-    if !facts.command.is_empty() {
-        into.meta.title = Some(into.string(&facts.command).at(0)?);
-    }
     let mut notes: Vec<String> = summaries.iter().flat_map(|summary| summary.notes.iter().cloned()).collect();
     for missed in &facts.missed {
         let command = facts.commands.get(&(missed.pid, missed.start));
@@ -146,7 +143,10 @@ fn describe(summaries: &[trace::Summary], facts: &Facts, into: &mut ProfileBuild
         if summaries.len() == 1 { "1 process".to_owned() } else { format!("{} processes", summaries.len()) },
         profkit_profile::count(threads, "thread")
     );
-    let comments = std::iter::once(covered).chain(notes.iter().map(|note| format!("profkit: {note}")));
+    let command = (!facts.command.is_empty())
+        .then(|| format!("profkit: command {}", String::from_utf8_lossy(&facts.command)));
+    let comments =
+        std::iter::once(covered).chain(command).chain(notes.iter().map(|note| format!("profkit: {note}")));
     for comment in comments {
         let comment = into.string(comment.as_bytes()).at(0)?;
         into.meta.comments.push(comment);

@@ -1,6 +1,7 @@
 //! Runs the command and stays out of its way.
 
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -67,7 +68,7 @@ impl Launch {
             Sentinel::start(Signals::passed_on()).map_err(system("a process that watches signals"))?;
         let folder = Folder::create(&self.folder, "trace", &self.command)?;
         let begin = Instant::now();
-        let child = self.start(&folder, measurement.finish());
+        let child = self.start(&folder, measurement.finish(), &signals);
         let mut child = child.inspect_err(|_| {
             let _ = std::fs::remove_dir_all(&folder.path);
         })?;
@@ -82,13 +83,18 @@ impl Launch {
         Ok(Ended { status, folder: folder.path, running, took })
     }
 
-    fn start(&self, folder: &Folder, tsc_hz: Option<f64>) -> Result<Child, RecordError> {
+    fn start(&self, folder: &Folder, tsc_hz: Option<f64>, signals: &Signals) -> Result<Child, RecordError> {
         let (program, arguments) = self.command.split_first().ok_or_else(|| RecordError::Command {
             command: String::new(),
             reason: std::io::Error::other("there is no command"),
         })?;
         let mut command = Command::new(program);
         command.args(arguments).envs(self.trace.variables(&folder.path, tsc_hz));
+        let mask = signals.before();
+        // SAFETY: between fork and exec, this makes one system call.
+        unsafe {
+            command.pre_exec(move || Ok(mask.thread_set_mask()?));
+        }
         command.spawn().map_err(|reason| RecordError::Command {
             command: program.to_string_lossy().into_owned(),
             reason,

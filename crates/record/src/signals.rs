@@ -24,7 +24,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Blocks them. A child that is started resets its mask.
+    /// Blocks them. A child inherits that: it must be given the mask of [`before`](Self::before).
     pub(crate) fn block() -> io::Result<Self> {
         let mut set: SigSet = PASSED_ON.into_iter().collect();
         set.add(Signal::SIGCHLD);
@@ -32,6 +32,11 @@ impl Signals {
         let mut before = SigSet::empty();
         pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before))?;
         Ok(Self { set, before })
+    }
+
+    /// The mask that this process had.
+    pub(crate) fn before(&self) -> SigSet {
+        self.before
     }
 
     /// Those that a sentinel waits for.

@@ -1,5 +1,6 @@
 //! What a recording says, by `profkit report --json` and `profkit info --json`.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -10,13 +11,14 @@ use super::interpreter::Interpreter;
 /// Runs a command to its end; a hang fails.
 pub(super) fn output(command: &mut Command) -> Output {
     use std::process::Stdio;
+    command.process_group(0);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let pid = child.id().to_string();
     let (done, is_done) = std::sync::mpsc::channel::<()>();
     let watch = std::thread::spawn(move || {
         if is_done.recv_timeout(Duration::from_secs(60)).is_err() {
-            Command::new("kill").args(["-9", &pid]).status().unwrap();
+            Command::new("kill").args(["-9", "--", &format!("-{pid}")]).status().unwrap();
         }
     });
     let output = child.wait_with_output().unwrap();
