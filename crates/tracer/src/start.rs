@@ -72,6 +72,7 @@ unsafe fn start(options: Options) -> Result<(), String> {
         process::make_thread_key();
         stay_loaded();
         fork::watch();
+        fork::register();
         ffi::Py_AtExit(Some(at_exit));
     }
     let traced = Process::new(options, choice, python).map_err(|error| format!("no file: {error}"))?;
