@@ -237,6 +237,15 @@ fn thread_pointer() -> isize {
     pointer
 }
 
+/// Never anything but zero: where a thread looks before its first look at the clock.
+static NOTHING: AtomicU64 = AtomicU64::new(0);
+
+/// What a thread begins with: as if it had just been switched in.
+#[must_use]
+pub(crate) fn nothing_known() -> *mut u64 {
+    NOTHING.as_ptr()
+}
+
 /// Where the kernel finds this thread's critical section; null if there is no such place.
 #[must_use]
 pub(crate) fn rseq_cs() -> *mut u64 {
@@ -278,6 +287,7 @@ fn switches_are_seen() -> bool {
 #[cold]
 #[inline(never)]
 unsafe fn synchronise(state: *mut State) -> u64 {
+    (*state).rseq_cs = rseq_cs();
     (*state).rseq_cs.write_volatile((&raw const SECTION) as u64);
     let before = counter();
     let time = nanoseconds(libc::CLOCK_THREAD_CPUTIME_ID);

@@ -8,7 +8,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use profkit_recording::trace::Node;
 
+use pyo3_ffi as ffi;
+use pyo3_ffi::{PyMethodDef, PyObject};
+
 use crate::process;
+use crate::python::{self, Owned};
 use crate::thread::{self, State};
 use crate::tree;
 
@@ -30,6 +34,34 @@ pub(crate) fn watch() {
     unsafe {
         libc::pthread_atfork(Some(before), Some(after_in_parent), Some(after_in_child));
     }
+}
+
+/// Has Python call back in children that it forks itself, so that those have a file that do nothing but end.
+///
+/// # Safety
+/// The GIL is held.
+pub(crate) unsafe fn register() {
+    let register = Owned::attribute(python::imported(c"posix"), c"register_at_fork");
+    let function = Owned(ffi::PyCFunction_NewEx(&raw mut IN_CHILD, null_mut(), null_mut()));
+    let (nothing, named) = (Owned(ffi::PyTuple_New(0)), Owned(ffi::PyDict_New()));
+    if !register.0.is_null() && !function.0.is_null() && !nothing.0.is_null() && !named.0.is_null() {
+        ffi::PyDict_SetItemString(named.0, c"after_in_child".as_ptr(), function.0);
+        drop(Owned(ffi::PyObject_Call(register.0, nothing.0, named.0)));
+    }
+    ffi::PyErr_Clear();
+}
+
+static mut IN_CHILD: PyMethodDef = PyMethodDef {
+    ml_name: c"profkit_in_child".as_ptr(),
+    ml_meth: ffi::PyMethodDefPointer { PyCFunction: in_child },
+    ml_flags: ffi::METH_NOARGS,
+    ml_doc: std::ptr::null(),
+};
+
+unsafe extern "C" fn in_child(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    thread::get();
+    ffi::Py_IncRef(ffi::Py_None());
+    ffi::Py_None()
 }
 
 unsafe extern "C" fn before() {

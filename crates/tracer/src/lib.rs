@@ -22,6 +22,7 @@ mod functions;
 mod monitoring;
 mod options;
 mod process;
+mod profile_hook;
 mod python;
 mod start;
 mod suspension;

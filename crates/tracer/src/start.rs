@@ -11,7 +11,7 @@ use pyo3_ffi::{PyMethodDef, PyModuleDef, PyObject};
 use crate::options::Options;
 use crate::process::{self, Process};
 use crate::python::{self, Errors, SYMBOLS, Symbols};
-use crate::{clock, fork, monitoring, thread};
+use crate::{clock, fork, monitoring, profile_hook, thread};
 
 /// Handlers that can be set once in a process are.
 static IS_SET_UP: AtomicBool = AtomicBool::new(false);
@@ -72,13 +72,21 @@ unsafe fn start(options: Options) -> Result<(), String> {
         process::make_thread_key();
         stay_loaded();
         fork::watch();
+        fork::register();
         ffi::Py_AtExit(Some(at_exit));
     }
     let traced = Process::new(options, choice, python).map_err(|error| format!("no file: {error}"))?;
-    *process::lock() = Some(traced);
+    let old = process::lock().replace(traced);
+    if let Some(old) = old
+        && let Some(process) = process::lock().as_mut()
+    {
+        process.functions = old.functions;
+        process.functions.forget_written();
+        old.threads.iter().for_each(|&state| thread::renew(process, state));
+    }
     process::set_disarmed(false);
     let armed =
-        if python >= 0x030c_0000 { monitoring::start(choice, builtins) } else { Err("not yet".to_owned()) };
+        if python >= 0x030c_0000 { monitoring::start(choice, builtins) } else { profile_hook::start(python >> 16 & 255, choice, builtins) };
     if armed.is_err() {
         process::set_disarmed(true);
     }
@@ -94,6 +102,8 @@ pub(crate) unsafe fn disarm() {
     process::set_disarmed(true);
     if PYTHON.load(Ordering::Relaxed) >= 0x030c_0000 {
         monitoring::stop();
+    } else {
+        profile_hook::stop();
     }
 }
 

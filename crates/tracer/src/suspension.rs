@@ -26,7 +26,7 @@ pub(crate) unsafe fn resume(state: *mut State, code: *mut PyObject, now: u64) {
     tree::go(state, current, child, now);
     if !(*state).awaiting.is_empty() && tree::kind_of(state, child) >= kind::COROUTINE {
         let frame = ffi::PyEval_GetFrame();
-        if let Some(since) = (&mut (*state).awaiting).remove(&(frame as usize)) {
+        if let Some(since) = (*state).awaiting.remove(&(frame as usize)) {
             let node = (*state).node(child);
             let awaited = clock::wall().wrapping_sub(since);
             (*node).await_time.store((*node).await_time.load(Relaxed).wrapping_add(awaited), Relaxed);

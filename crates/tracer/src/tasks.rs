@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use pyo3_ffi as ffi;
+use pyo3_ffi::PyObject;
 
 use crate::process;
 use crate::python::{self, Errors, Owned};
@@ -46,14 +47,8 @@ unsafe fn task_name() -> Option<Vec<u8>> {
         return None;
     }
     let _errors = Errors::save();
-    let current_task = Owned::attribute(asyncio, c"current_task");
-    if current_task.0.is_null() {
-        return None;
-    }
-    let task = Owned(ffi::PyObject_CallObject(current_task.0, std::ptr::null_mut()));
+    let task = current_task(asyncio);
     if !task.is_something() {
-        // No event loop runs.
-        ffi::PyErr_Clear();
         return None;
     }
     let class = Owned::attribute(asyncio, c"Task");
@@ -63,7 +58,7 @@ unsafe fn task_name() -> Option<Vec<u8>> {
         let name = Owned(ffi::PyObject_CallFunctionObjArgs(
             get_name.0,
             task.0,
-            std::ptr::null_mut::<ffi::PyObject>(),
+            std::ptr::null_mut::<PyObject>(),
         ));
         ffi::PyErr_Clear();
         name
@@ -73,4 +68,31 @@ unsafe fn task_name() -> Option<Vec<u8>> {
     let mut text = Vec::new();
     python::push_text(&mut text, name.0);
     (!text.is_empty()).then_some(text)
+}
+
+/// The task that runs in this thread; null or None if there is none.
+unsafe fn current_task(asyncio: *mut PyObject) -> Owned {
+    let nothing = std::ptr::null_mut();
+    let ask = Owned::attribute(asyncio, c"current_task");
+    if !ask.0.is_null() {
+        let task = Owned(ffi::PyObject_CallObject(ask.0, nothing));
+        // It raises if no event loop runs.
+        ffi::PyErr_Clear();
+        return task;
+    }
+    // Before 3.12 that function is one in Python.
+    let ask = Owned::attribute(asyncio, c"_get_running_loop");
+    let tasks = Owned::attribute(asyncio, c"_current_tasks");
+    if ask.0.is_null() || tasks.0.is_null() || ffi::PyDict_Check(tasks.0) == 0 {
+        return Owned(nothing);
+    }
+    let event_loop = Owned(ffi::PyObject_CallObject(ask.0, nothing));
+    let task = if event_loop.0.is_null() {
+        nothing
+    } else {
+        ffi::PyDict_GetItemWithError(tasks.0, event_loop.0)
+    };
+    ffi::PyErr_Clear();
+    ffi::Py_IncRef(task);
+    Owned(task)
 }

@@ -13,7 +13,7 @@ use profkit_recording::trace_writer::NodeRoom;
 use pyo3_ffi as ffi;
 use pyo3_ffi::PyObject;
 
-use crate::clock::{self, Choice};
+use crate::clock;
 use crate::process::{self, Process};
 use crate::python::{self, Errors, Owned};
 use crate::tree::Table;
@@ -46,7 +46,7 @@ pub(crate) struct State {
     pub(crate) root: u32,
     /// The epoch of the cache.
     pub(crate) epoch: u32,
-    /// Not zero while the thread has not been switched out; null if the clock does not need it.
+    /// What it points to is not zero while the thread has not been switched out.
     pub(crate) rseq_cs: *mut u64,
     /// CPU time minus counter.
     pub(crate) cpu_base: u64,
@@ -192,10 +192,16 @@ unsafe fn attach() -> *mut State {
 }
 
 unsafe fn new_state(process: &mut Process) -> Option<*mut State> {
-    let mut room = NodeRoom::NONE;
     let tid = u32::try_from(libc::syscall(libc::SYS_gettid)).unwrap_or(0);
-    let wall = clock::wall();
-    let id = match process.file.thread(&mut room, (tid, libc::pthread_self()), wall, 0) {
+    let state = state_in(process, tid, libc::pthread_self())?;
+    let state = Box::into_raw(Box::new(state));
+    (*(*state).record).last.store(process.now(state), Relaxed);
+    Some(state)
+}
+
+unsafe fn state_in(process: &mut Process, tid: u32, ident: u64) -> Option<State> {
+    let mut room = NodeRoom::NONE;
+    let id = match process.file.thread(&mut room, (tid, ident), clock::wall(), 0) {
         Ok(id) => id,
         Err(full) => {
             process.end_for(&full);
@@ -204,13 +210,20 @@ unsafe fn new_state(process: &mut Process) -> Option<*mut State> {
     };
     let base = process.file.base();
     let record = base.add(id as usize * 8).cast::<trace::Thread>();
-    let state = Box::into_raw(Box::new(State {
+    let mut name = Vec::new();
+    if tid == std::process::id() {
+        name = b"MainThread".to_vec();
+        if let Err(full) = process.file.text(trace::text::THREAD_NAME, id, 0, &[&name]) {
+            process.end_for(&full);
+        }
+    }
+    Some(State {
         base,
         record,
         cache: libc::calloc(CACHE, size_of::<Entry>()).cast(),
         root: (*record).root.load(Relaxed),
         epoch: EPOCH.load(Relaxed),
-        rseq_cs: if process.choice == Choice::CpuHybrid { clock::rseq_cs() } else { null_mut() },
+        rseq_cs: clock::nothing_known(),
         cpu_base: 0,
         yielded: (0, 0),
         id,
@@ -218,19 +231,44 @@ unsafe fn new_state(process: &mut Process) -> Option<*mut State> {
         table: Table::new(),
         awaiting: HashMap::new(),
         object: null_mut(),
-        name: Vec::new(),
+        name,
         looked: 0,
         greenlets: HashMap::new(),
-        stack_floor: 0,
-    }));
-    (*record).last.store(process.now(state), Relaxed);
-    if tid == std::process::id() {
-        (*state).name = b"MainThread".to_vec();
-        if let Err(full) = process.file.text(trace::text::THREAD_NAME, id, 0, &[b"MainThread"]) {
-            process.end_for(&full);
+        stack_floor: stack_floor(),
+    })
+}
+
+/// The middle of the calling thread's stack.
+fn stack_floor() -> usize {
+    // SAFETY: the attributes are of memory of ours, made by one call and freed by the other.
+    unsafe {
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        let (mut low, mut size) = (null_mut(), 0);
+        if libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) != 0 {
+            return 0;
         }
+        libc::pthread_attr_getstack(&raw const attributes, &raw mut low, &raw mut size);
+        libc::pthread_attr_destroy(&raw mut attributes);
+        low.addr() + size / 2
     }
-    Some(state)
+}
+
+/// Moves a thread that was traced before to the file of a new recording, whichever thread this is called in.
+///
+/// # Safety
+/// The GIL is held, and the thread does not run Python without it.
+pub(crate) unsafe fn renew(process: &mut Process, state: *mut State) {
+    let (tid, ident) = ((*(*state).record).tid, (*(*state).record).ident);
+    if let Some(mut renewed) = state_in(process, tid, ident) {
+        if state == current() {
+            (*renewed.record).last.store(process.now(&raw mut renewed), Relaxed);
+        }
+        renewed.object = (*state).object;
+        renewed.stack_floor = (*state).stack_floor;
+        libc::free((*state).cache.cast());
+        *state = renewed;
+        process.threads.push(state);
+    }
 }
 
 /// The end of a thread, called by the C library in it.
@@ -270,7 +308,7 @@ pub(crate) unsafe fn free(state: *mut State) {
 pub(crate) unsafe fn node_made(state: *mut State) {
     (*state).looked += 1;
     let looked = (*state).looked;
-    if looked <= 32 || looked.is_power_of_two() || (*state).object.is_null() && looked % 64 == 0 {
+    if looked <= 32 || looked.is_power_of_two() || (*state).object.is_null() && looked.is_multiple_of(64) {
         look_for_name(state);
     }
 }

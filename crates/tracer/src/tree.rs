@@ -78,6 +78,24 @@ pub(crate) unsafe fn call(state: *mut State, code: *mut PyObject, now: u64) {
     }
 }
 
+/// As [`call`], but says false and does nothing if the caches do not know.
+///
+/// # Safety
+/// As [`call`].
+#[inline(always)]
+pub(crate) unsafe fn call_plain(state: *mut State, code: *mut PyObject, now: u64) -> bool {
+    enter_fast(state, code as usize, now)
+}
+
+/// As [`leave`], but says false and does nothing if the function is not the expected one.
+///
+/// # Safety
+/// As [`call`].
+#[inline(always)]
+pub(crate) unsafe fn leave_plain(state: *mut State, code: *mut PyObject, now: u64) -> bool {
+    leave_fast(state, code as usize, now)
+}
+
 /// A function in C is called.
 ///
 /// # Safety
