@@ -106,11 +106,15 @@ fn texts(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     data.split(|&byte| byte == 0).filter(|text| !text.is_empty())
 }
 
+/// A version at the end of a text: linkers store a text that another one ends with only once (`/opt/versions/3.8.18`).
 fn version_text(text: &[u8]) -> Option<Version> {
-    if text.len() > 10 || !text.starts_with(b"3.") {
+    let start = text.windows(2).rposition(|two| two == b"3.")?;
+    let is_part = start > 0 && text.get(start - 1).is_some_and(|&byte| byte == b'.' || byte.is_ascii_alphanumeric());
+    let tail = text.get(start..)?;
+    if is_part || tail.len() > 10 {
         return None;
     }
-    let version = Version::parse(std::str::from_utf8(text).ok()?)?;
+    let version = Version::parse(std::str::from_utf8(tail).ok()?)?;
     (8..13).contains(&version.minor).then_some(version)
 }
 
@@ -122,7 +126,9 @@ mod tests {
     fn texts_that_are_versions() {
         assert_eq!(version_text(b"3.9.18"), Some(Version { major: 3, minor: 9, micro: 18 }));
         assert_eq!(version_text(b"3.10.0rc2"), Some(Version { major: 3, minor: 10, micro: 0 }));
+        assert_eq!(version_text(b"/opt/python/3.8.18"), Some(Version { major: 3, minor: 8, micro: 18 }));
         assert_eq!(version_text(b"3.9"), None);
+        assert_eq!(version_text(b"1.3.9.1"), None);
         assert_eq!(version_text(b"2.7.18"), None);
         let data = b"x\x003.40.1\x003.8.2\x003.9.18+\0/usr/lib/python3.9\0";
         assert_eq!(version_in_text(data), Some(Version { major: 3, minor: 9, micro: 18 }));
