@@ -15,7 +15,10 @@ fn main() -> std::process::ExitCode {
                 let gil = if thread.holds_gil { ", holds the GIL" } else { "" };
                 println!("thread {} {:?} interpreter {}{gil}", thread.tid, thread.name, thread.interpreter);
                 for frame in thread.frames {
-                    println!("  {} {}:{} (from {})", frame.function, frame.file, frame.line, frame.first_line);
+                    println!(
+                        "  {} {}:{} (from {})",
+                        frame.function, frame.file, frame.line, frame.first_line
+                    );
                 }
             }
             println!("other threads: {:?}", found.other_threads);

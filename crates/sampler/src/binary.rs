@@ -69,7 +69,8 @@ fn symbol<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, name: &[u8]) -> Option<u64> {
 fn base_address<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> u64 {
     use object::read::elf::ProgramHeader;
     let endian = LittleEndian;
-    let loads = elf.elf_program_headers().iter().filter(|header| header.p_type(endian) == object::elf::PT_LOAD);
+    let loads =
+        elf.elf_program_headers().iter().filter(|header| header.p_type(endian) == object::elf::PT_LOAD);
     let bases = loads.map(|header| header.p_vaddr(endian).wrapping_sub(header.p_offset(endian)));
     debug_assert!(elf.elf_header().is_class_64());
     bases.min().unwrap_or(0)
@@ -109,7 +110,8 @@ fn texts(data: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// A version at the end of a text: linkers store a text that another one ends with only once (`/opt/versions/3.8.18`).
 fn version_text(text: &[u8]) -> Option<Version> {
     let start = text.windows(2).rposition(|two| two == b"3.")?;
-    let is_part = start > 0 && text.get(start - 1).is_some_and(|&byte| byte == b'.' || byte.is_ascii_alphanumeric());
+    let is_part =
+        start > 0 && text.get(start - 1).is_some_and(|&byte| byte == b'.' || byte.is_ascii_alphanumeric());
     let tail = text.get(start..)?;
     if is_part || tail.len() > 10 {
         return None;

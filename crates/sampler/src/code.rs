@@ -66,7 +66,9 @@ impl Code {
                 // Not begun: the line of the `def`.
                 Ok(lasti) if lasti < 0 => return self.first_line,
                 // 3.10 counts instructions, 3.8 and 3.9 bytes.
-                Ok(lasti) => u32::try_from(lasti).unwrap_or(0) * if layout.version.at_least(10) { 2 } else { 1 },
+                Ok(lasti) => {
+                    u32::try_from(lasti).unwrap_or(0) * if layout.version.at_least(10) { 2 } else { 1 }
+                }
                 Err(_) => return 0,
             }
         };

@@ -76,7 +76,8 @@ pub fn dump(pid: u32) -> Result<Dump, Refusal> {
         for state in threads::of_interpreter(&interpreter, address).map_err(failed)? {
             let mut context = Context { remote, layout: &layout, names: &mut names, tree: &mut tree };
             let Ok(reading) = Reader::new(&layout, state.address).read(&mut context) else { continue };
-            let holds_gil = remote.read(lock, &mut head).is_ok() && Gil::parse(&layout, &head).is_held_by(state.address);
+            let holds_gil =
+                remote.read(lock, &mut head).is_ok() && Gil::parse(&layout, &head).is_held_by(state.address);
             let is_collecting = remote.bytes(collecting, 4).is_ok_and(|flag| int_at(&flag, 0) != 0);
             let tid = tasks.native(&interpreter, pid, &state).unwrap_or(0);
             let name = python_names.get(&state.ident).cloned().or_else(|| comm(pid, tid));

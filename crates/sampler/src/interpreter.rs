@@ -35,10 +35,12 @@ pub fn find(pid: u32, binaries: &mut Binaries) -> Result<Interpreter, Refusal> {
         // A zombie, a kernel thread, or a process between two programs.
         return Err(Refusal::NotYet);
     }
-    let Some((mapping, binary)) = candidates(pid, &mappings).find_map(|m| Some((m, binaries.look(pid, m)?))) else {
+    let Some((mapping, binary)) = candidates(pid, &mappings).find_map(|m| Some((m, binaries.look(pid, m)?)))
+    else {
         return Err(not_python(pid, remote, &mappings));
     };
-    let runtime = mapping.start.wrapping_sub(mapping.offset).wrapping_sub(binary.base).wrapping_add(binary.runtime);
+    let runtime =
+        mapping.start.wrapping_sub(mapping.offset).wrapping_sub(binary.base).wrapping_add(binary.runtime);
     let layout = layout_of(pid, remote, runtime, binary, mapping)?;
     let interpreter = Interpreter { remote, layout, runtime };
     interpreter.check_ready(pid)?;
@@ -84,7 +86,13 @@ fn not_python(pid: u32, remote: Remote, mappings: &[Mapping]) -> Refusal {
     Refusal::NotPython { what: program.unwrap_or_else(|_| "a process without a program".to_owned()) }
 }
 
-fn layout_of(pid: u32, remote: Remote, runtime: u64, binary: Binary, mapping: &Mapping) -> Result<Layout, Refusal> {
+fn layout_of(
+    pid: u32,
+    remote: Remote,
+    runtime: u64,
+    binary: Binary,
+    mapping: &Mapping,
+) -> Result<Layout, Refusal> {
     let mut head = [0; debug_offsets::SIZE];
     let read = remote.gather(&mut head, &[crate::remote::Place::new(runtime, debug_offsets::SIZE)]);
     let read = read.map_err(|error| Refusal::from_error(pid, &error))?;
@@ -137,7 +145,9 @@ impl Interpreter {
     /// Whether there is a thread that belongs to an interpreter: both list heads lead where they should.
     fn check_ready(&self, pid: u32) -> Result<(), Refusal> {
         let wrong = |error: std::io::Error| match error.raw_os_error() {
-            Some(libc::EFAULT) | None => Refusal::Unsupported { version: self.layout.version, why: refusal::SENSELESS },
+            Some(libc::EFAULT) | None => {
+                Refusal::Unsupported { version: self.layout.version, why: refusal::SENSELESS }
+            }
             _ => Refusal::from_error(pid, &error),
         };
         let head = self.remote.word(self.runtime + self.layout.runtime_interpreters_head as u64);

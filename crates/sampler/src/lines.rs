@@ -156,7 +156,8 @@ mod tests {
     #[test]
     fn locations_of_every_kind() {
         // none (2 units), short (1), one line +2 (1), no column -1 (1), long +70 (1).
-        let table = [0xf9, 0x80, 0x11, 0x80 | 12 << 3, 1, 2, 0x80 | 13 << 3, 3, 0x80 | 14 << 3, 64 | 12, 2, 0, 1, 1];
+        let table =
+            [0xf9, 0x80, 0x11, 0x80 | 12 << 3, 1, 2, 0x80 | 13 << 3, 3, 0x80 | 14 << 3, 64 | 12, 2, 0, 1, 1];
         let lines = Lines::parse(version(11), &table, 10);
         let got: Vec<u32> = [0, 2, 4, 6, 8, 10].map(|offset| lines.line(offset)).to_vec();
         assert_eq!(got, [0, 0, 10, 12, 11, 81]);

@@ -115,6 +115,9 @@ mod tests {
         assert_eq!(found[0].path, "/usr/bin/a b");
         assert_eq!(found[0].file, FileId { major: 0xfe, minor: 0, inode: 1234 });
         assert!(found[1].executable && !found[0].executable);
-        assert_eq!((found[1].start, found[1].end, found[1].offset), (0x7f10_0000_0000, 0x7f10_0000_2000, 0x3000));
+        assert_eq!(
+            (found[1].start, found[1].end, found[1].offset),
+            (0x7f10_0000_0000, 0x7f10_0000_2000, 0x3000)
+        );
     }
 }

@@ -39,11 +39,13 @@ pub enum Refusal {
 }
 
 /// Text for a build without the GIL.
-pub(crate) const FREE_THREADED: &str = "a free-threaded build, which has no GIL and another layout, is not supported yet";
+pub(crate) const FREE_THREADED: &str =
+    "a free-threaded build, which has no GIL and another layout, is not supported yet";
 /// Text for a version that is not known.
 pub(crate) const UNKNOWN: &str = "its layout is not known to this version of profkit (3.8 to 3.15 are)";
 /// Text for a build whose structures do not fit.
-pub(crate) const SENSELESS: &str = "its memory is not laid out as in a release build (a debug build, or a patched one)";
+pub(crate) const SENSELESS: &str =
+    "its memory is not laid out as in a release build (a debug build, or a patched one)";
 
 impl Refusal {
     /// What an error of reading `/proc` or memory means.

@@ -61,7 +61,14 @@ impl Remote {
         // SAFETY: `local` is a buffer that is borrowed for this call; `Place` has the layout of `iovec`, and the addresses
         // in it are used by the kernel in the other process only.
         let read = unsafe {
-            libc::process_vm_readv(self.pid, &raw const local, 1, places.as_ptr().cast(), places.len() as libc::c_ulong, 0)
+            libc::process_vm_readv(
+                self.pid,
+                &raw const local,
+                1,
+                places.as_ptr().cast(),
+                places.len() as libc::c_ulong,
+                0,
+            )
         };
         usize::try_from(read).map_err(|_| io::Error::last_os_error())
     }

@@ -17,8 +17,8 @@ use std::io;
 use crate::layout::{CHUNK_HEAD, Layout, NONE};
 use crate::names::Names;
 use crate::reading::{Context, Link, OWNER_ENTRY, OWNER_GENERATOR, Reading};
-use crate::resolver::Resolver;
 use crate::remote::{Place, int_at, word_at};
+use crate::resolver::Resolver;
 
 /// Deeper stacks are cut at the leaf's end: CPython's own limit of recursion is 1,000 unless changed.
 const MAX_DEPTH: usize = 20_000;
@@ -227,7 +227,11 @@ impl StackReader {
             let index = self.holders.iter().position(|&known| known == holder)?;
             word_at(self.buffer.get(..self.filled)?, holders_at + index * HOLDER + layout.cframe_frame)
         };
-        Some(State { frame, chunk: word_at(state, layout.thread_chunk), top: word_at(state, layout.thread_top()) })
+        Some(State {
+            frame,
+            chunk: word_at(state, layout.thread_chunk),
+            top: word_at(state, layout.thread_top()),
+        })
     }
 
     /// Whether the read was laid out for another chunk or a smaller depth; lays it out anew then.
@@ -267,14 +271,16 @@ impl StackReader {
         let within = address.wrapping_sub(self.chunk);
         if within < self.window as u64 {
             let at = self.chunk_at + usize::try_from(within).ok()?;
-            return (at + layout.frame_head <= self.filled.min(self.chunk_at + self.window)).then_some((at, true));
+            return (at + layout.frame_head <= self.filled.min(self.chunk_at + self.window))
+                .then_some((at, true));
         }
         for span in &mut self.spans {
             let within = address.wrapping_sub(span.address);
             if within < span.length as u64 {
                 span.used = true;
                 let at = span.at + usize::try_from(within).ok()?;
-                return (at + layout.frame_head <= self.filled).then_some((at, span.length != layout.frame_head));
+                return (at + layout.frame_head <= self.filled)
+                    .then_some((at, span.length != layout.frame_head));
             }
         }
         None
@@ -351,12 +357,19 @@ impl StackReader {
         self.resolver.links.clear();
         let top = again.map_or(state.top, |again| again.top.min(state.top));
         let mut outward = Vec::new();
-        let mut at = self.resolver.resolved.iter().find(|known| known.link.on_data_stack).map_or(0, |known| known.link.address);
+        let mut at = self
+            .resolver
+            .resolved
+            .iter()
+            .find(|known| known.link.on_data_stack)
+            .map_or(0, |known| known.link.address);
         let mut below = 0;
         while at != 0 && at < top && self.resolver.links.len() < MAX_DEPTH {
             let Some(found) = self.frame(layout, at) else { break };
             let link = self.link(layout, at, found);
-            let Some(code) = names.codes.known(link.code).and_then(|index| names.codes.get(index)) else { break };
+            let Some(code) = names.codes.known(link.code).and_then(|index| names.codes.get(index)) else {
+                break;
+            };
             // Frames elsewhere that lie between this one and the one below.
             outward.clear();
             let mut previous = link.previous;

@@ -88,7 +88,11 @@ impl Walk<'_> {
             // dk_refcnt; uint8_t dk_log2_size, dk_log2_index_bytes, dk_kind; uint32_t dk_version; dk_usable, dk_nentries; indices
             let index_bytes = 1u64.checked_shl(u32::from(*head.get(9)?))?;
             let is_unicode = *head.get(10)? != 0;
-            Table { entries: keys + 32 + index_bytes, count: word_at(&head, 24), key_at: if is_unicode { 0 } else { 8 } }
+            Table {
+                entries: keys + 32 + index_bytes,
+                count: word_at(&head, 24),
+                key_at: if is_unicode { 0 } else { 8 },
+            }
         } else {
             // dk_refcnt, dk_size, dk_lookup, dk_usable, dk_nentries; indices
             let size = word_at(&head, 8);
@@ -159,7 +163,10 @@ impl Walk<'_> {
 
     /// A value whose name is among the type's shared keys.
     fn inline(&self, keys: u64, values: u64, name: &str) -> Option<u64> {
-        let index = self.keys(keys)?.iter().position(|&(key, _)| key != 0 && self.text(key).as_deref() == Some(name))?;
+        let index = self
+            .keys(keys)?
+            .iter()
+            .position(|&(key, _)| key != 0 && self.text(key).as_deref() == Some(name))?;
         self.word(values + index as u64 * 8)
     }
 }
