@@ -6,6 +6,8 @@
 //! A trace becomes one sample a node of its calling-context trees: `calls`, `wall` or `cpu`, and `await`. Time is self
 //! time, so what the format calls total is the sum over callees. There is no time order.
 //!
+//! A sample stream becomes one sample a stack and thread: `samples`, `wall`, `cpu`, `gil` and `gil_wait`.
+//!
 //! ```
 //! use profkit_format_recording::{Pack, Recording};
 //! use profkit_profile::{Format, Input, ProfileBuilder, Sniff};
@@ -24,6 +26,7 @@
 mod bytes;
 mod journal;
 mod pack;
+mod stream;
 mod trace;
 
 use std::io::Write;
@@ -33,7 +36,7 @@ use profkit_profile::{
     Written,
 };
 use profkit_recording::trace::MAGIC;
-use profkit_recording::{header, journal as processes};
+use profkit_recording::{header, journal as processes, stream as samples};
 
 use crate::journal::Facts;
 pub use crate::pack::{Pack, length_in_use};
@@ -71,7 +74,11 @@ impl Format for Recording {
     }
 
     fn sniff(&self, input: &[u8]) -> Sniff {
-        if input.starts_with(pack::MAGIC) || input.starts_with(&MAGIC) || journal::is_header(input) {
+        if input.starts_with(pack::MAGIC)
+            || input.starts_with(&MAGIC)
+            || input.starts_with(&samples::MAGIC)
+            || journal::is_header(input)
+        {
             Sniff::Yes
         } else {
             Sniff::No
@@ -86,6 +93,11 @@ impl Format for Recording {
             trace::add_sample_types(input.bytes, into)?;
             let summary = trace::read(input.bytes, &Facts::default(), into)?;
             return describe(&[summary], &Facts::default(), into);
+        }
+        if input.bytes.starts_with(&samples::MAGIC) {
+            stream::add_sample_types(into)?;
+            let summary = stream::read(input.bytes, &Facts::default(), into)?;
+            return describe_samples(&[summary], &Facts::default(), into);
         }
         let reason = "the file of a folder that says what the folder is: give the folder";
         Err(profkit_profile::ReadErrorKind::Unsupported(reason.into()).at(0))
@@ -106,6 +118,19 @@ fn read_folder(bytes: &[u8], into: &mut ProfileBuilder) -> Result<(), ReadError>
             _ => {}
         }
     }
+    let streams: Vec<_> = files.iter().filter(|file| file.content.starts_with(&samples::MAGIC)).collect();
+    if !streams.is_empty() {
+        stream::add_sample_types(into)?;
+        let mut summaries = Vec::new();
+        for file in streams {
+            let place = |mut error: ReadError| {
+                error.offset += file.offset;
+                error
+            };
+            summaries.push(stream::read(file.content, &facts, into).map_err(place)?);
+        }
+        return describe_samples(&summaries, &facts, into);
+    }
     let traces: Vec<_> = files.iter().filter(|file| file.content.starts_with(&MAGIC)).collect();
     if let Some(first) = traces.first() {
         trace::add_sample_types(first.content, into)?;
@@ -121,15 +146,60 @@ fn read_folder(bytes: &[u8], into: &mut ProfileBuilder) -> Result<(), ReadError>
     describe(&summaries, &facts, into)
 }
 
+/// What a sampled recording says about itself.
+fn describe_samples(
+    summaries: &[stream::Summary],
+    facts: &Facts,
+    into: &mut ProfileBuilder,
+) -> Result<(), ReadError> {
+    into.meta.dialect = "samples";
+    let begins = summaries.iter().map(|summary| summary.start_ns).min();
+    into.meta.start_ns = facts.start_ns.or(begins);
+    let end = summaries.iter().map(|summary| summary.end_ns).max();
+    into.meta.duration_ns = end.zip(begins).map(|(end, start)| end.saturating_sub(start).max(0));
+    if let Some(interval) =
+        summaries.first().map(|summary| summary.interval_ns).filter(|&interval| interval > 0)
+    {
+        into.meta.period = interval;
+        into.meta.period_type = Some((into.string(b"wall").at(0)?, into.string(b"nanoseconds").at(0)?));
+    }
+    let counted = Counted {
+        processes: summaries.iter().map(|summary| summary.processes).sum(),
+        threads: summaries.iter().map(|summary| summary.threads).sum(),
+    };
+    let notes = summaries.iter().flat_map(|summary| summary.notes.iter().cloned()).collect();
+    annotate(&counted, notes, facts, into)
+}
+
 /// What the recording says about itself, and what it does not cover.
 fn describe(summaries: &[trace::Summary], facts: &Facts, into: &mut ProfileBuilder) -> Result<(), ReadError> {
-    let version = String::from_utf8_lossy(&facts.profkit).into_owned();
-    into.meta.producer = if version.is_empty() { "profkit".to_owned() } else { format!("profkit {version}") };
     into.meta.dialect = "trace";
     into.meta.start_ns = facts.start_ns;
     let end = summaries.iter().map(|summary| summary.end_ns).max();
     into.meta.duration_ns = end.zip(facts.start_ns).map(|(end, start)| end.saturating_sub(start).max(0));
-    let mut notes: Vec<String> = summaries.iter().flat_map(|summary| summary.notes.iter().cloned()).collect();
+    let counted = Counted {
+        processes: summaries.len(),
+        threads: summaries.iter().map(|summary| summary.threads).sum(),
+    };
+    let notes = summaries.iter().flat_map(|summary| summary.notes.iter().cloned()).collect();
+    annotate(&counted, notes, facts, into)
+}
+
+/// How much a recording covers.
+struct Counted {
+    processes: usize,
+    threads: usize,
+}
+
+/// Who recorded what, and what is missing.
+fn annotate(
+    counted: &Counted,
+    mut notes: Vec<String>,
+    facts: &Facts,
+    into: &mut ProfileBuilder,
+) -> Result<(), ReadError> {
+    let version = String::from_utf8_lossy(&facts.profkit).into_owned();
+    into.meta.producer = if version.is_empty() { "profkit".to_owned() } else { format!("profkit {version}") };
     for missed in &facts.missed {
         let command = facts.commands.get(&(missed.pid, missed.start));
         let command =
@@ -137,11 +207,14 @@ fn describe(summaries: &[trace::Summary], facts: &Facts, into: &mut ProfileBuild
         let reason = String::from_utf8_lossy(&missed.reason);
         notes.push(format!("process {}{command} not covered: {reason}", missed.pid));
     }
-    let threads: usize = summaries.iter().map(|summary| summary.threads).sum();
     let covered = format!(
         "profkit: recorded {} and {}",
-        if summaries.len() == 1 { "1 process".to_owned() } else { format!("{} processes", summaries.len()) },
-        profkit_profile::count(threads, "thread")
+        if counted.processes == 1 {
+            "1 process".to_owned()
+        } else {
+            format!("{} processes", counted.processes)
+        },
+        profkit_profile::count(counted.threads, "thread")
     );
     let command = (!facts.command.is_empty())
         .then(|| format!("profkit: command {}", String::from_utf8_lossy(&facts.command)));

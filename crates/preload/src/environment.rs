@@ -6,6 +6,12 @@ unsafe extern "C" {
     static environ: *const *const c_char;
 }
 
+/// The environment of the process, as it is now.
+pub(crate) fn list() -> *const *const c_char {
+    // SAFETY: reading a pointer that C programs change without locks, as the C library itself reads it.
+    unsafe { environ }
+}
+
 /// The value of a variable, valid until the program changes its environment.
 pub(crate) fn variable(name: &str) -> Option<&'static [u8]> {
     // SAFETY: `environ` is null or a list of strings that ends with null; before `main` no other thread changes it.

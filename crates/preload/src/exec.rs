@@ -1,7 +1,7 @@
 //! Programs that are started with an environment of their own get the variables of the recording as well.
 //!
-//! Only those calls are interposed that take an environment: the others hand on the one of the process, where the variables
-//! still are. All of this may run in a child of `vfork`, whose memory is the parent's: nothing is allocated.
+//! The calls with a list of arguments in the call itself (`execl` and its kin) are left alone: they hand on the environment
+//! of the process, where the variables still are. All of this may run in a child of `vfork`, whose memory is the parent's: nothing is allocated.
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::transmute;
@@ -153,6 +153,26 @@ pub unsafe extern "C" fn execvpe(file: *const c_char, arguments: Strings, variab
     let next: Execve = unsafe { transmute(next) };
     // SAFETY: the arguments are the caller's.
     unsafe { enriched(variables, |variables| next(file, arguments, variables)) }
+}
+
+/// As the C library's. The program may have emptied its environment, as `env -i` does.
+///
+/// # Safety
+/// As for the C library's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn execv(path: *const c_char, arguments: Strings) -> c_int {
+    // SAFETY: the arguments are the caller's.
+    unsafe { execve(path, arguments, environment::list()) }
+}
+
+/// As the C library's.
+///
+/// # Safety
+/// As for the C library's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn execvp(file: *const c_char, arguments: Strings) -> c_int {
+    // SAFETY: the arguments are the caller's.
+    unsafe { execvpe(file, arguments, environment::list()) }
 }
 
 /// As the C library's.

@@ -8,6 +8,7 @@
 //! | `recording` | `profkit record` | once, at the start: [`header`](mod@header) |
 //! | `processes` | everyone | appended, a line an event: [`journal`] |
 //! | `<pid>-<start>-<n>.trace` | the tracer in that process | through mapped memory: [`trace`] |
+//! | `*.samples` | the sampler | appended, ten times a second: [`stream`] |
 //!
 //! `<start>` is the start time of the process in clock ticks since boot (`/proc/PID/stat`, field 22), since a pid may come
 //! again; `<n>` counts the programs that it ran (`execve`).
@@ -15,5 +16,6 @@
 pub mod carrier;
 pub mod header;
 pub mod journal;
+pub mod stream;
 pub mod trace;
 pub mod trace_writer;

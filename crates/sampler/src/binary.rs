@@ -1,0 +1,138 @@
+//! What a program file or library says about Python: where `_PyRuntime` lies, and which version it is.
+//!
+//! Answers are kept by device and inode, so that a child that runs a program seen before costs no look into files.
+//! `_PyRuntime` is exported by every build that can load extension modules, stripped ones too; a program that embeds Python
+//! without exporting it has it in its full symbol table, or (3.10 and later) as the section `.PyRuntime`.
+
+use std::fs::File;
+
+use hashbrown::HashMap;
+use object::read::elf::{ElfFile64, FileHeader};
+use object::{LittleEndian, Object, ObjectSection, ObjectSymbol, ReadCache, ReadRef};
+
+use crate::maps::{FileId, Mapping};
+use crate::version::Version;
+
+/// A file with a Python interpreter in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binary {
+    /// Address of `_PyRuntime` before relocation.
+    pub runtime: u64,
+    /// The address that file offset 0 is given before relocation.
+    pub base: u64,
+    /// What it says itself (`Py_Version`, or the text in its data); 3.13 and later say it in memory.
+    pub version: Option<Version>,
+}
+
+/// What is known of files by their identity.
+#[derive(Debug, Default)]
+pub struct Binaries {
+    seen: HashMap<FileId, Option<Binary>, foldhash::fast::RandomState>,
+}
+
+impl Binaries {
+    /// The interpreter in the mapped file, `None` if it has none or cannot be opened.
+    pub fn look(&mut self, pid: u32, mapping: &Mapping) -> Option<Binary> {
+        if let Some(known) = self.seen.get(&mapping.file) {
+            return *known;
+        }
+        // A file that cannot be opened now may be later (a process about to change its root): not kept.
+        let file = mapping.open(pid).ok()?;
+        let found = inspect(&file);
+        self.seen.insert(mapping.file, found);
+        found
+    }
+}
+
+fn inspect(file: &File) -> Option<Binary> {
+    let cache = ReadCache::new(file.try_clone().ok()?);
+    let elf = ElfFile64::<LittleEndian, _>::parse(&cache).ok()?;
+    let runtime = runtime_address(&elf)?;
+    Some(Binary { runtime, base: base_address(&elf), version: version(&elf) })
+}
+
+type Elf<'a, R> = ElfFile64<'a, LittleEndian, R>;
+
+fn runtime_address<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Option<u64> {
+    symbol(elf, b"_PyRuntime")
+        .or_else(|| elf.section_by_name(".PyRuntime").map(|section| section.address()))
+        .filter(|&address| address != 0)
+}
+
+fn symbol<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, name: &[u8]) -> Option<u64> {
+    let named = |symbol: &object::read::elf::ElfSymbol64<'a, '_, LittleEndian, R>| {
+        symbol.is_definition() && symbol.name_bytes() == Ok(name)
+    };
+    elf.dynamic_symbols().find(named).or_else(|| elf.symbols().find(named)).map(|symbol| symbol.address())
+}
+
+fn base_address<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> u64 {
+    use object::read::elf::ProgramHeader;
+    let endian = LittleEndian;
+    let loads =
+        elf.elf_program_headers().iter().filter(|header| header.p_type(endian) == object::elf::PT_LOAD);
+    let bases = loads.map(|header| header.p_vaddr(endian).wrapping_sub(header.p_offset(endian)));
+    debug_assert!(elf.elf_header().is_class_64());
+    bases.min().unwrap_or(0)
+}
+
+fn version<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Option<Version> {
+    if let Some(address) = symbol(elf, b"Py_Version") {
+        for section in elf.sections() {
+            if let Ok(Some(bytes)) = section.data_range(address, 8) {
+                return Some(Version::from_hex(crate::remote::word_at(bytes, 0) & 0xffff_ffff));
+            }
+        }
+    }
+    let data = elf.section_by_name(".rodata")?.data().ok()?;
+    version_in_text(data)
+}
+
+/// `PY_VERSION` as a text of its own: the argument of `PyOS_snprintf` in `Py_GetVersion`. Before 3.11 nothing else tells the
+/// version. Texts of other libraries that are linked in (SQLite's `3.8.2`) look the same, so the most frequent minor
+/// version of `python3.N` in the paths of the program decides between several.
+fn version_in_text(data: &[u8]) -> Option<Version> {
+    let candidates: Vec<Version> = texts(data).filter_map(version_text).collect();
+    if let [only] = candidates.as_slice() {
+        return Some(*only);
+    }
+    let named = |version: &Version| {
+        let name = format!("python3.{}", version.minor);
+        texts(data).filter(|text| text.windows(name.len()).any(|window| window == name.as_bytes())).count()
+    };
+    candidates.into_iter().max_by_key(named)
+}
+
+fn texts(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    data.split(|&byte| byte == 0).filter(|text| !text.is_empty())
+}
+
+/// A version at the end of a text: linkers store a text that another one ends with only once (`/opt/versions/3.8.18`).
+fn version_text(text: &[u8]) -> Option<Version> {
+    let start = text.windows(2).rposition(|two| two == b"3.")?;
+    let is_part =
+        start > 0 && text.get(start - 1).is_some_and(|&byte| byte == b'.' || byte.is_ascii_alphanumeric());
+    let tail = text.get(start..)?;
+    if is_part || tail.len() > 10 {
+        return None;
+    }
+    let version = Version::parse(std::str::from_utf8(tail).ok()?)?;
+    (8..13).contains(&version.minor).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_are_versions() {
+        assert_eq!(version_text(b"3.9.18"), Some(Version { major: 3, minor: 9, micro: 18 }));
+        assert_eq!(version_text(b"3.10.0rc2"), Some(Version { major: 3, minor: 10, micro: 0 }));
+        assert_eq!(version_text(b"/opt/python/3.8.18"), Some(Version { major: 3, minor: 8, micro: 18 }));
+        assert_eq!(version_text(b"3.9"), None);
+        assert_eq!(version_text(b"1.3.9.1"), None);
+        assert_eq!(version_text(b"2.7.18"), None);
+        let data = b"x\x003.40.1\x003.8.2\x003.9.18+\0/usr/lib/python3.9\0";
+        assert_eq!(version_in_text(data), Some(Version { major: 3, minor: 9, micro: 18 }));
+    }
+}

@@ -1,0 +1,47 @@
+//! Waiting for a moment, and chance.
+
+use std::time::{Duration, Instant};
+
+/// Intervals from here on are long enough for caches to grow cold between samples.
+pub(crate) const WARM_FROM: u64 = 50_000;
+/// Waits that are shorter are spent looking at the clock: to sleep and wake takes as long.
+const SPIN: u64 = 30_000;
+
+/// Lets this thread wake when it asked to, not up to 50 µs later (the kernel's default slack).
+pub(crate) fn be_prompt() {
+    // SAFETY: sets a number of the calling thread; no memory is involved.
+    unsafe {
+        libc::prctl(libc::PR_SET_TIMERSLACK, 1);
+    }
+}
+
+/// Waits until `ns` nanoseconds after `start`.
+pub(crate) fn sleep_until(start: Instant, ns: u64) {
+    let deadline = start + Duration::from_nanos(ns);
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left >= Duration::from_nanos(SPIN) {
+        std::thread::sleep(left);
+    }
+    while Instant::now() < deadline {
+        std::hint::spin_loop();
+    }
+}
+
+/// Random numbers, good enough to be out of step with a program (xorshift64*).
+#[derive(Debug)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
+    /// A number below `limit`; 0 if that is 0.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d);
+        u64::try_from((u128::from(number) * u128::from(limit)) >> 64).unwrap_or(0)
+    }
+}

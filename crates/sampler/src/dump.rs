@@ -1,0 +1,114 @@
+//! Every thread's stack once: `profkit dump`.
+
+use std::fs;
+
+use crate::binary::Binaries;
+use crate::gil::{self, Gil};
+use crate::interpreter;
+use crate::names::Names;
+use crate::reader::Reader;
+use crate::reading::Context;
+use crate::refusal::Refusal;
+use crate::remote::int_at;
+use crate::thread_names;
+use crate::threads::{self, Tasks};
+use crate::tree::Tree;
+use crate::version::Version;
+
+/// A frame of a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameLine {
+    /// The qualified name (before 3.11: the name) of the function.
+    pub function: String,
+    /// Its file, as the program knows it.
+    pub file: String,
+    /// The line that runs, 0 if it has none.
+    pub line: u32,
+    /// The first line of the function.
+    pub first_line: u32,
+}
+
+/// The stack of one thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadStack {
+    /// The thread's number, 0 if it is not known.
+    pub tid: u32,
+    /// Its name as Python knows it, else as the operating system does.
+    pub name: Option<String>,
+    /// The number of its interpreter, 0 for the main one.
+    pub interpreter: u64,
+    /// Whether it holds the lock of its interpreter.
+    pub holds_gil: bool,
+    /// Whether it collects garbage.
+    pub collects_garbage: bool,
+    /// Its frames, innermost first; none if no Python runs in it.
+    pub frames: Vec<FrameLine>,
+}
+
+/// What a process does at this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dump {
+    /// The version of its Python.
+    pub version: Version,
+    /// Its threads with a Python thread state, oldest first.
+    pub threads: Vec<ThreadStack>,
+    /// Threads of the operating system without one.
+    pub other_threads: Vec<u32>,
+}
+
+/// Reads the stacks of all threads of a process, each at a moment of its own.
+///
+/// # Errors
+/// If the process has no Python, or may not or cannot be read.
+pub fn dump(pid: u32) -> Result<Dump, Refusal> {
+    let interpreter = interpreter::find(pid, &mut Binaries::default())?;
+    let failed = |error: std::io::Error| Refusal::from_error(pid, &error);
+    let (remote, layout) = (interpreter.remote, interpreter.layout);
+    let (mut names, mut tree, mut tasks) = (Names::default(), Tree::default(), Tasks::default());
+    tasks.update(pid).map_err(failed)?;
+    let mut found = Vec::new();
+    for address in interpreter.interpreters().map_err(failed)? {
+        let number = remote.word(address + layout.interp_id as u64).map_err(failed)?;
+        let python_names = thread_names::of_interpreter(&interpreter, address);
+        let mut head = [0; gil::HEAD];
+        let lock = gil::address(&interpreter, address).map_err(failed)?;
+        let collecting = gil::collecting_address(&interpreter, address);
+        for state in threads::of_interpreter(&interpreter, address).map_err(failed)? {
+            let mut context = Context { remote, layout: &layout, names: &mut names, tree: &mut tree };
+            let Ok(reading) = Reader::new(&layout, state.address).read(&mut context) else { continue };
+            let holds_gil =
+                remote.read(lock, &mut head).is_ok() && Gil::parse(&layout, &head).is_held_by(state.address);
+            let is_collecting = remote.bytes(collecting, 4).is_ok_and(|flag| int_at(&flag, 0) != 0);
+            let tid = tasks.native(&interpreter, pid, &state).unwrap_or(0);
+            let name = python_names.get(&state.ident).cloned().or_else(|| comm(pid, tid));
+            found.push(ThreadStack {
+                tid,
+                name,
+                interpreter: number,
+                holds_gil,
+                collects_garbage: holds_gil && is_collecting,
+                frames: lines(&tree, reading.stack),
+            });
+        }
+    }
+    found.reverse();
+    let other = |tid: &u32| !found.iter().any(|thread| thread.tid == *tid);
+    let other_threads = tasks.ids.iter().copied().filter(other).collect();
+    Ok(Dump { version: layout.version, threads: found, other_threads })
+}
+
+fn lines(tree: &Tree, stack: u32) -> Vec<FrameLine> {
+    let line = |(function, line): (crate::tree::Function, u32)| FrameLine {
+        function: tree.text_of(function.name).to_owned(),
+        file: tree.text_of(function.file).to_owned(),
+        line,
+        first_line: function.first_line,
+    };
+    tree.frames_of(stack).into_iter().rev().map(line).collect()
+}
+
+/// What the operating system calls a thread.
+pub(crate) fn comm(pid: u32, tid: u32) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{tid}/comm")).ok()?;
+    Some(text.trim_end().to_owned())
+}

@@ -1,0 +1,123 @@
+//! `/proc/PID/maps`: which files a process has in its memory.
+//!
+//! Surprising: a path there is as the target sees it (chroot, mount namespace), and ends in ` (deleted)` once the file
+//! is gone or replaced. So a mapped file is known by device and inode; its path is only a hint where to open it.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+/// A part of a process's memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// The first address.
+    pub start: u64,
+    /// The address after the last.
+    pub end: u64,
+    /// Whether it can be executed.
+    pub executable: bool,
+    /// Where in the file it begins.
+    pub offset: u64,
+    /// Device and inode of the file.
+    pub file: FileId,
+    /// The path as the target sees it, without ` (deleted)`.
+    pub path: String,
+}
+
+/// What tells files apart: device numbers as `maps` has them, and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FileId {
+    /// Major number of the device.
+    pub major: u32,
+    /// Minor number of the device.
+    pub minor: u32,
+    /// The inode.
+    pub inode: u64,
+}
+
+/// The mappings of files of a process, in the order of addresses.
+///
+/// # Errors
+/// If `/proc/PID/maps` cannot be read.
+pub fn of_process(pid: u32) -> io::Result<Vec<Mapping>> {
+    let text = fs::read(format!("/proc/{pid}/maps"))?;
+    Ok(parse(&String::from_utf8_lossy(&text)))
+}
+
+/// The lines with a file.
+fn parse(text: &str) -> Vec<Mapping> {
+    text.lines().filter_map(line).collect()
+}
+
+fn line(line: &str) -> Option<Mapping> {
+    // start-end perms offset major:minor inode          path
+    let mut parts = line.splitn(6, ' ');
+    let (start, end) = parts.next()?.split_once('-')?;
+    let permissions = parts.next()?;
+    let offset = parts.next()?;
+    let (major, minor) = parts.next()?.split_once(':')?;
+    let inode: u64 = parts.next()?.parse().ok()?;
+    let path = parts.next().unwrap_or("").trim_start_matches(' ');
+    if inode == 0 {
+        return None;
+    }
+    Some(Mapping {
+        start: u64::from_str_radix(start, 16).ok()?,
+        end: u64::from_str_radix(end, 16).ok()?,
+        executable: permissions.contains('x'),
+        offset: u64::from_str_radix(offset, 16).ok()?,
+        file: FileId {
+            major: u32::from_str_radix(major, 16).ok()?,
+            minor: u32::from_str_radix(minor, 16).ok()?,
+            inode,
+        },
+        path: path.strip_suffix(" (deleted)").unwrap_or(path).to_owned(),
+    })
+}
+
+impl Mapping {
+    /// Opens the mapped file: by its path in the target's own root if that is still the same file, else through
+    /// the kernel's link to what is mapped, which works for replaced and deleted files (needs privileges but for the main program).
+    ///
+    /// # Errors
+    /// If no way leads to the file.
+    pub fn open(&self, pid: u32) -> io::Result<fs::File> {
+        use std::os::unix::fs::MetadataExt;
+        let ways = [
+            PathBuf::from(format!("/proc/{pid}/root{}", self.path)),
+            PathBuf::from(format!("/proc/{pid}/exe")),
+            PathBuf::from(format!("/proc/{pid}/map_files/{:x}-{:x}", self.start, self.end)),
+        ];
+        let mut problem = io::Error::from(io::ErrorKind::NotFound);
+        for way in ways {
+            match fs::File::open(&way).and_then(|file| Ok((file.metadata()?.ino(), file))) {
+                Ok((inode, file)) if inode == self.file.inode => return Ok(file),
+                Ok(_) => {}
+                Err(error) => problem = error,
+            }
+        }
+        Err(problem)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_with_files_only() {
+        let text = "55d0c0000000-55d0c0001000 r--p 00000000 fe:00 1234                       /usr/bin/a b (deleted)\n\
+                    7f0000000000-7f0000001000 rw-p 00000000 00:00 0 \n\
+                    7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0                          [stack]\n\
+                    7f1000000000-7f1000002000 r-xp 00003000 fe:01 77                         /lib/libpython3.8.so.1.0\n";
+        let found = parse(text);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].path, "/usr/bin/a b");
+        assert_eq!(found[0].file, FileId { major: 0xfe, minor: 0, inode: 1234 });
+        assert!(found[1].executable && !found[0].executable);
+        assert_eq!(
+            (found[1].start, found[1].end, found[1].offset),
+            (0x7f10_0000_0000, 0x7f10_0000_2000, 0x3000)
+        );
+    }
+}

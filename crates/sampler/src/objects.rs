@@ -1,0 +1,64 @@
+//! Reading Python's `str` and `bytes` from another process: sizes are believed only up to limits.
+
+use std::io;
+
+use crate::layout::{BYTES_DATA, Layout, OB_SIZE};
+use crate::remote::{Remote, int_at, word_at};
+
+/// The longest name or path that is read, in characters: what is longer is cut.
+const MAX_TEXT: u64 = 4_096;
+/// The largest line table that is read: a module of some 100,000 lines.
+const MAX_TABLE: u64 = 4 << 20;
+
+/// The text of the `str` at `address`, `None` if there is none.
+#[must_use]
+pub fn text(remote: Remote, layout: &Layout, address: u64) -> Option<String> {
+    let head = remote.bytes(address, layout.unicode_compact.min(64)).ok()?;
+    let length = word_at(&head, layout.unicode_length).min(MAX_TEXT);
+    let shape = Shape::of(int_at(&head, layout.unicode_state))?;
+    let start = if shape.ascii { layout.unicode_ascii } else { layout.unicode_compact };
+    let bytes = usize::try_from(length).ok()? * shape.width;
+    let data = remote.bytes(address + start as u64, bytes).ok()?;
+    Some(shape.decode(&data))
+}
+
+/// How a compact `str` stores its characters.
+struct Shape {
+    width: usize,
+    ascii: bool,
+}
+
+impl Shape {
+    /// From the bits `interned:2, kind:3, compact:1, ascii:1`, the same in 3.8 to 3.15.
+    fn of(state: i32) -> Option<Self> {
+        let width = match (state >> 2) & 7 {
+            1 => 1,
+            2 => 2,
+            4 => 4,
+            _ => return None,
+        };
+        let compact = state & (1 << 5) != 0;
+        compact.then_some(Self { width, ascii: state & (1 << 6) != 0 })
+    }
+
+    fn decode(&self, data: &[u8]) -> String {
+        let character = |unit: &[u8]| {
+            let code = unit.iter().rev().fold(0u32, |code, &byte| code << 8 | u32::from(byte));
+            // Lone surrogates (paths that are not UTF-8) have no character of their own.
+            char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+        };
+        data.chunks_exact(self.width).map(character).collect()
+    }
+}
+
+/// The contents of the `bytes` at `address`.
+///
+/// # Errors
+/// If it cannot be read, or is too long to be a line table.
+pub fn bytes(remote: Remote, address: u64) -> io::Result<Vec<u8>> {
+    let size = remote.word(address + OB_SIZE as u64)?;
+    if size > MAX_TABLE {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    remote.bytes(address + BYTES_DATA as u64, usize::try_from(size).unwrap_or(0))
+}

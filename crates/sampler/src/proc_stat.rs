@@ -1,0 +1,103 @@
+//! What the kernel says of threads: processor time used so far, and whether one waits for the interpreter's lock.
+//!
+//! `schedstat` is kept open, since opening costs more than reading. The kernel brings its number up to date at scheduler ticks and
+//! switches only, so single differences are multiples of some milliseconds; their sums are exact.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Processor time of a thread.
+#[derive(Debug)]
+pub struct CpuClock {
+    file: File,
+    last: u64,
+}
+
+impl CpuClock {
+    /// Opens the clock of a thread; counting begins now.
+    ///
+    /// # Errors
+    /// If the thread has ended, or the kernel has no scheduler statistics.
+    pub fn open(pid: u32, tid: u32) -> io::Result<Self> {
+        let mut clock = Self { file: File::open(format!("/proc/{pid}/task/{tid}/schedstat"))?, last: 0 };
+        clock.last = clock.now()?;
+        Ok(clock)
+    }
+
+    /// Nanoseconds that the thread has run since the last call.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn passed(&mut self) -> io::Result<u64> {
+        let now = self.now()?;
+        let passed = now.saturating_sub(self.last);
+        self.last = now;
+        Ok(passed)
+    }
+
+    /// `run-time wait-time slices`: the first.
+    fn now(&self) -> io::Result<u64> {
+        let mut text = [0; 64];
+        let length = self.file.read_at(&mut text, 0)?;
+        let digits = text.iter().take(length).take_while(|byte| byte.is_ascii_digit());
+        Ok(digits
+            .fold(0, |number: u64, &digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'))))
+    }
+}
+
+/// What a thread does in the kernel.
+#[derive(Debug)]
+pub struct SystemCall {
+    file: File,
+}
+
+/// The number of `futex`.
+#[cfg(target_arch = "x86_64")]
+const FUTEX: &[u8] = b"202 0x";
+/// The number of `futex`.
+#[cfg(not(target_arch = "x86_64"))]
+const FUTEX: &[u8] = b"98 0x";
+
+impl SystemCall {
+    /// Opens the file that tells of a thread.
+    ///
+    /// # Errors
+    /// If the thread has ended, or this is not allowed.
+    pub fn open(pid: u32, tid: u32) -> io::Result<Self> {
+        Ok(Self { file: File::open(format!("/proc/{pid}/task/{tid}/syscall"))? })
+    }
+
+    /// Whether the thread sleeps in a futex within `start..start + size`.
+    #[must_use]
+    pub fn waits_within(&self, start: u64, size: u64) -> bool {
+        // `number 0xargument … 0xstack 0xinstruction`, or `running`.
+        let mut text = [0; 192];
+        let Ok(length) = self.file.read_at(&mut text, 0) else { return false };
+        let Some(rest) = text.get(..length).and_then(|text| text.strip_prefix(FUTEX)) else { return false };
+        let digits = rest.iter().map_while(|&byte| char::from(byte).to_digit(16));
+        let address = digits.fold(0u64, |number, digit| number << 4 | u64::from(digit));
+        address.wrapping_sub(start) < size
+    }
+}
+
+/// When a process began, in clock ticks since boot, and its parent.
+///
+/// # Errors
+/// If it has ended.
+pub fn start_and_parent(pid: u32) -> io::Result<(u64, u32)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name in parentheses may have spaces and parentheses itself.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_ascii_whitespace().collect();
+    let number = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
+    let parent = number(1).and_then(|parent| u32::try_from(parent).ok());
+    number(19).zip(parent).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// The command line of a process, as a shell would take it but for quotes.
+#[must_use]
+pub fn command_line(pid: u32) -> String {
+    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&arguments);
+    text.trim_end_matches('\0').replace('\0', " ")
+}

@@ -1,0 +1,365 @@
+//! One process that is sampled: its interpreters' locks and its threads.
+//!
+//! A look at a lock comes first. If it did not go to another thread since the last look, only the thread that took it last can
+//! have changed its stack: the others are not read, and the time that passed is added to the stacks that they have. So idle
+//! threads cost nothing but now and then.
+
+use std::io;
+
+use profkit_recording::stream::{Writer, kind};
+
+use crate::gil::{self, Gil};
+use crate::interpreter::Interpreter;
+use crate::names::Names;
+use crate::reader::Reader;
+use crate::reading::Context;
+use crate::remote::{Place, int_at};
+use crate::thread::{Moment, Thread};
+use crate::thread_names;
+use crate::threads::{self, Tasks, ThreadState};
+use crate::tree::Tree;
+
+/// Processor times are read as seldom: threads that run, threads that do not.
+pub(crate) const CPU_INTERVAL: u64 = 10_000_000;
+const IDLE_CPU_INTERVAL: u64 = 1_000_000_000;
+/// A thread whose stack has changed within this time is active.
+const ACTIVE: u64 = 100_000_000;
+/// Whether active threads wait for a lock is asked as seldom; whether others do.
+const WAIT_INTERVAL: u64 = 1_000_000;
+const IDLE_WAIT_INTERVAL: u64 = 100_000_000;
+/// Threads are listed anew after as long; at once if one takes a lock that is not known.
+const LIST_INTERVAL: u64 = 100_000_000;
+const LIST_AGAIN: u64 = 1_000_000;
+/// Threads are asked for their names anew after as long, and once soon after they appear.
+const NAMES_INTERVAL: u64 = 5_000_000_000;
+const NAMES_SOON: u64 = 30_000_000;
+/// At higher rates, locks are looked at as seldom.
+const LOCK_INTERVAL: u64 = 10_000;
+/// Code objects are compared with what was read of them, some at a time, as often.
+const CHECK_INTERVAL: u64 = 20_000_000;
+const CHECKED_AT_ONCE: usize = 24;
+
+/// A lock, and the interpreters that share it.
+#[derive(Debug)]
+struct Lock {
+    address: u64,
+    collecting: u64,
+    gil: Gil,
+    is_collecting: bool,
+    /// Every thread is to be read: it went to another one, or this is the first look.
+    read_all: bool,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Stacks that were read.
+    pub read: u64,
+    /// Of these, how many were cut.
+    pub cut: u64,
+    /// Stacks that could not be read.
+    pub failed: u64,
+    /// Threads that the operating system had.
+    pub threads_seen: u64,
+    /// Threads that were sampled.
+    pub threads_sampled: u64,
+}
+
+/// A process that is sampled.
+#[derive(Debug)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// Its number in the stream.
+    pub id: u32,
+    /// Where things are.
+    pub interpreter: Interpreter,
+    /// What was counted.
+    pub counts: Counts,
+    names: Names,
+    tasks: Tasks,
+    tasks_known: Vec<u32>,
+    locks: Vec<Lock>,
+    threads: Vec<Thread>,
+    ended: Vec<Thread>,
+    renamed: Vec<(u32, u32)>,
+    listed: u64,
+    looked: u64,
+    named: u64,
+    name_at: u64,
+    checked: u64,
+    last: Moment,
+    marker: u32,
+}
+
+impl Process {
+    /// A process whose interpreter was found.
+    #[must_use]
+    pub fn new(pid: u32, id: u32, interpreter: Interpreter, now: Moment) -> Self {
+        Self {
+            pid,
+            id,
+            interpreter,
+            counts: Counts::default(),
+            names: Names::default(),
+            tasks: Tasks::default(),
+            tasks_known: Vec::new(),
+            locks: Vec::new(),
+            threads: Vec::new(),
+            ended: Vec::new(),
+            renamed: Vec::new(),
+            listed: 0,
+            looked: 0,
+            named: now.ns,
+            name_at: now.ns + NAMES_SOON,
+            checked: now.ns,
+            last: now,
+            marker: 0,
+        }
+    }
+
+    /// Brings the memory that the next sample reads into the caches.
+    pub fn warm(&mut self, tree: &mut Tree) {
+        let Self { interpreter, names, threads, locks, .. } = self;
+        let context = Context { remote: interpreter.remote, layout: &interpreter.layout, names, tree };
+        for lock in locks.iter() {
+            let holder = threads.iter_mut().find(|thread| thread.state.address == lock.gil.last_holder);
+            if let Some(holder) = holder {
+                holder.reader.warm(&context);
+            }
+        }
+    }
+
+    /// Samples every thread.
+    ///
+    /// # Errors
+    /// If the process has ended or runs another program.
+    pub fn sample(&mut self, now: Moment, tree: &mut Tree, writer: &mut Writer) -> io::Result<()> {
+        if self.locks.is_empty() || now.ns - self.listed >= LIST_INTERVAL {
+            self.list(now, writer)?;
+        }
+        if now.ns - self.looked >= LOCK_INTERVAL {
+            self.look(now)?;
+            let unknown = |lock: &Lock| {
+                let holder = lock.gil.last_holder;
+                holder != 0 && !self.threads.iter().any(|thread| thread.state.address == holder)
+            };
+            if now.ns - self.listed >= LIST_AGAIN && self.locks.iter().any(unknown) {
+                self.list(now, writer)?;
+            }
+        }
+        self.read(now, tree)?;
+        for lock in &mut self.locks {
+            lock.read_all = false;
+        }
+        self.last = now;
+        Ok(())
+    }
+
+    /// Looks at the locks.
+    fn look(&mut self, now: Moment) -> io::Result<()> {
+        self.looked = now.ns;
+        let layout = &self.interpreter.layout;
+        for lock in &mut self.locks {
+            let mut bytes = [0; gil::HEAD + 4];
+            let places = [Place::new(lock.address, gil::HEAD), Place::new(lock.collecting, 4)];
+            if self.interpreter.remote.gather(&mut bytes, &places)? < gil::HEAD {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let gil = Gil::parse(layout, &bytes);
+            lock.read_all |= gil.switches != lock.gil.switches || gil.last_holder != lock.gil.last_holder;
+            lock.gil = gil;
+            lock.is_collecting = int_at(&bytes, gil::HEAD) != 0;
+        }
+        Ok(())
+    }
+
+    /// Reads the stacks of threads that can have run.
+    fn read(&mut self, now: Moment, tree: &mut Tree) -> io::Result<()> {
+        let Self { interpreter, names, threads, locks, counts, last, marker, .. } = self;
+        let layout = interpreter.layout;
+        for thread in threads.iter_mut() {
+            let Some(lock) = locks.get(thread.lock) else { continue };
+            let has_gil = lock.gil.is_held_by(thread.state.address);
+            if !lock.read_all && lock.gil.last_holder != thread.state.address {
+                // Nothing of it can have changed but whether it waits.
+                ask(thread, lock, has_gil, now, *last);
+                continue;
+            }
+            let mut context = Context { remote: interpreter.remote, layout: &layout, names, tree };
+            counts.read += 1;
+            let reading = match thread.reader.read(&mut context) {
+                Ok(reading) => reading,
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Err(error),
+                Err(_) => {
+                    counts.failed += 1;
+                    continue;
+                }
+            };
+            counts.cut += u64::from(reading.cut);
+            let mut stack = reading.stack;
+            if lock.is_collecting && has_gil && stack != 0 {
+                if *marker == 0 {
+                    let function = tree.function(GC_MARKER, "", 0);
+                    *marker = tree.frames.id((function, 0));
+                }
+                stack = tree.stacks.id((stack, *marker));
+            }
+            // What was before is over with the sample before this one.
+            if stack != thread.stack || has_gil != thread.has_gil {
+                thread.account(*last);
+                thread.stack = stack;
+                thread.has_gil = has_gil;
+                thread.changed = now.ns;
+            }
+            ask(thread, lock, has_gil, now, *last);
+        }
+        Ok(())
+    }
+
+    /// Settles what was seen: what runs every [`CPU_INTERVAL`], everything if `all`. The tables have been written.
+    pub fn settle(&mut self, now: Moment, writer: &mut Writer, all: bool) {
+        for (thread, name) in self.renamed.drain(..) {
+            writer.record(kind::NAME, &[u64::from(thread), u64::from(name)]);
+        }
+        for mut thread in self.ended.drain(..) {
+            thread.settle(writer);
+        }
+        for thread in &mut self.threads {
+            let is_active = now.ns - thread.changed < ACTIVE || thread.has_gil;
+            let interval = if is_active { CPU_INTERVAL } else { IDLE_CPU_INTERVAL };
+            if all || now.ns - thread.cpu_read >= interval {
+                thread.account(now);
+                thread.settle(writer);
+            }
+        }
+    }
+
+    /// What is done now and then: names of threads, code objects that may have changed.
+    pub fn care(&mut self, now: Moment, tree: &mut Tree) {
+        if now.ns >= self.name_at || now.ns - self.named >= NAMES_INTERVAL {
+            self.name_threads(now, tree);
+        }
+        if now.ns - self.checked >= CHECK_INTERVAL {
+            self.checked = now.ns;
+            let interpreter = self.interpreter;
+            if self.names.revalidate(interpreter.remote, &interpreter.layout, CHECKED_AT_ONCE) {
+                for thread in &mut self.threads {
+                    thread.reader.forget();
+                }
+            }
+        }
+    }
+
+    /// Names the threads as Python does.
+    pub fn name_threads(&mut self, now: Moment, tree: &mut Tree) {
+        self.named = now.ns;
+        self.name_at = u64::MAX;
+        let Ok(interpreters) = self.interpreter.interpreters() else { return };
+        for address in interpreters {
+            let python = thread_names::of_interpreter(&self.interpreter, address);
+            for thread in self.threads.iter_mut().filter(|thread| thread.state.interpreter == address) {
+                let name = python.get(&thread.state.ident).cloned();
+                let Some(name) = name.or_else(|| crate::dump::comm(self.pid, thread.tid)) else { continue };
+                let text = tree.text(&name);
+                if text != thread.name {
+                    thread.name = text;
+                    self.renamed.push((thread.id, text));
+                }
+            }
+        }
+    }
+
+    /// Lists interpreters, locks and threads.
+    fn list(&mut self, now: Moment, writer: &mut Writer) -> io::Result<()> {
+        self.listed = now.ns;
+        let mut found: Vec<(ThreadState, usize)> = Vec::new();
+        for address in self.interpreter.interpreters()? {
+            let lock_address = gil::address(&self.interpreter, address)?;
+            if lock_address == 0 {
+                continue;
+            }
+            let lock = match self.locks.iter().position(|lock| lock.address == lock_address) {
+                Some(known) => known,
+                None => {
+                    let collecting = gil::collecting_address(&self.interpreter, address);
+                    self.locks.push(Lock {
+                        address: lock_address,
+                        collecting,
+                        gil: Gil::default(),
+                        is_collecting: false,
+                        read_all: true,
+                    });
+                    self.looked = 0;
+                    self.locks.len() - 1
+                }
+            };
+            let states = threads::of_interpreter(&self.interpreter, address)?;
+            found.extend(states.into_iter().map(|state| (state, lock)));
+        }
+        self.drop_ended(&found, now);
+        let is_new = |state: &ThreadState| !self.threads.iter().any(|thread| thread.state == *state);
+        let new: Vec<_> = found.into_iter().filter(|(state, _)| is_new(state)).collect();
+        if !new.is_empty() || self.tasks.ids.is_empty() {
+            self.tasks.update(self.pid)?;
+            self.count_tasks();
+        }
+        for (state, lock) in new {
+            self.add(state, lock, now, writer);
+        }
+        Ok(())
+    }
+
+    fn count_tasks(&mut self) {
+        let known = &self.tasks_known;
+        let new = self.tasks.ids.iter().filter(|id| known.binary_search(id).is_err()).count();
+        self.counts.threads_seen += new as u64;
+        self.tasks_known.clone_from(&self.tasks.ids);
+    }
+
+    fn drop_ended(&mut self, found: &[(ThreadState, usize)], now: Moment) {
+        let lives = |thread: &mut Thread| found.iter().any(|(state, _)| *state == thread.state);
+        let ended = self.threads.extract_if(.., |thread| !lives(thread));
+        self.ended.extend(ended.map(|mut thread| {
+            thread.account(now);
+            thread
+        }));
+    }
+
+    fn add(&mut self, state: ThreadState, lock: usize, now: Moment, writer: &mut Writer) {
+        // A thread state of a thread that does not exist: a forked child has its parent's for a moment.
+        let Some(tid) = self.tasks.native(&self.interpreter, self.pid, &state) else { return };
+        let reader = Reader::new(&self.interpreter.layout, state.address);
+        let mut thread = Thread::new(self.pid, tid, state, lock, reader, self.last);
+        thread.id = writer.next_thread();
+        writer.record(kind::THREAD, &[u64::from(self.id), u64::from(tid), self.last.ns]);
+        self.counts.threads_sampled += 1;
+        self.threads.push(thread);
+        self.name_at = self.name_at.min(now.ns + NAMES_SOON);
+        if let Some(lock) = self.locks.get_mut(lock) {
+            lock.read_all = true;
+        }
+    }
+}
+
+/// What stands on top of the stack of a thread that collects garbage.
+pub const GC_MARKER: &str = "<GC>";
+
+/// Finds out whether a thread waits for its lock, as often as it matters.
+fn ask(thread: &mut Thread, lock: &Lock, has_gil: bool, now: Moment, last: Moment) {
+    let is_active = thread.waits || now.ns - thread.changed < ACTIVE;
+    let interval = if is_active { WAIT_INTERVAL } else { IDLE_WAIT_INTERVAL };
+    let waits = if has_gil || thread.stack == 0 {
+        false
+    } else if now.ns - thread.asked >= interval {
+        thread.asked = now.ns;
+        thread.waits_for(lock.address)
+    } else {
+        thread.waits
+    };
+    if waits != thread.waits || has_gil != thread.has_gil {
+        thread.account(last);
+        thread.waits = waits;
+        thread.has_gil = has_gil;
+    }
+}

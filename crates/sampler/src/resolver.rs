@@ -1,0 +1,109 @@
+//! From the frames of one reading to a stack of the recording: names them, outermost first, as far as they are of one moment.
+
+use crate::reading::{Context, Link, OWNER_ENTRY, OWNER_GENERATOR, Reading, Resolved};
+
+/// Names the frames of one thread; remembers the last stack, since the outer part of a stack rarely changes.
+#[derive(Debug, Default)]
+pub struct Resolver {
+    /// What was read, innermost first.
+    pub links: Vec<Link>,
+    /// The frames of the last reading, outermost first.
+    pub resolved: Vec<Resolved>,
+}
+
+impl Resolver {
+    /// What is known of code objects has changed: frames are named anew.
+    pub fn forget(&mut self) {
+        self.resolved.clear();
+    }
+
+    /// Names the frames, outermost first, as far as they are of one stack.
+    pub fn resolve(
+        &mut self,
+        context: &mut Context<'_>,
+        certain: bool,
+        whole: bool,
+        may_begin: impl Fn(u64) -> bool,
+    ) -> Reading {
+        let mut depth = 0;
+        let mut cut = !whole;
+        let count = self.links.len();
+        while depth < count {
+            let Some(link) = self.links.get(count - 1 - depth).copied() else { break };
+            // The outer part of a stack rarely changes: what is as it was last time needs no look-up.
+            if let Some(known) = self.resolved.get(depth)
+                && known.link == link
+            {
+                depth += 1;
+                continue;
+            }
+            self.resolved.truncate(depth);
+            match self.name(context, link, certain, &may_begin) {
+                Some(named) => self.resolved.push(named),
+                None => {
+                    cut = true;
+                    break;
+                }
+            }
+            depth += 1;
+        }
+        self.resolved.truncate(depth);
+        let stack = self.resolved.last().map_or(0, |last| last.stack);
+        Reading { stack, cut, certain }
+    }
+
+    /// One frame on top of those that are resolved; `None` if it cannot be on top of them.
+    fn name(
+        &mut self,
+        context: &mut Context<'_>,
+        link: Link,
+        certain: bool,
+        may_begin: &impl Fn(u64) -> bool,
+    ) -> Option<Resolved> {
+        let below = self.resolved.last().copied();
+        let hidden = |end| Resolved {
+            link,
+            end,
+            code: below.map_or(u32::MAX, |below| below.code),
+            point: below.map_or(u32::MAX, |below| below.point),
+            parent: below.map_or(0, |below| below.parent),
+            stack: below.map_or(0, |below| below.stack),
+        };
+        let end = below.map_or(0, |below| below.end);
+        if link.owner >= OWNER_ENTRY {
+            return Some(hidden(end));
+        }
+        let names = &mut *context.names;
+        let code = names.codes.find(context.remote, context.layout, link.code)?;
+        let known = names.codes.get(code)?;
+        let mut next = end;
+        if link.on_data_stack {
+            let fits = link.owner == 0 && (link.address == end || may_begin(link.address));
+            if !fits {
+                return None;
+            }
+            next = link.address + known.frame_bytes;
+        }
+        if link.owner != OWNER_GENERATOR && link.instr < known.first_running {
+            return Some(hidden(next));
+        }
+        if link.instr.wrapping_add(2) < known.instructions || link.instr > known.end {
+            return None;
+        }
+        let point = names.point(context.layout, context.tree, code, link.instr);
+        let mut parent = below.map_or(0, |below| below.stack);
+        if let Some(below) = below.filter(|below| below.point != u32::MAX) {
+            if certain {
+                names.learn_call(below.point, code);
+            } else {
+                let site = names.call_site(below.point, code)?;
+                if site != below.point {
+                    // The caller ran on after the callee had returned: it was at the call when the innermost frame was read.
+                    parent = context.tree.stacks.id((below.parent, names.frame(site)));
+                }
+            }
+        }
+        let stack = context.tree.stacks.id((parent, names.frame(point)));
+        Some(Resolved { link, end: next, code, point, parent, stack })
+    }
+}

@@ -1,0 +1,457 @@
+//! The sampling loop: moments without drift, every process at each of them, a stream on disk.
+//!
+//! Time is cut into intervals of equal length, and each is sampled at a random moment within it: samples stand for equal times,
+//! and a program with a period of its own does not beat against them. An interval whose moment passed before the sampler came
+//! to it is missed: its time goes to the next sample, and it is counted.
+
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use profkit_recording::stream::{Writer, counter, kind};
+
+use crate::binary::Binaries;
+use crate::clock::{self, Dice};
+use crate::interpreter::{self, Interpreter};
+use crate::proc_stat;
+use crate::process::{CPU_INTERVAL, Counts, Process};
+use crate::refusal::Refusal;
+use crate::thread::Moment;
+use crate::tree::Tree;
+
+/// How to sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// Samples a second of every thread; 0 is as fast as possible.
+    pub rate: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { rate: 1_000.0 }
+    }
+}
+
+/// What can be asked of a session that runs.
+#[derive(Debug)]
+pub enum Command {
+    /// Samples a process too; if it is not a Python yet, as soon as it is one. The answer is what it was at the first look.
+    Add(u32, Option<Sender<Result<(), Refusal>>>),
+    /// A process is no longer of interest.
+    Remove(u32),
+    /// Writes everything that was seen, and answers when that is done: a snapshot can be read then.
+    Flush(Option<Sender<()>>),
+    /// Ends the session.
+    Stop,
+}
+
+/// Why [`Session::run`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was asked to.
+    Stopped,
+    /// The time was over.
+    TimeOver,
+    /// Every process has ended, and nobody can add another.
+    AllEnded,
+}
+
+/// What was covered so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Moments at which every thread was to be sampled.
+    pub asked: u64,
+    /// Moments at which they were.
+    pub taken: u64,
+    /// Moments that passed before the sampler came to them.
+    pub missed: u64,
+    /// Nanoseconds between moments and samples, summed.
+    pub lateness_ns: u64,
+    /// Processes that were given to the sampler.
+    pub processes_seen: u64,
+    /// Processes of which there are samples.
+    pub processes_sampled: u64,
+    /// Stacks and threads.
+    pub counts: Counts,
+}
+
+/// A process that is no Python, or not yet.
+#[derive(Debug)]
+struct Pending {
+    pid: u32,
+    since: Instant,
+    next: Instant,
+}
+
+/// Samples processes into a stream.
+#[derive(Debug)]
+pub struct Session {
+    options: Options,
+    writer: Writer,
+    tree: Tree,
+    written: Written,
+    binaries: Binaries,
+    processes: Vec<Process>,
+    pending: Vec<Pending>,
+    coverage: Coverage,
+    ended: Counts,
+    began: Instant,
+    flushed: u64,
+    settled: u64,
+    now: Moment,
+    dice: Dice,
+}
+
+/// How much of the tables is on disk.
+#[derive(Clone, Copy, Debug, Default)]
+struct Written {
+    texts: usize,
+    functions: usize,
+    frames: usize,
+    stacks: usize,
+    processes: u32,
+}
+
+/// What was seen is on disk after as long.
+const FLUSH_INTERVAL: u64 = 90_000_000;
+/// Threads are looked through for what is to be settled as often.
+const SETTLE_INTERVAL: u64 = 5_000_000;
+/// A process that is no Python is asked again: at first this often, and after a while this often.
+const RETRY: Duration = Duration::from_millis(1);
+const RETRY_LATER: Duration = Duration::from_millis(100);
+const RETRY_SOON_FOR: Duration = Duration::from_secs(1);
+/// Commands are looked for as often, whatever the rate.
+const COMMAND_INTERVAL: Duration = Duration::from_millis(1);
+
+impl Session {
+    /// A session that writes to a new file.
+    ///
+    /// # Errors
+    /// If the file cannot be made.
+    pub fn new(stream: &Path, options: Options) -> io::Result<Self> {
+        let mut writer = Writer::create(stream)?;
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let unix = u64::try_from(unix.as_nanos()).unwrap_or(0);
+        writer.record(kind::BEGIN, &[unix, interval(options)]);
+        writer.flush();
+        clock::be_prompt();
+        Ok(Self {
+            options,
+            writer,
+            tree: Tree::default(),
+            written: Written::default(),
+            binaries: Binaries::default(),
+            processes: Vec::new(),
+            pending: Vec::new(),
+            coverage: Coverage::default(),
+            ended: Counts::default(),
+            began: Instant::now(),
+            flushed: 0,
+            settled: 0,
+            now: Moment::default(),
+            dice: Dice::new(unix),
+        })
+    }
+
+    /// Samples a process from now on. One that is no Python, or not yet, is asked again until it ends.
+    ///
+    /// # Errors
+    /// What it is at this moment.
+    pub fn add_process(&mut self, pid: u32) -> Result<(), Refusal> {
+        if self.is_sampled(pid) || self.pending.iter().any(|pending| pending.pid == pid) {
+            return Ok(());
+        }
+        self.coverage.processes_seen += 1;
+        let found = interpreter::find(pid, &mut self.binaries);
+        match found {
+            Ok(interpreter) => {
+                self.begin(pid, interpreter);
+                Ok(())
+            }
+            Err(refusal) => {
+                self.wait_for(pid, &refusal);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Whether a process is being sampled.
+    #[must_use]
+    pub fn is_sampled(&self, pid: u32) -> bool {
+        self.processes.iter().any(|process| process.pid == pid)
+    }
+
+    /// Whether no process is sampled or waited for.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.processes.is_empty() && self.pending.is_empty()
+    }
+
+    fn begin(&mut self, pid: u32, interpreter: Interpreter) {
+        let command = self.tree.text(&proc_stat::command_line(pid));
+        self.write_tables();
+        let (start, _) = proc_stat::start_and_parent(pid).unwrap_or_default();
+        let version = u64::from(interpreter.layout.version.hex());
+        self.writer.record(kind::PROCESS, &[u64::from(pid), start, version, u64::from(command)]);
+        self.written.processes += 1;
+        self.coverage.processes_sampled += 1;
+        self.processes.push(Process::new(pid, self.written.processes, interpreter, self.now));
+    }
+
+    fn wait_for(&mut self, pid: u32, refusal: &Refusal) {
+        if matches!(refusal, Refusal::NotYet | Refusal::NotPython { .. }) {
+            let now = Instant::now();
+            self.pending.push(Pending { pid, since: now, next: now + RETRY });
+        }
+    }
+
+    /// No longer samples a process.
+    pub fn remove_process(&mut self, pid: u32) {
+        self.pending.retain(|pending| pending.pid != pid);
+        if let Some(at) = self.processes.iter().position(|process| process.pid == pid) {
+            self.end(at);
+        }
+    }
+
+    fn end(&mut self, at: usize) {
+        let mut process = self.processes.swap_remove(at);
+        self.write_tables();
+        process.settle(self.now, &mut self.writer, true);
+        add(&mut self.ended, process.counts);
+    }
+
+    /// Samples until a time, a command, or the end of every process.
+    pub fn run(&mut self, until: Option<Instant>, commands: &Receiver<Command>) -> Outcome {
+        let interval = interval(self.options);
+        let mut looked = Instant::now();
+        let mut next = self.now;
+        self.began = Instant::now().checked_sub(Duration::from_nanos(self.now.ns)).unwrap_or(self.began);
+        let mut is_open = true;
+        loop {
+            let planned = next.ns + self.dice.below(interval);
+            let at = if interval == 0 { self.elapsed() } else { self.wait(planned, interval) };
+            let index = at.checked_div(interval).unwrap_or(next.index).max(next.index);
+            let now =
+                Moment { ns: if interval == 0 { at } else { (index + 1) * interval }, index: index + 1 };
+            self.coverage.missed += index - next.index;
+            self.coverage.asked += now.index - self.now.index;
+            self.coverage.taken += 1;
+            self.coverage.lateness_ns += if index == next.index { at.saturating_sub(planned) } else { 0 };
+            self.sample(now);
+            next = now;
+            if looked.elapsed() >= COMMAND_INTERVAL {
+                looked = Instant::now();
+                self.retry(looked);
+                if let Some(outcome) = self.obey(commands, &mut is_open) {
+                    return self.finish(outcome);
+                }
+                if until.is_some_and(|until| looked >= until) {
+                    return self.finish(Outcome::TimeOver);
+                }
+                if !is_open && self.is_idle() {
+                    return self.finish(Outcome::AllEnded);
+                }
+            }
+        }
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Waits until a moment; warms what will be read a moment before. Says when it is.
+    fn wait(&mut self, planned: u64, interval: u64) -> u64 {
+        clock::sleep_until(self.began, planned);
+        if interval >= clock::WARM_FROM {
+            for process in &mut self.processes {
+                process.warm(&mut self.tree);
+            }
+        }
+        self.elapsed()
+    }
+
+    fn sample(&mut self, now: Moment) {
+        self.now = now;
+        let mut at = 0;
+        while let Some(process) = self.processes.get_mut(at) {
+            match process.sample(now, &mut self.tree, &mut self.writer) {
+                Ok(()) => at += 1,
+                Err(error) => {
+                    let pid = process.pid;
+                    self.end(at);
+                    // It may have replaced its program by another.
+                    if error.raw_os_error() != Some(libc::ESRCH) {
+                        self.wait_for(pid, &Refusal::NotYet);
+                    }
+                }
+            }
+        }
+        if now.ns - self.settled >= SETTLE_INTERVAL {
+            self.settled = now.ns;
+            self.settle(false);
+            if now.ns - self.flushed >= FLUSH_INTERVAL {
+                self.flush();
+            }
+        }
+    }
+
+    fn settle(&mut self, all: bool) {
+        let now = self.now;
+        for process in &mut self.processes {
+            process.care(now, &mut self.tree);
+        }
+        self.write_tables();
+        for process in &mut self.processes {
+            process.settle(now, &mut self.writer, all);
+        }
+    }
+
+    /// Everything that was seen is on disk afterwards.
+    pub fn flush(&mut self) {
+        self.flushed = self.now.ns;
+        self.settle(true);
+        self.write_coverage();
+        self.writer.flush();
+    }
+
+    fn finish(&mut self, outcome: Outcome) -> Outcome {
+        let now = self.now;
+        for process in &mut self.processes {
+            process.name_threads(now, &mut self.tree);
+        }
+        self.flush();
+        self.writer.record(kind::END, &[now.ns]);
+        self.writer.flush();
+        outcome
+    }
+
+    /// Names come before what uses them.
+    fn write_tables(&mut self) {
+        let Self { tree, writer, written, .. } = self;
+        for text in tree.texts.after(written.texts) {
+            writer.text(text);
+        }
+        for function in tree.functions.after(written.functions) {
+            writer
+                .record(kind::FUNCTION, &[function.name, function.file, function.first_line].map(u64::from));
+        }
+        for &(function, line) in tree.frames.after(written.frames) {
+            writer.record(kind::FRAME, &[u64::from(function), u64::from(line)]);
+        }
+        for &(below, frame) in tree.stacks.after(written.stacks) {
+            writer.record(kind::STACK, &[u64::from(below), u64::from(frame)]);
+        }
+        written.texts = tree.texts.len();
+        written.functions = tree.functions.len();
+        written.frames = tree.frames.len();
+        written.stacks = tree.stacks.len();
+    }
+
+    fn write_coverage(&mut self) {
+        let coverage = self.coverage();
+        let counted = [
+            (counter::ASKED, coverage.asked),
+            (counter::TAKEN, coverage.taken),
+            (counter::MISSED, coverage.missed),
+            (counter::READ, coverage.counts.read),
+            (counter::CUT, coverage.counts.cut),
+            (counter::FAILED, coverage.counts.failed),
+            (counter::PROCESSES_SEEN, coverage.processes_seen),
+            (counter::PROCESSES_SAMPLED, coverage.processes_sampled),
+            (counter::THREADS_SEEN, coverage.counts.threads_seen),
+            (counter::THREADS_SAMPLED, coverage.counts.threads_sampled),
+            (counter::LATENESS, coverage.lateness_ns),
+            (counter::CPU_INTERVAL, CPU_INTERVAL),
+        ];
+        for (which, value) in counted {
+            self.writer.record(kind::COUNTER, &[which, value]);
+        }
+    }
+
+    /// What was covered so far.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        let mut coverage = self.coverage;
+        coverage.counts = self.ended;
+        for process in &self.processes {
+            add(&mut coverage.counts, process.counts);
+        }
+        coverage
+    }
+
+    /// Why nothing is written any more, if so: the disk is full, say.
+    #[must_use]
+    pub fn failure(&self) -> Option<&io::Error> {
+        self.writer.failure()
+    }
+
+    /// Bytes on disk.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.writer.written()
+    }
+
+    fn retry(&mut self, now: Instant) {
+        let due: Vec<u32> =
+            self.pending.iter().filter(|pending| pending.next <= now).map(|pending| pending.pid).collect();
+        for pid in due {
+            let found = interpreter::find(pid, &mut self.binaries);
+            let Some(at) = self.pending.iter().position(|pending| pending.pid == pid) else { continue };
+            match found {
+                Ok(interpreter) => {
+                    self.pending.swap_remove(at);
+                    self.begin(pid, interpreter);
+                }
+                Err(Refusal::NotYet | Refusal::NotPython { .. }) => {
+                    if let Some(pending) = self.pending.get_mut(at) {
+                        let is_young = now.duration_since(pending.since) < RETRY_SOON_FOR;
+                        pending.next = now + if is_young { RETRY } else { RETRY_LATER };
+                    }
+                }
+                Err(_) => {
+                    self.pending.swap_remove(at);
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, commands: &Receiver<Command>, is_open: &mut bool) -> Option<Outcome> {
+        loop {
+            match commands.try_recv() {
+                Ok(Command::Add(pid, answer)) => {
+                    let result = self.add_process(pid);
+                    // Nobody may wait for the answer any more.
+                    answer.map(|answer| answer.send(result));
+                }
+                Ok(Command::Remove(pid)) => self.remove_process(pid),
+                Ok(Command::Flush(answer)) => {
+                    self.flush();
+                    answer.map(|answer| answer.send(()));
+                }
+                Ok(Command::Stop) => return Some(Outcome::Stopped),
+                Err(TryRecvError::Empty) => return None,
+                Err(TryRecvError::Disconnected) => {
+                    *is_open = false;
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+fn add(sum: &mut Counts, counts: Counts) {
+    sum.read += counts.read;
+    sum.cut += counts.cut;
+    sum.failed += counts.failed;
+    sum.threads_seen += counts.threads_seen;
+    sum.threads_sampled += counts.threads_sampled;
+}
+
+/// Nanoseconds between samples.
+fn interval(options: Options) -> u64 {
+    if options.rate <= 0.0 {
+        return 0;
+    }
+    u64::try_from(Duration::from_secs_f64((1.0 / options.rate).min(3_600.0)).as_nanos()).unwrap_or(0).max(1)
+}
