@@ -47,8 +47,11 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 pub(crate) struct Record {
     /// Program to run, and its arguments
-    #[arg(value_name = "COMMAND", last = true, required = true)]
+    #[arg(value_name = "COMMAND", last = true, required_unless_present = "pid")]
     pub(crate) command: Vec<OsString>,
+    /// Record a process that runs already, with its children, until it ends, --duration is over or Ctrl-C
+    #[arg(long, value_name = "PID", conflicts_with_all = ["command", "trace"])]
+    pub(crate) pid: Option<u32>,
     /// File to write [default: PROGRAM-DATE-TIME.pb.gz]. While the program runs, the folder OUT.recording (without OUT's
     /// extension) grows beside it; it can be read like a profile at any time
     #[arg(short, long, value_name = "OUT")]
@@ -56,7 +59,13 @@ pub(crate) struct Record {
     /// Format (and dialect) to write, instead of what the extension of OUT says
     #[arg(long, value_name = "FORMAT", value_parser = Spec::to_write)]
     pub(crate) to: Option<Spec>,
-    /// Count and time every call, in every thread and child process, from inside
+    /// Samples a second of every thread; `max` for as many as the machine can do
+    #[arg(long, value_name = "HZ", value_parser = rate, default_value = "100", conflicts_with = "trace")]
+    pub(crate) rate: f64,
+    /// Sample the first process only
+    #[arg(long, conflicts_with = "trace")]
+    pub(crate) no_subprocesses: bool,
+    /// Count and time every call, in every thread and child process, from inside, instead of sampling from outside
     #[arg(long)]
     pub(crate) trace: bool,
     /// With --trace: time that passes, or time on a processor
@@ -68,7 +77,7 @@ pub(crate) struct Record {
     /// With --trace: subtract the tracer's own time, as measured at the start
     #[arg(long, requires = "trace")]
     pub(crate) compensate: bool,
-    /// End the program (SIGTERM) after so many seconds
+    /// End the recording after so many seconds; a program that was started for it is asked to end (SIGTERM)
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) duration: Option<Duration>,
     /// Write OUT as it is by then each time so much has passed, e.g. `30s`; SIGUSR1 to profkit does so at once
@@ -385,6 +394,17 @@ fn path_rule(text: &str) -> Result<(Vec<u8>, Vec<u8>), String> {
     match text.split_once('=') {
         Some((from, to)) if !from.is_empty() => Ok((from.as_bytes().to_vec(), to.as_bytes().to_vec())),
         _ => Err("give it as FROM=TO".to_owned()),
+    }
+}
+
+/// Samples a second; 0 for as many as possible.
+fn rate(text: &str) -> Result<f64, String> {
+    if text == "max" {
+        return Ok(0.0);
+    }
+    match text.parse::<f64>() {
+        Ok(rate) if (0.01..=1e6).contains(&rate) => Ok(rate),
+        _ => Err("a number from 0.01 to 1000000, or `max`".to_owned()),
     }
 }
 

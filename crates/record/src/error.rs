@@ -25,6 +25,9 @@ pub enum RecordError {
         /// What the system says.
         reason: io::Error,
     },
+    /// A process that runs cannot be sampled.
+    #[error("process {0}: {1}")]
+    Refused(u32, profkit_sampler::refusal::Refusal),
     /// A part of profkit is not where it should be.
     #[error("{name} is missing: it should stand beside profkit, in {folder}", folder = .folder.display())]
     NoAgent {

@@ -1,8 +1,8 @@
-//! Runs the command and stays out of its way.
+//! Runs the command and stays out of its way; or records a process that runs already.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
@@ -12,37 +12,57 @@ use nix::unistd::Pid;
 use crate::agent::Trace;
 use crate::error::RecordError;
 use crate::folder::Folder;
+use crate::process::{Process, start_ticks};
+use crate::sampling::{LOOK, Sample, Sampling};
 use crate::sentinel::Sentinel;
 use crate::signals::Signals;
 use crate::status::Status;
 use crate::tsc::Measurement;
 
-/// A command to be recorded.
+/// What is recorded.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A program, which is started with its arguments.
+    Command(Vec<OsString>),
+    /// A process that runs.
+    Process(u32),
+}
+
+/// How it is recorded.
+#[derive(Clone, Debug)]
+pub enum Recorder {
+    /// From inside, every call.
+    Trace(Trace),
+    /// From outside, so many times a second.
+    Sample(Sample),
+}
+
+/// What is to be recorded, and how.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    /// The program and its arguments.
-    pub command: Vec<OsString>,
+    /// What. A process that runs can only be sampled.
+    pub target: Target,
     /// The folder to make.
     pub folder: PathBuf,
-    /// How to trace.
-    pub trace: Trace,
+    /// How.
+    pub recorder: Recorder,
     /// A snapshot each time that this has passed.
     pub every: Option<Duration>,
-    /// The program is asked to end (SIGTERM) after this time.
+    /// The recording ends after this time; a program that was started for it is asked to end (SIGTERM).
     pub duration: Option<Duration>,
 }
 
-/// What the caller may act upon while the command runs.
+/// What the caller may act upon while the recording goes on.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// It is time for a snapshot of this recording.
-    Snapshot(&'a std::path::Path),
+    Snapshot(&'a Path),
 }
 
-/// A command that has ended.
+/// A recording that has ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ended {
-    /// How.
+    /// How the command did; a process that was not started here counts as one that ended well.
     pub status: Status,
     /// The recording, complete but for processes that still run.
     pub folder: PathBuf,
@@ -50,10 +70,38 @@ pub struct Ended {
     pub running: usize,
     /// From start to end.
     pub took: Duration,
+    /// Why the recording stopped before its end, if it did: the disk was full, say.
+    pub failure: Option<String>,
 }
 
 /// How long workers may take to end after the command has.
 const STRAGGLERS: Duration = Duration::from_millis(500);
+
+/// The process that is waited for.
+struct Waited<'a> {
+    pid: u32,
+    /// `None` for one that was not started here.
+    child: Option<&'a mut Child>,
+    start: Option<u64>,
+}
+
+impl Waited<'_> {
+    fn ended(&mut self) -> Result<Option<Status>, RecordError> {
+        let Some(child) = &mut self.child else {
+            let runs = self.start.is_some() && start_ticks(self.pid) == self.start;
+            return Ok((!runs).then_some(Status::Exited(0)));
+        };
+        let status =
+            child.try_wait().map_err(|error| RecordError::System("waiting for the command", error))?;
+        Ok(status.map(Status::of))
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Ok(pid) = i32::try_from(self.pid) {
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+}
 
 impl Launch {
     /// Runs the command to its end. Standard input and output and the terminal are the command's.
@@ -64,86 +112,162 @@ impl Launch {
         let measurement = Measurement::begin();
         let system = |what| move |error| RecordError::System(what, error);
         let signals = Signals::block().map_err(system("signals"))?;
-        let mut sentinel =
-            Sentinel::start(Signals::passed_on()).map_err(system("a process that watches signals"))?;
-        let folder = Folder::create(&self.folder, "trace", &self.command)?;
+        let sentinel = Sentinel::start(Signals::passed_on());
+        let mut sentinel = sentinel.map_err(system("a process that watches signals"))?;
+        let kind = if matches!(self.recorder, Recorder::Trace(_)) { "trace" } else { "sample" };
+        let folder = Folder::create(&self.folder, kind, &self.command())?;
         let begin = Instant::now();
-        let child = self.start(&folder, measurement.finish(), &signals);
-        let mut child = child.inspect_err(|_| {
+        let begun = self.begin(&folder, measurement, &signals, &sentinel);
+        let (mut child, mut sampling) = begun.inspect_err(|_| {
             let _ = std::fs::remove_dir_all(&folder.path);
         })?;
-        let status = self.wait(&mut child, &signals, &mut sentinel, &folder, on_event)?;
-        let took = begin.elapsed();
+        let pid = match (&child, &self.target) {
+            (Some(child), _) => child.id(),
+            (None, Target::Process(pid)) => *pid,
+            (None, Target::Command(_)) => 0,
+        };
+        let mut waited = Waited { pid, child: child.as_mut(), start: start_ticks(pid) };
+        let status = self.wait(&mut waited, &signals, &mut sentinel, &folder, &mut sampling, on_event)?;
         let end = Instant::now() + STRAGGLERS;
-        let mut running = folder.running();
-        while running > 0 && Instant::now() < end {
+        let is_over = |running: usize| running == 0 || waited.child.is_none() || Instant::now() >= end;
+        let mut count = || sampling.as_mut().map_or_else(|| folder.running(), Sampling::running);
+        let mut running = count();
+        while !is_over(running) {
             std::thread::sleep(Duration::from_millis(5));
-            running = folder.running();
+            running = count();
         }
-        Ok(Ended { status, folder: folder.path, running, took })
+        let took = begin.elapsed();
+        let failure = sampling.and_then(|sampling| sampling.stop().1).map(|error| error.to_string());
+        Ok(Ended { status, folder: folder.path, running, took, failure })
     }
 
-    fn start(&self, folder: &Folder, tsc_hz: Option<f64>, signals: &Signals) -> Result<Child, RecordError> {
-        let (program, arguments) = self.command.split_first().ok_or_else(|| RecordError::Command {
-            command: String::new(),
-            reason: std::io::Error::other("there is no command"),
-        })?;
-        let mut command = Command::new(program);
-        command.args(arguments).envs(self.trace.variables(&folder.path, tsc_hz));
-        let mask = signals.before();
-        // SAFETY: between fork and exec, this makes one system call.
-        unsafe {
-            command.pre_exec(move || Ok(mask.thread_set_mask()?));
+    fn command(&self) -> Vec<OsString> {
+        match &self.target {
+            Target::Command(command) => command.clone(),
+            Target::Process(pid) => {
+                use std::os::unix::ffi::OsStringExt;
+                let arguments = Process { pid: *pid, start: 0, program: PathBuf::new() }.arguments();
+                let arguments = arguments.strip_suffix(&[0]).unwrap_or(&arguments);
+                arguments.split(|&byte| byte == 0).map(|part| OsString::from_vec(part.to_vec())).collect()
+            }
         }
-        command.spawn().map_err(|reason| RecordError::Command {
-            command: program.to_string_lossy().into_owned(),
-            reason,
-        })
+    }
+
+    /// Starts the command and the recorder.
+    fn begin(
+        &self,
+        folder: &Folder,
+        measurement: Measurement,
+        signals: &Signals,
+        sentinel: &Sentinel,
+    ) -> Result<(Option<Child>, Option<Sampling>), RecordError> {
+        let mut child = match (&self.target, &self.recorder) {
+            (Target::Process(_), _) => None,
+            (Target::Command(command), Recorder::Sample(_)) => Some(start(command, &[], signals)?),
+            (Target::Command(command), Recorder::Trace(trace)) => {
+                let variables = trace.variables(&folder.path, measurement.finish());
+                Some(start(command, &variables, signals)?)
+            }
+        };
+        let Recorder::Sample(sample) = self.recorder else { return Ok((child, None)) };
+        let root = match (&child, &self.target) {
+            (Some(child), _) => child.id(),
+            (None, Target::Process(pid)) => *pid,
+            (None, Target::Command(_)) => 0,
+        };
+        let stream = folder.path.join(format!("{root}-{}-0.samples", start_ticks(root).unwrap_or(0)));
+        let sampling = Sampling::start(&stream, root, sample, vec![sentinel.pid()], child.is_some());
+        let (sampling, first) = sampling.map_err(|error| {
+            // A program that is not recorded is not run.
+            if let Some(child) = &mut child {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            RecordError::System("the sampler", error)
+        })?;
+        match (first, &child) {
+            (Err(refusal), None) if !matches!(refusal, profkit_sampler::refusal::Refusal::NotYet) => {
+                sampling.stop();
+                Err(RecordError::Refused(root, refusal))
+            }
+            _ => Ok((child, Some(sampling))),
+        }
     }
 
     fn wait(
         &self,
-        child: &mut Child,
+        waited: &mut Waited<'_>,
         signals: &Signals,
         sentinel: &mut Sentinel,
         folder: &Folder,
+        sampling: &mut Option<Sampling>,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Status, RecordError> {
-        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
         let begin = Instant::now();
         let mut next_snapshot = self.every.map(|every| begin + every);
         let mut end = self.duration.map(|duration| begin + duration);
+        let is_own = waited.child.is_some();
+        let mut snapshot = |sampling: &Option<Sampling>| {
+            if let Some(sampling) = sampling {
+                sampling.flush();
+            }
+            on_event(Event::Snapshot(&folder.path));
+        };
         loop {
-            let ended =
-                child.try_wait().map_err(|error| RecordError::System("waiting for the command", error))?;
-            if let Some(status) = ended {
-                return Ok(Status::of(status));
+            if let Some(status) = waited.ended()? {
+                return Ok(status);
             }
             let now = Instant::now();
             if end.is_some_and(|end| now >= end) {
+                if !is_own {
+                    return Ok(Status::Exited(0));
+                }
                 end = None;
-                let _ = kill(pid, Signal::SIGTERM);
+                waited.signal(Signal::SIGTERM);
             }
             if let (Some(next), Some(every)) = (next_snapshot, self.every)
                 && now >= next
             {
-                on_event(Event::Snapshot(&folder.path));
+                snapshot(sampling);
                 // Those that were missed while one was written are not made up for.
                 let late = u32::try_from((now - next).as_nanos() / every.as_nanos().max(1)).unwrap_or(0);
                 next_snapshot = Some(next + every * (late + 1));
             }
+            if let Some(sampling) = sampling {
+                sampling.look();
+            }
+            let idle = if sampling.is_some() { LOOK } else { Duration::from_secs(3600) };
             let next = [next_snapshot, end].into_iter().flatten().min();
-            let rest = next.map_or(Duration::from_secs(3600), |next| next.saturating_duration_since(now));
+            let rest = next.map_or(idle, |next| next.saturating_duration_since(now).min(idle));
             let Some(arrived) = signals.wait(rest) else { continue };
             match arrived.signal {
                 Signal::SIGCHLD => {}
-                Signal::SIGUSR1 => on_event(Event::Snapshot(&folder.path)),
+                Signal::SIGUSR1 => snapshot(sampling),
+                Signal::SIGINT | Signal::SIGTERM | Signal::SIGHUP if !is_own => return Ok(Status::Exited(0)),
                 // What comes from the terminal has come to the whole group.
-                signal if arrived.by_process && !sentinel.saw(signal) => {
-                    let _ = kill(pid, signal);
-                }
+                signal if is_own && arrived.by_process && !sentinel.saw(signal) => waited.signal(signal),
                 _ => {}
             }
         }
     }
+}
+
+fn start(
+    command: &[OsString],
+    variables: &[(OsString, OsString)],
+    signals: &Signals,
+) -> Result<Child, RecordError> {
+    let (program, arguments) = command.split_first().ok_or_else(|| RecordError::Command {
+        command: String::new(),
+        reason: std::io::Error::other("there is no command"),
+    })?;
+    let mut child = Command::new(program);
+    child.args(arguments).envs(variables.iter().cloned());
+    let mask = signals.before();
+    // SAFETY: between fork and exec, this makes one system call.
+    unsafe {
+        child.pre_exec(move || Ok(mask.thread_set_mask()?));
+    }
+    let command = || program.to_string_lossy().into_owned();
+    child.spawn().map_err(|reason| RecordError::Command { command: command(), reason })
 }

@@ -5,14 +5,18 @@
 //! through this process, so it may be killed at any time.
 //!
 //! ```no_run
-//! use profkit_record::{Agent, Launch, Trace};
+//! use profkit_record::{Launch, Recorder, Sample, Target};
 //!
-//! let trace = Trace { agent: Agent::find()?, clock: Default::default(), builtins: true, compensate: false };
-//! let command = vec!["python3".into(), "app.py".into()];
-//! let launch = Launch { command, folder: "app.recording".into(), trace, every: None, duration: None };
+//! let launch = Launch {
+//!     target: Target::Command(vec!["python3".into(), "app.py".into()]),
+//!     folder: "app.recording".into(),
+//!     recorder: Recorder::Sample(Sample { rate: 100.0, subprocesses: true }),
+//!     every: None,
+//!     duration: None,
+//! };
 //! let ended = launch.run(&mut |_| ())?;
 //! std::process::exit(ended.status.code());
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), profkit_record::RecordError>(())
 //! ```
 
 mod agent;
@@ -20,6 +24,7 @@ mod error;
 mod folder;
 mod launch;
 mod process;
+mod sampling;
 mod sentinel;
 mod signals;
 mod status;
@@ -28,7 +33,8 @@ mod watch;
 
 pub use agent::{Agent, Clock, Trace};
 pub use error::RecordError;
-pub use launch::{Ended, Event, Launch};
+pub use launch::{Ended, Event, Launch, Recorder, Target};
 pub use process::Process;
+pub use sampling::Sample;
 pub use status::Status;
 pub use watch::{Change, Watcher};

@@ -41,6 +41,11 @@ impl Sentinel {
         }
     }
 
+    /// The child's id.
+    pub(crate) fn pid(&self) -> u32 {
+        u32::try_from(self.child.as_raw()).unwrap_or(0)
+    }
+
     /// Whether the signal that just came was for the group.
     pub(crate) fn saw(&mut self, signal: Signal) -> bool {
         let wanted = number(signal);

@@ -85,8 +85,11 @@ unsafe fn start(options: Options) -> Result<(), String> {
         old.threads.iter().for_each(|&state| thread::renew(process, state));
     }
     process::set_disarmed(false);
-    let armed =
-        if python >= 0x030c_0000 { monitoring::start(choice, builtins) } else { profile_hook::start(python >> 16 & 255, choice, builtins) };
+    let armed = if python >= 0x030c_0000 {
+        monitoring::start(choice, builtins)
+    } else {
+        profile_hook::start(python >> 16 & 255, choice, builtins)
+    };
     if armed.is_err() {
         process::set_disarmed(true);
     }

@@ -55,11 +55,8 @@ unsafe fn task_name() -> Option<Vec<u8>> {
     let is_in_c = !class.0.is_null() && ffi::PyType_IsSubtype(python::type_of(task.0), class.0.cast()) != 0;
     let name = if is_in_c {
         let get_name = Owned::attribute(class.0, c"get_name");
-        let name = Owned(ffi::PyObject_CallFunctionObjArgs(
-            get_name.0,
-            task.0,
-            std::ptr::null_mut::<PyObject>(),
-        ));
+        let name =
+            Owned(ffi::PyObject_CallFunctionObjArgs(get_name.0, task.0, std::ptr::null_mut::<PyObject>()));
         ffi::PyErr_Clear();
         name
     } else {
@@ -87,11 +84,8 @@ unsafe fn current_task(asyncio: *mut PyObject) -> Owned {
         return Owned(nothing);
     }
     let event_loop = Owned(ffi::PyObject_CallObject(ask.0, nothing));
-    let task = if event_loop.0.is_null() {
-        nothing
-    } else {
-        ffi::PyDict_GetItemWithError(tasks.0, event_loop.0)
-    };
+    let task =
+        if event_loop.0.is_null() { nothing } else { ffi::PyDict_GetItemWithError(tasks.0, event_loop.0) };
     ffi::PyErr_Clear();
     ffi::Py_IncRef(task);
     Owned(task)

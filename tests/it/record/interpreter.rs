@@ -64,10 +64,13 @@ impl Interpreter {
         let mut command = match &self.root {
             None => Command::new(program),
             Some(root) => {
-                let mut command = Command::new("chroot");
-                // chroot takes no folder to run in.
-                let shell = format!("cd {} && exec \"$@\"", self.inside().display());
-                command.arg(root).args(["sh", "-c", &shell, "sh", program]);
+                // The root has no /proc and /dev of its own; these mounts are seen by this command only.
+                let mount =
+                    format!("mount -t proc proc {0}/proc && mount --rbind /dev {0}/dev", root.display());
+                let inner = format!("cd {} && exec \"$@\"", self.inside().display());
+                let outer = format!("{mount} && exec chroot {} sh -c '{inner}' sh \"$@\"", root.display());
+                let mut command = Command::new("unshare");
+                command.args(["--mount", "sh", "-c", &outer, "sh", program]);
                 command
             }
         };

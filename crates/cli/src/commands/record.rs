@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use profkit_formats::{LoadOptions, Stacks, load_path, registry};
 use profkit_profile::views::origins::By;
 use profkit_profile::{Profile, count};
-use profkit_record::{Agent, Clock, Ended, Event, Launch, RecordError, Trace};
+use profkit_record::{Agent, Clock, Ended, Event, Launch, RecordError, Recorder, Sample, Trace};
 
 use crate::args::{ClockArgument, Record};
 use crate::failure::{Failure, note, print_failure};
@@ -16,29 +16,30 @@ use crate::shaping::Shaping;
 
 /// Runs the program; says which status `profkit` is to end with, which is the program's unless recording failed.
 pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
-    if !arguments.trace {
-        return Err(Failure::Usage("the sampler is not there yet: add --trace".to_owned()));
-    }
-    let output = arguments.output.clone().unwrap_or_else(|| default_output(&arguments.command));
+    let output = arguments.output.clone().unwrap_or_else(|| default_output(arguments));
     if output == Path::new("-") {
         return Err(Failure::Usage("stdout is the program's; give -o a file name".to_owned()));
     }
     let target = Target::new(&output, arguments.to)?;
     let failed = |error: RecordError| Failure::Usage(error.to_string());
-    let clock = match arguments.clock {
-        ClockArgument::Wall => Clock::Wall,
-        ClockArgument::Cpu => Clock::Cpu,
-    };
-    let trace = Trace {
-        agent: Agent::find().map_err(failed)?,
-        clock,
-        builtins: !arguments.no_builtins,
-        compensate: arguments.compensate,
+    let recorder = if arguments.trace {
+        let clock = match arguments.clock {
+            ClockArgument::Wall => Clock::Wall,
+            ClockArgument::Cpu => Clock::Cpu,
+        };
+        let agent = Agent::find().map_err(failed)?;
+        let (builtins, compensate) = (!arguments.no_builtins, arguments.compensate);
+        Recorder::Trace(Trace { agent, clock, builtins, compensate })
+    } else {
+        Recorder::Sample(Sample { rate: arguments.rate, subprocesses: !arguments.no_subprocesses })
     };
     let launch = Launch {
-        command: arguments.command.clone(),
+        target: arguments.pid.map_or_else(
+            || profkit_record::Target::Command(arguments.command.clone()),
+            profkit_record::Target::Process,
+        ),
         folder: folder(&output),
-        trace,
+        recorder,
         every: arguments.every,
         duration: arguments.duration,
     };
@@ -56,14 +57,18 @@ pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
 }
 
 /// `app-20261121-093000.pb.gz` for `python app.py`.
-fn default_output(command: &[OsString]) -> PathBuf {
+fn default_output(arguments: &Record) -> PathBuf {
+    let name = arguments.pid.map_or_else(|| program_name(&arguments.command), |pid| pid.to_string());
+    PathBuf::from(format!("{name}-{}.pb.gz", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S")))
+}
+
+fn program_name(command: &[OsString]) -> String {
     let stem = |text: &OsStr| Path::new(text).file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let program = command.first().and_then(|program| stem(program)).unwrap_or_default();
     let is_python = program.starts_with("python") || program.starts_with("pypy");
     let mut rest = command.iter().skip(1);
     let script = rest.find(|argument| is_python && argument.to_string_lossy().ends_with(".py"));
-    let name = script.and_then(|script| stem(script)).unwrap_or(program);
-    PathBuf::from(format!("{name}-{}.pb.gz", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S")))
+    script.and_then(|script| stem(script)).unwrap_or(program)
 }
 
 /// `app.recording` for `app.pb.gz`.
@@ -109,12 +114,15 @@ fn snapshot(arguments: &Record, folder: &Path, target: &Target) {
 
 /// Writes the result, removes the folder, and says what there is.
 fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<(), Failure> {
+    if let Some(reason) = &ended.failure {
+        note(&format!("the recording is not complete: {reason}"));
+    }
     let profile = load(&ended.folder)?;
     profile.meta().notes.iter().for_each(|text| note(text));
     if profile.samples().is_empty() {
         let _ = std::fs::remove_dir_all(&ended.folder);
         let program = arguments.command.first().map(|program| program.to_string_lossy()).unwrap_or_default();
-        let reason = format!("{program}: nothing was recorded: no Python ran that could be traced");
+        let reason = format!("{program}: nothing was recorded: no Python ran that could be");
         return Err(Failure::Usage(reason));
     }
     let summary = summary(&profile, ended);
@@ -142,14 +150,17 @@ fn summary(profile: &Profile, ended: &Ended) -> String {
         number => format!("{number} processes"),
     };
     let threads = distinct(origins.iter().filter_map(|origin| Some((origin.pid?, origin.tid?))).collect());
-    let calls: i64 = profile.calls_type().map_or(0, |calls| profile.samples().values(calls).iter().sum());
-    let calls = count(usize::try_from(calls).unwrap_or(0), "call");
+    let samples = || profile.sample_type_named(b"samples");
+    let (counted, noun) =
+        profile.calls_type().map_or_else(|| (samples(), "sample"), |calls| (Some(calls), "call"));
+    let counted: i64 = counted.map_or(0, |column| profile.samples().values(column).iter().sum());
+    let counted = count(usize::try_from(counted).unwrap_or(0), noun);
     let took = ended.took.as_secs_f64();
     let running = match ended.running {
         0 => String::new(),
         number => format!("; {number} of them still run, and are in it up to now"),
     };
-    format!("{processes}, {}, {calls} in {took:.2} s{running}", count(threads, "thread"))
+    format!("{processes}, {}, {counted} in {took:.2} s{running}", count(threads, "thread"))
 }
 
 #[cfg(test)]
@@ -174,10 +185,7 @@ mod tests {
     fn an_output_without_a_name_is_named_after_the_script() {
         let name = |command: &[&str]| {
             let command: Vec<OsString> = command.iter().map(OsString::from).collect();
-            let name = default_output(&command).display().to_string();
-            let (stem, date) = name.split_once('-').unwrap();
-            assert_eq!(date.len(), "20261121-093000.pb.gz".len(), "{name}");
-            stem.to_owned()
+            program_name(&command)
         };
         assert_eq!(name(&["python3", "-X", "dev", "dir/app.py", "x.py"]), "app");
         assert_eq!(name(&["/usr/bin/gunicorn", "app.py"]), "gunicorn");

@@ -1,0 +1,103 @@
+//! Runs the sampler beside the front, and tells it of processes that begin and end.
+
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use profkit_sampler::refusal::Refusal;
+use profkit_sampler::session::{Command, Coverage, Options, Session};
+
+use crate::watch::{Change, Watcher};
+
+/// How to sample.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Sample {
+    /// Samples a second of every thread; 0 is as many as the machine can do.
+    pub rate: f64,
+    /// The processes below the first one as well.
+    pub subprocesses: bool,
+}
+
+/// The sampler at work.
+pub(crate) struct Sampling {
+    commands: Sender<Command>,
+    thread: JoinHandle<(Coverage, Option<io::Error>)>,
+    watcher: Watcher,
+    subprocesses: bool,
+    thorough: Instant,
+}
+
+/// New processes are looked for this often: a child of 20 ms must be seen.
+pub(crate) const LOOK: Duration = Duration::from_millis(2);
+/// The whole tree is walked this often, for programs that became others.
+const THOROUGH: Duration = Duration::from_millis(50);
+
+impl Sampling {
+    /// Begins with one process; says what that is by now.
+    pub(crate) fn start(
+        stream: &Path,
+        root: u32,
+        sample: Sample,
+        own_children: Vec<u32>,
+        is_own: bool,
+    ) -> io::Result<(Self, Result<(), Refusal>)> {
+        let mut session = Session::new(stream, Options { rate: sample.rate })?;
+        let first = session.add_process(root);
+        let (commands, orders) = channel();
+        let thread = std::thread::Builder::new().name("sampler".to_owned()).spawn(move || {
+            session.run(None, &orders);
+            let failure = session.failure().map(|error| io::Error::new(error.kind(), error.to_string()));
+            (session.coverage(), failure)
+        })?;
+        let mut watcher = Watcher::new(root, is_own && sample.subprocesses, own_children);
+        watcher.look(true);
+        let sampling =
+            Self { commands, thread, watcher, subprocesses: sample.subprocesses, thorough: Instant::now() };
+        for process in sampling.watcher.known().filter(|process| process.pid != root && sample.subprocesses) {
+            let _ = sampling.commands.send(Command::Add(process.pid, None));
+        }
+        Ok((sampling, first))
+    }
+
+    /// Looks for processes that came and went.
+    pub(crate) fn look(&mut self) {
+        let thoroughly = self.thorough.elapsed() >= THOROUGH;
+        if thoroughly {
+            self.thorough = Instant::now();
+        } else if !self.subprocesses {
+            return;
+        }
+        for change in self.watcher.look(thoroughly) {
+            let command = match change {
+                Change::Began(process) if self.subprocesses => Command::Add(process.pid, None),
+                Change::Ended(process) => Command::Remove(process.pid),
+                // The sampler sees itself that the interpreter it knew is gone, and looks for the next one.
+                Change::Became(process) => Command::Add(process.pid, None),
+                Change::Began(_) => continue,
+            };
+            let _ = self.commands.send(command);
+        }
+    }
+
+    /// How many of the processes still run.
+    pub(crate) fn running(&mut self) -> usize {
+        self.watcher.look(true);
+        if self.subprocesses { self.watcher.known().count() } else { 0 }
+    }
+
+    /// Everything that was seen until now is on disk afterwards.
+    pub(crate) fn flush(&self) {
+        let (done, is_done) = channel();
+        if self.commands.send(Command::Flush(Some(done))).is_ok() {
+            let _ = is_done.recv_timeout(Duration::from_secs(5));
+        }
+    }
+
+    /// Ends the recording.
+    pub(crate) fn stop(self) -> (Coverage, Option<io::Error>) {
+        let _ = self.commands.send(Command::Stop);
+        self.thread.join().unwrap_or_default()
+    }
+}
