@@ -26,9 +26,9 @@ def edges(dump, files):
 
 theirs, ours = edges(sys.argv[1], sys.argv[3:]), edges(sys.argv[2], sys.argv[3:])
 # Generators count once, however often they are resumed; what cProfile itself has imported is not imported again.
-others = {"<genexpr>", "_find_and_load"}
+others = {"<genexpr>"}
 for edge in sorted(set(theirs) | set(ours)):
-    if edge[0][2] in others or edge[1][2] in others:
+    if edge[0][2] in others or edge[1][2] in others or edge[1][0] == "<frozen importlib._bootstrap>":
         continue
     if theirs.get(edge) != ours.get(edge):
         print(edge, "cProfile", theirs.get(edge), "profkit", ours.get(edge))
