@@ -1,7 +1,9 @@
 //! Reads a trace file: the shape is told by [`profkit_recording::trace`].
 //!
 //! The file may be written while it is read, or its process have been killed at any instruction: counters are those of one
-//! instant or another, but records are whole, since `used` is raised after they are.
+//! instant or another, but records are whole, since `used` is raised after they are. A file is read from its begin to its
+//! end, so a node at the end may name a function that was not there yet when the begin was read: such a node is newer than
+//! the reading, and left out, unless the process had ended in order, when it is damage.
 
 use core::mem::{offset_of, size_of};
 
@@ -84,6 +86,8 @@ struct Head {
     used: usize,
     own: Rate,
     wall: Rate,
+    /// The process had ended in order: nothing changes any more.
+    ended: bool,
     /// Inside of and outside of a Python function, then of a C function; zeros if not to be subtracted.
     cost: [u64; 4],
 }
@@ -110,6 +114,7 @@ impl Head {
             used: used.min(bytes.len()),
             own: Rate::read(bytes, offset_of!(Header, self_hz))?,
             wall: Rate::read(bytes, offset_of!(Header, wall_hz))?,
+            ended: word(offset_of!(Header, state)) == state::ENDED,
             cost,
         })
     }
@@ -305,7 +310,10 @@ impl Tree<'_> {
         let overheads = self.overheads();
         for &at in &self.records.nodes {
             let Ok(id) = u32::try_from(at / 8) else { continue };
-            let place = self.place(id, &mut frames, &mut origins, builder)?;
+            let place = match self.place(id, &mut frames, &mut origins, builder) {
+                Err(ReadError { kind: ReadErrorKind::Undefined { .. }, .. }) if !self.head.ended => continue,
+                place => place?,
+            };
             let row = self.row(at);
             let own = row.own.saturating_sub(overheads.get(&id).copied().unwrap_or(0));
             let calls = i64::try_from(row.calls)
