@@ -19,7 +19,7 @@ fn files() -> Vec<(&'static dyn Format, PathBuf)> {
         let entries = fs::read_dir(fixture(format.name())).unwrap();
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         paths.sort();
-        assert!(paths.len() >= 15, "{} fixtures of {}", paths.len(), format.name());
+        assert!(paths.len() >= 14, "{} fixtures of {}", paths.len(), format.name());
         files.extend(paths.into_iter().map(|path| (*format, path)));
     }
     files
@@ -75,7 +75,7 @@ fn numbers_are_as_they_were() {
 
 #[test]
 fn what_is_written_reads_back_the_same() {
-    for (format, path) in files() {
+    for (format, path) in files().into_iter().filter(|(format, _)| format.is_written()) {
         let profile = load(&path).profile;
         let (first, losses) = write(&profile, format);
         let back = load_bytes(first.clone(), &LoadOptions::default()).unwrap().profile;
@@ -100,7 +100,7 @@ fn every_format_holds_the_sum_of_every_fixture() {
     let mut compared = 0;
     for (_, path) in files() {
         let source = load(&path).profile;
-        for format in FORMATS {
+        for format in FORMATS.iter().filter(|format| format.is_written()) {
             for stacks in [Stacks::Reconstruct, Stacks::Edges] {
                 compared += usize::from(keeps_the_sum(&path, &source, *format, stacks));
             }

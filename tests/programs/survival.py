@@ -43,7 +43,7 @@ def end(how):
         os.execv(sys.executable, [sys.executable, "-c", "raise SystemExit(5)"])
     if how.startswith("SIG"):
         os.kill(os.getpid(), getattr(signal, how))
-        time.sleep(5)
+        time.sleep(1)
 
 
 def main(how, place, folder):

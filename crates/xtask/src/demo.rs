@@ -67,7 +67,7 @@ fn done(command: &mut Command) -> Result<()> {
 }
 
 /// Where cargo builds: `CARGO_TARGET_DIR` and the configuration may say something else than `target`.
-fn target() -> Result<PathBuf> {
+pub(crate) fn target() -> Result<PathBuf> {
     let metadata = Command::new("cargo")
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .current_dir(paths::root())

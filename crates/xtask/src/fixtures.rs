@@ -9,19 +9,39 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{parts, paths, process, setup};
+use crate::{demo, parts, paths, process, setup};
 
 /// In the order of the README's sections.
-const FORMATS: &[&str] = &["pstats", "collapsed", "speedscope", "pprof", "yappi", "callgrind"];
+const FORMATS: &[&str] = &["pstats", "collapsed", "speedscope", "pprof", "yappi", "callgrind", RECORDING];
+
+/// Made by profkit itself, from this workspace.
+const RECORDING: &str = "recording";
 
 /// Makes the fixtures of the formats named, or all.
 pub(crate) fn run(formats: &[String]) -> Result<()> {
     if let Some(unknown) = formats.iter().find(|name| !FORMATS.contains(&name.as_str())) {
         bail!("no fixtures of `{unknown}`; there are: {}", FORMATS.join(" "));
     }
-    setup::ensure(parts::REFERENCE.iter().chain(parts::MAKERS))?;
+    setup::ensure(parts::REFERENCE.iter())?;
+    if formats.is_empty() || formats.iter().any(|name| name != RECORDING) {
+        setup::ensure(parts::MAKERS.iter())?;
+    }
+    build_profkit()?;
     let wanted = |format: &&&str| formats.is_empty() || formats.iter().any(|name| name == **format);
     FORMATS.iter().filter(wanted).try_for_each(|format| make(format))
+}
+
+/// Puts the command and the objects that it takes into programs where the recipes find them.
+fn build_profkit() -> Result<()> {
+    let packages = ["profkit", "profkit-preload", "profkit-tracer"].into_iter().flat_map(|name| ["-p", name]);
+    process::run(Command::new("cargo").args(["build", "--release"]).args(packages).current_dir(paths::root()))?;
+    let place = paths::reference()?.join("makers/profkit");
+    fs::create_dir_all(&place)?;
+    let release = demo::target()?.join("release");
+    for name in ["profkit", "libprofkit_preload.so", "libprofkit_tracer.so"] {
+        fs::copy(release.join(name), place.join(name)).with_context(|| name.to_owned())?;
+    }
+    Ok(())
 }
 
 fn make(format: &str) -> Result<()> {
