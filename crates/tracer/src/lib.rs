@@ -19,6 +19,8 @@
 mod clock;
 mod fork;
 mod functions;
+mod greenlets;
+mod interpreters;
 mod monitoring;
 mod options;
 mod process;

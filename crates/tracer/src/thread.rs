@@ -65,6 +65,9 @@ pub(crate) struct State {
     looked: u32,
     /// Where each greenlet is that does not run.
     pub(crate) greenlets: HashMap<usize, u32>,
+    /// The greenlet module tells of switches in this thread, and what it told before.
+    pub(crate) greenlets_watched: bool,
+    pub(crate) greenlet_function: *mut PyObject,
     /// Below this address the stack is getting short.
     pub(crate) stack_floor: usize,
 }
@@ -234,6 +237,8 @@ unsafe fn state_in(process: &mut Process, tid: u32, ident: u64) -> Option<State>
         name,
         looked: 0,
         greenlets: HashMap::new(),
+        greenlets_watched: false,
+        greenlet_function: null_mut(),
         stack_floor: stack_floor(),
     })
 }
@@ -306,6 +311,7 @@ pub(crate) unsafe fn free(state: *mut State) {
 /// # Safety
 /// The GIL is held, the state is the calling thread's.
 pub(crate) unsafe fn node_made(state: *mut State) {
+    crate::greenlets::watch(state);
     (*state).looked += 1;
     let looked = (*state).looked;
     if looked <= 32 || looked.is_power_of_two() || (*state).object.is_null() && looked.is_multiple_of(64) {
