@@ -17,6 +17,7 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 mod clock;
+mod cost;
 mod fork;
 mod functions;
 mod greenlets;

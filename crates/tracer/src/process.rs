@@ -217,7 +217,8 @@ impl Process {
     }
 }
 
-fn self_hz(choice: Choice) -> f64 {
+/// Units a second of a thread's time.
+pub(crate) fn self_hz(choice: Choice) -> f64 {
     match choice {
         Choice::Counter | Choice::CpuHybrid => clock::wall_hz(),
         Choice::Monotonic | Choice::CpuCall => 1e9,

@@ -11,7 +11,7 @@ use pyo3_ffi::{PyMethodDef, PyModuleDef, PyObject};
 use crate::options::Options;
 use crate::process::{self, Process};
 use crate::python::{self, Errors, SYMBOLS, Symbols};
-use crate::{clock, fork, interpreters, monitoring, profile_hook, thread};
+use crate::{clock, cost, fork, interpreters, monitoring, profile_hook, thread};
 
 /// Handlers that can be set once in a process are.
 static IS_SET_UP: AtomicBool = AtomicBool::new(false);
@@ -77,6 +77,8 @@ unsafe fn start(options: Options) -> Result<(), String> {
     }
     let mut traced = Process::new(options, choice, python).map_err(|error| format!("no file: {error}"))?;
     traced.interpreters.push(ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()));
+    // A thread that is traced already, in another recording, has measured before.
+    let measurement = if thread::current().is_null() { cost::Measurement::begin() } else { None };
     let old = process::lock().replace(traced);
     if let Some(old) = old
         && let Some(process) = process::lock().as_mut()
@@ -89,8 +91,22 @@ unsafe fn start(options: Options) -> Result<(), String> {
     let armed = arm();
     if armed.is_err() {
         process::set_disarmed(true);
+    } else if let Some(measurement) = measurement {
+        measure(measurement);
     }
     armed
+}
+
+unsafe fn measure(measurement: cost::Measurement) {
+    let builtins = process::lock().as_ref().is_some_and(|process| process.options.builtins);
+    let ticks = measurement.end(builtins);
+    let mut lock = process::lock();
+    let Some(process) = lock.as_mut() else { return };
+    let units = process::self_hz(process.choice) / clock::counter_hz();
+    process.cost = ticks.map(|ticks| (f64::from(ticks) * units) as u32);
+    for (place, cost) in process.file.header().cost.iter().zip(process.cost) {
+        place.store(cost, Ordering::Relaxed);
+    }
 }
 
 /// Arms the interpreter that runs.

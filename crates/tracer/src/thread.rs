@@ -220,11 +220,23 @@ unsafe fn state_in(process: &mut Process, tid: u32, ident: u64) -> Option<State>
             process.end_for(&full);
         }
     }
-    Some(State {
+    Some(state_at(base, id, (*record).root.load(Relaxed), room, name))
+}
+
+/// A state whose file is a piece of memory.
+///
+/// # Safety
+/// The memory is large enough for the record and the nodes that the state will have, and outlives it.
+pub(crate) unsafe fn scratch(base: *mut u8, record: u32, root: u32) -> *mut State {
+    Box::into_raw(Box::new(state_at(base, record, root, NodeRoom::NONE, Vec::new())))
+}
+
+unsafe fn state_at(base: *mut u8, id: u32, root: u32, room: NodeRoom, name: Vec<u8>) -> State {
+    State {
         base,
-        record,
+        record: base.add(id as usize * 8).cast(),
         cache: libc::calloc(CACHE, size_of::<Entry>()).cast(),
-        root: (*record).root.load(Relaxed),
+        root,
         epoch: EPOCH.load(Relaxed),
         rseq_cs: clock::nothing_known(),
         cpu_base: 0,
@@ -240,7 +252,7 @@ unsafe fn state_in(process: &mut Process, tid: u32, ident: u64) -> Option<State>
         greenlets_watched: false,
         greenlet_function: null_mut(),
         stack_floor: stack_floor(),
-    })
+    }
 }
 
 /// The middle of the calling thread's stack.
