@@ -199,6 +199,7 @@ unsafe fn remember(code: *mut PyObject, qualname: &[u8]) -> Function {
     let flags = python::integer(code, c"co_flags");
     let mut file = Vec::new();
     python::push_text(&mut file, Owned::attribute(code, c"co_filename").0);
+    crate::greenlets::notice(&file);
     let mut text = begin_text(text::FUNCTION, u32::try_from(line).unwrap_or(0));
     text.extend_from_slice(&(file.len() as u32).to_ne_bytes());
     text.extend_from_slice(&file);

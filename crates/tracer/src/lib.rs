@@ -17,8 +17,11 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 mod clock;
+mod cost;
 mod fork;
 mod functions;
+mod greenlets;
+mod interpreters;
 mod monitoring;
 mod options;
 mod process;

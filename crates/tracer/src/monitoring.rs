@@ -257,9 +257,10 @@ pub(crate) unsafe fn start(choice: Choice, builtins: bool) -> Result<(), String>
     }
     // Places that another tool with this id has disabled would stay so.
     call(monitoring, c"restart_events", &[]);
-    let old = TOOL.swap(tool.0, Relaxed);
-    std::mem::forget(tool);
-    drop(Owned(old));
+    // The first one is the main interpreter's: that of others ends with them.
+    if TOOL.compare_exchange(null_mut(), tool.0, Relaxed, Relaxed).is_ok() {
+        std::mem::forget(tool);
+    }
     Ok(())
 }
 

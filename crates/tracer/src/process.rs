@@ -31,6 +31,9 @@ pub(crate) struct Process {
     /// The file that was written before the last fork: the path that was open is still to be read in it.
     pub(crate) before_fork: Option<TraceFile>,
     pub(crate) cost: [u32; 4],
+    /// Interpreters that are traced, and others.
+    pub(crate) interpreters: Vec<i64>,
+    pub(crate) interpreters_failed: Vec<i64>,
 }
 
 static LOCKED: AtomicBool = AtomicBool::new(false);
@@ -148,6 +151,8 @@ impl Process {
             forked: None,
             before_fork: None,
             cost,
+            interpreters: Vec::new(),
+            interpreters_failed: Vec::new(),
         })
     }
 
@@ -212,7 +217,8 @@ impl Process {
     }
 }
 
-fn self_hz(choice: Choice) -> f64 {
+/// Units a second of a thread's time.
+pub(crate) fn self_hz(choice: Choice) -> f64 {
     match choice {
         Choice::Counter | Choice::CpuHybrid => clock::wall_hz(),
         Choice::Monotonic | Choice::CpuCall => 1e9,

@@ -11,7 +11,7 @@ use pyo3_ffi::{PyMethodDef, PyModuleDef, PyObject};
 use crate::options::Options;
 use crate::process::{self, Process};
 use crate::python::{self, Errors, SYMBOLS, Symbols};
-use crate::{clock, fork, monitoring, profile_hook, thread};
+use crate::{clock, cost, fork, interpreters, monitoring, profile_hook, thread};
 
 /// Handlers that can be set once in a process are.
 static IS_SET_UP: AtomicBool = AtomicBool::new(false);
@@ -67,15 +67,18 @@ unsafe fn start(options: Options) -> Result<(), String> {
         return Err("this Python hides what is needed of code objects".to_owned());
     }
     let choice = clock::choose(options.cpu, options.tsc_hz);
-    let builtins = options.builtins;
     if !IS_SET_UP.swap(true, Ordering::Relaxed) {
         process::make_thread_key();
         stay_loaded();
         fork::watch();
         fork::register();
         ffi::Py_AtExit(Some(at_exit));
+        interpreters::watch();
     }
-    let traced = Process::new(options, choice, python).map_err(|error| format!("no file: {error}"))?;
+    let mut traced = Process::new(options, choice, python).map_err(|error| format!("no file: {error}"))?;
+    traced.interpreters.push(ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()));
+    // A thread that is traced already, in another recording, has measured before.
+    let measurement = if thread::current().is_null() { cost::Measurement::begin() } else { None };
     let old = process::lock().replace(traced);
     if let Some(old) = old
         && let Some(process) = process::lock().as_mut()
@@ -85,15 +88,45 @@ unsafe fn start(options: Options) -> Result<(), String> {
         old.threads.iter().for_each(|&state| thread::renew(process, state));
     }
     process::set_disarmed(false);
-    let armed = if python >= 0x030c_0000 {
+    let armed = arm();
+    if armed.is_err() {
+        process::set_disarmed(true);
+    } else if let Some(measurement) = measurement {
+        measure(measurement);
+    }
+    armed
+}
+
+unsafe fn measure(measurement: cost::Measurement) {
+    let builtins = process::lock().as_ref().is_some_and(|process| process.options.builtins);
+    let ticks = measurement.end(builtins);
+    let mut lock = process::lock();
+    let Some(process) = lock.as_mut() else { return };
+    let units = process::self_hz(process.choice) / clock::counter_hz();
+    process.cost = ticks.map(|ticks| (f64::from(ticks) * units) as u32);
+    for (place, cost) in process.file.header().cost.iter().zip(process.cost) {
+        place.store(cost, Ordering::Relaxed);
+    }
+}
+
+/// Arms the interpreter that runs.
+///
+/// # Errors
+/// Says what went wrong.
+///
+/// # Safety
+/// The GIL is held.
+pub(crate) unsafe fn arm() -> Result<(), String> {
+    let (choice, builtins) = match process::lock().as_ref() {
+        Some(process) => (process.choice, process.options.builtins),
+        None => return Err("nothing is traced".to_owned()),
+    };
+    let python = PYTHON.load(Ordering::Relaxed);
+    if python >= 0x030c_0000 {
         monitoring::start(choice, builtins)
     } else {
         profile_hook::start(python >> 16 & 255, choice, builtins)
-    };
-    if armed.is_err() {
-        process::set_disarmed(true);
     }
-    armed
 }
 
 /// Ends tracing, be it because there is no room any more.

@@ -65,6 +65,9 @@ pub(crate) struct State {
     looked: u32,
     /// Where each greenlet is that does not run.
     pub(crate) greenlets: HashMap<usize, u32>,
+    /// The greenlet module tells of switches in this thread, and what it told before.
+    pub(crate) greenlets_watched: bool,
+    pub(crate) greenlet_function: *mut PyObject,
     /// Below this address the stack is getting short.
     pub(crate) stack_floor: usize,
 }
@@ -217,11 +220,23 @@ unsafe fn state_in(process: &mut Process, tid: u32, ident: u64) -> Option<State>
             process.end_for(&full);
         }
     }
-    Some(State {
+    Some(state_at(base, id, (*record).root.load(Relaxed), room, name))
+}
+
+/// A state whose file is a piece of memory.
+///
+/// # Safety
+/// The memory is large enough for the record and the nodes that the state will have, and outlives it.
+pub(crate) unsafe fn scratch(base: *mut u8, record: u32, root: u32) -> *mut State {
+    Box::into_raw(Box::new(state_at(base, record, root, NodeRoom::NONE, Vec::new())))
+}
+
+unsafe fn state_at(base: *mut u8, id: u32, root: u32, room: NodeRoom, name: Vec<u8>) -> State {
+    State {
         base,
-        record,
+        record: base.add(id as usize * 8).cast(),
         cache: libc::calloc(CACHE, size_of::<Entry>()).cast(),
-        root: (*record).root.load(Relaxed),
+        root,
         epoch: EPOCH.load(Relaxed),
         rseq_cs: clock::nothing_known(),
         cpu_base: 0,
@@ -234,8 +249,10 @@ unsafe fn state_in(process: &mut Process, tid: u32, ident: u64) -> Option<State>
         name,
         looked: 0,
         greenlets: HashMap::new(),
+        greenlets_watched: false,
+        greenlet_function: null_mut(),
         stack_floor: stack_floor(),
-    })
+    }
 }
 
 /// The middle of the calling thread's stack.
@@ -306,6 +323,7 @@ pub(crate) unsafe fn free(state: *mut State) {
 /// # Safety
 /// The GIL is held, the state is the calling thread's.
 pub(crate) unsafe fn node_made(state: *mut State) {
+    crate::greenlets::watch(state);
     (*state).looked += 1;
     let looked = (*state).looked;
     if looked <= 32 || looked.is_power_of_two() || (*state).object.is_null() && looked.is_multiple_of(64) {

@@ -78,6 +78,15 @@ pub(crate) unsafe fn call(state: *mut State, code: *mut PyObject, now: u64) {
     }
 }
 
+/// Puts a plain function's node into the cache.
+///
+/// # Safety
+/// As [`call`], for a node that is there.
+pub(crate) unsafe fn remember(state: *mut State, key: usize, parent: u32, child: u32) {
+    (*(*state).node(child)).scratch.store(tag(key), Relaxed);
+    *entry(state, key, parent) = Entry { key, parent, child };
+}
+
 /// As [`call`], but says false and does nothing if the caches do not know.
 ///
 /// # Safety
