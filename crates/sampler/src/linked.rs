@@ -56,12 +56,6 @@ impl LinkedReader {
         }
     }
 
-    /// Brings the memory that the next read needs into the caches.
-    pub fn warm(&mut self, context: &Context<'_>) {
-        self.prepare(context.layout);
-        let _ = context.remote.gather(&mut self.buffer, &self.places);
-    }
-
     /// What is known of code objects has changed: frames are named anew.
     pub fn forget(&mut self) {
         self.resolver.forget();

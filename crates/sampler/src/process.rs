@@ -118,16 +118,14 @@ impl Process {
         }
     }
 
-    /// Brings the memory that the next sample reads into the caches.
-    pub fn warm(&mut self, tree: &mut Tree) {
-        let Self { interpreter, names, threads, locks, .. } = self;
-        let context = Context { remote: interpreter.remote, layout: &interpreter.layout, names, tree };
-        for lock in locks.iter() {
-            let holder = threads.iter_mut().find(|thread| thread.state.address == lock.gil.last_holder);
-            if let Some(holder) = holder {
-                holder.reader.warm(&context);
-            }
-        }
+    /// Brings the way to the target's memory into the caches: called a moment before a sample.
+    ///
+    /// It reads what the target does not write. Reading the stack itself would take its cache lines away from the target, which
+    /// then is slow where it goes deep, just while it is looked at: sampled shares were wrong by 30 percentage points.
+    pub fn warm(&self) {
+        let mut bytes = [0; 64];
+        // Whether this can be read does not matter.
+        let _ = self.interpreter.remote.read(self.interpreter.runtime, &mut bytes);
     }
 
     /// Samples every thread.

@@ -99,12 +99,6 @@ impl StackReader {
         }
     }
 
-    /// Brings the memory that the next read needs into the caches: called a moment before it.
-    pub fn warm(&mut self, context: &Context<'_>) {
-        self.prepare(context.layout);
-        let _ = context.remote.gather(&mut self.buffer, &self.places);
-    }
-
     /// Reads the stack as it is now.
     ///
     /// # Errors
