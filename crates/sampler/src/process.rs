@@ -34,7 +34,7 @@ const LIST_AGAIN: u64 = 1_000_000;
 const NAMES_INTERVAL: u64 = 5_000_000_000;
 const NAMES_SOON: u64 = 30_000_000;
 /// At higher rates, locks are looked at as seldom.
-const LOCK_INTERVAL: u64 = 10_000;
+const LOCK_INTERVAL: u64 = 40_000;
 /// Code objects are compared with what was read of them, some at a time, as often.
 const CHECK_INTERVAL: u64 = 20_000_000;
 const CHECKED_AT_ONCE: usize = 24;
