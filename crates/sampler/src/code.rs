@@ -3,6 +3,8 @@
 //! Read once and kept by address. An address may get another code object later (`exec` in a loop), so the few words that tell
 //! code objects apart are kept too and compared now and then ([`Codes::revalidate`]).
 
+use std::collections::BTreeMap;
+
 use hashbrown::HashMap;
 
 use crate::layout::{Layout, NONE};
@@ -86,6 +88,7 @@ impl Code {
 #[derive(Debug, Default)]
 pub struct Codes {
     by_address: HashMap<u64, u32, foldhash::fast::RandomState>,
+    by_instructions: BTreeMap<u64, u32>,
     codes: Vec<Code>,
     type_address: u64,
     next_check: usize,
@@ -116,9 +119,19 @@ impl Codes {
         }
         let code = self.load(remote, layout, address)?;
         let index = u32::try_from(self.codes.len()).ok()?;
+        if code.instructions != 0 {
+            self.by_instructions.insert(code.instructions, index);
+        }
         self.codes.push(code);
         self.by_address.insert(address, index);
         Some(index)
+    }
+
+    /// The code object that an instruction belongs to, if it was read before.
+    #[must_use]
+    pub fn around(&self, instr: u64) -> Option<u32> {
+        let (_, &index) = self.by_instructions.range(..=instr).next_back()?;
+        self.get(index).filter(|code| instr < code.end).map(|_| index)
     }
 
     fn load(&mut self, remote: Remote, layout: &Layout, address: u64) -> Option<Code> {

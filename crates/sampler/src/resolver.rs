@@ -91,7 +91,11 @@ impl Resolver {
             return Some(hidden(end));
         }
         let names = &mut *context.names;
-        let code = names.codes.find(context.remote, context.layout, link.code)?;
+        let code = match link.code {
+            // From 3.14 on a frame that has returned has no code any more, but still its instruction.
+            0 => names.codes.around(link.instr)?,
+            address => names.codes.find(context.remote, context.layout, address)?,
+        };
         let known = names.codes.get(code)?;
         let mut next = end;
         if link.on_data_stack {
