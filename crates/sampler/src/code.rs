@@ -3,6 +3,8 @@
 //! Read once and kept by address. An address may get another code object later (`exec` in a loop), so the few words that tell
 //! code objects apart are kept too and compared now and then ([`Codes::revalidate`]).
 
+use std::collections::BTreeMap;
+
 use hashbrown::HashMap;
 
 use crate::layout::{Layout, NONE};
@@ -56,6 +58,12 @@ impl Head {
 }
 
 impl Code {
+    /// Whether it is code of the interpreter's own that never counts as running, and yet calls: `_Py_InitCleanup`.
+    #[must_use]
+    pub fn is_shim(&self) -> bool {
+        self.end <= self.first_running
+    }
+
     /// The line of an instruction: its address (3.11 and later), or what `f_lasti` says. 0 if it has none.
     #[must_use]
     pub fn line(&self, layout: &Layout, instr: u64) -> u32 {
@@ -80,6 +88,7 @@ impl Code {
 #[derive(Debug, Default)]
 pub struct Codes {
     by_address: HashMap<u64, u32, foldhash::fast::RandomState>,
+    by_instructions: BTreeMap<u64, u32>,
     codes: Vec<Code>,
     type_address: u64,
     next_check: usize,
@@ -110,9 +119,19 @@ impl Codes {
         }
         let code = self.load(remote, layout, address)?;
         let index = u32::try_from(self.codes.len()).ok()?;
+        if code.instructions != 0 {
+            self.by_instructions.insert(code.instructions, index);
+        }
         self.codes.push(code);
         self.by_address.insert(address, index);
         Some(index)
+    }
+
+    /// The code object that an instruction belongs to, if it was read before.
+    #[must_use]
+    pub fn around(&self, instr: u64) -> Option<u32> {
+        let (_, &index) = self.by_instructions.range(..=instr).next_back()?;
+        self.get(index).filter(|code| instr < code.end).map(|_| index)
     }
 
     fn load(&mut self, remote: Remote, layout: &Layout, address: u64) -> Option<Code> {
@@ -121,22 +140,29 @@ impl Codes {
         }
         let head = remote.bytes(address, HEAD).ok()?;
         self.check_type(remote, word_at(&head, crate::layout::OB_TYPE))?;
-        let name = if layout.code_qualname == NONE { layout.code_name } else { layout.code_qualname };
         let first_line = u32::try_from(int_at(&head, layout.code_firstlineno)).unwrap_or(0);
-        let table = objects::bytes(remote, word_at(&head, layout.code_linetable)).ok()?;
         let (instructions, first_running, end) = instructions(&head, layout, address);
-        Some(Code {
+        let mut code = Code {
             address,
-            name: objects::text(remote, layout, word_at(&head, name))?,
-            file: objects::text(remote, layout, word_at(&head, layout.code_filename))?,
+            name: String::new(),
+            file: String::new(),
             first_line,
             instructions,
             first_running,
             end,
             frame_bytes: frame_bytes(&head, layout)?,
-            lines: Lines::parse(layout.version, &table, first_line),
+            lines: Lines::default(),
             head: Head::of(&head, layout),
-        })
+        };
+        // The interpreter's own code around `__init__` (3.12 and later) has no names.
+        if !code.is_shim() {
+            let name = if layout.code_qualname == NONE { layout.code_name } else { layout.code_qualname };
+            code.name = objects::text(remote, layout, word_at(&head, name))?;
+            code.file = objects::text(remote, layout, word_at(&head, layout.code_filename))?;
+            let table = objects::bytes(remote, word_at(&head, layout.code_linetable)).ok()?;
+            code.lines = Lines::parse(layout.version, &table, first_line);
+        }
+        Some(code)
     }
 
     /// Frames that are torn point anywhere: what is read there must be of the type that is called `code`.

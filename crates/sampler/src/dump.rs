@@ -1,7 +1,5 @@
 //! Every thread's stack once: `profkit dump`.
 
-use std::fs;
-
 use crate::binary::Binaries;
 use crate::gil::{self, Gil};
 use crate::interpreter;
@@ -80,7 +78,7 @@ pub fn dump(pid: u32) -> Result<Dump, Refusal> {
                 remote.read(lock, &mut head).is_ok() && Gil::parse(&layout, &head).is_held_by(state.address);
             let is_collecting = remote.bytes(collecting, 4).is_ok_and(|flag| int_at(&flag, 0) != 0);
             let tid = tasks.native(&interpreter, pid, &state).unwrap_or(0);
-            let name = python_names.get(&state.ident).cloned().or_else(|| comm(pid, tid));
+            let name = python_names.get(&state.ident).cloned().or_else(|| thread_names::fallback(pid, tid));
             found.push(ThreadStack {
                 tid,
                 name,
@@ -105,10 +103,4 @@ fn lines(tree: &Tree, stack: u32) -> Vec<FrameLine> {
         first_line: function.first_line,
     };
     tree.frames_of(stack).into_iter().rev().map(line).collect()
-}
-
-/// What the operating system calls a thread.
-pub(crate) fn comm(pid: u32, tid: u32) -> Option<String> {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{tid}/comm")).ok()?;
-    Some(text.trim_end().to_owned())
 }

@@ -56,12 +56,6 @@ impl LinkedReader {
         }
     }
 
-    /// Brings the memory that the next read needs into the caches.
-    pub fn warm(&mut self, context: &Context<'_>) {
-        self.prepare(context.layout);
-        let _ = context.remote.gather(&mut self.buffer, &self.places);
-    }
-
     /// What is known of code objects has changed: frames are named anew.
     pub fn forget(&mut self) {
         self.resolver.forget();
@@ -92,7 +86,33 @@ impl LinkedReader {
         if certain {
             self.outermost = self.resolver.links.last().map_or(0, |link| link.address);
         }
-        Ok(self.resolver.resolve(context, certain, whole, |_| true))
+        let reading = self.resolver.resolve(context, certain, whole, |_| true);
+        if !self.resolver.unproven.is_empty() {
+            self.prove(context);
+        }
+        Ok(reading)
+    }
+
+    /// Reads once more, to tell calls that were never seen before from stacks that changed twice within one read. What was
+    /// sampled stays sampled either way.
+    fn prove(&mut self, context: &mut Context<'_>) {
+        let layout = context.layout;
+        if self.stale || context.remote.gather(&mut self.buffer, &self.places).is_err() {
+            return;
+        }
+        let calls = std::mem::take(&mut self.resolver.unproven);
+        for call in &calls {
+            let again = |link: &Link| {
+                let &(place, _) = self.known.get(&link.address)?;
+                Some(link_at(layout, link.address, self.buffer.get(place..)?))
+            };
+            let stands = again(&call.caller).is_some_and(|link| link == call.caller);
+            let callee = again(&call.callee);
+            if stands && callee.is_some_and(|link| link.code == call.callee.code && link.previous == call.callee.previous) {
+                context.names.learn_call(call.point, call.code);
+            }
+        }
+        self.resolver.unproven = calls;
     }
 
     fn refresh(&mut self) {
@@ -165,14 +185,7 @@ impl LinkedReader {
             };
             let frame = self.buffer.get(place..).unwrap_or_default();
             *live &= is_running(layout, frame);
-            let link = Link {
-                address: at,
-                code: word_at(frame, layout.frame_code),
-                previous: word_at(frame, layout.frame_previous),
-                instr: i64::from(int_at(frame, layout.frame_instr)).cast_unsigned(),
-                owner: OWNER_GENERATOR,
-                on_data_stack: false,
-            };
+            let link = link_at(layout, at, frame);
             self.resolver.links.push(link);
             at = link.previous;
         }
@@ -191,6 +204,17 @@ impl LinkedReader {
         self.known.insert(address, (at, self.reads));
         self.stale = true;
         Some(at)
+    }
+}
+
+fn link_at(layout: &Layout, address: u64, frame: &[u8]) -> Link {
+    Link {
+        address,
+        code: word_at(frame, layout.frame_code),
+        previous: word_at(frame, layout.frame_previous),
+        instr: i64::from(int_at(frame, layout.frame_instr)).cast_unsigned(),
+        owner: OWNER_GENERATOR,
+        on_data_stack: false,
     }
 }
 

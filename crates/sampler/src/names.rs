@@ -1,6 +1,6 @@
 //! From what is read of a frame (code object, instruction) to the tables of the recording, and which calls are known to happen.
 //!
-//! Calls are learned from stacks that stood still while they were read. A stack that moved meanwhile may have the upper frames
+//! Calls are learned from stacks that stood still while they were read twice. A stack that moved meanwhile may have the upper frames
 //! of one moment on the lower frames of another; a pair of caller and callee that was never seen standing is where
 //! such a stack is cut.
 
@@ -65,13 +65,17 @@ impl Names {
         self.points.get(point as usize).map_or(0, |point| point.frame)
     }
 
-    /// A stack that stood still had `callee` called from `caller`.
+    /// Whether `callee` is known to be called from `caller`.
+    #[must_use]
     #[inline]
+    pub fn is_call(&self, caller: u32, callee: u32) -> bool {
+        let is_usual = self.points.get(caller as usize).is_some_and(|point| point.callee == callee);
+        is_usual || self.calls.contains(&(caller, callee))
+    }
+
+    /// Two readings after one another had `callee` called from `caller`.
     pub fn learn_call(&mut self, caller: u32, callee: u32) {
         let Some(point) = self.points.get_mut(caller as usize) else { return };
-        if point.callee == callee {
-            return;
-        }
         if point.callee == NO_CODE {
             point.callee = callee;
         }
@@ -86,7 +90,7 @@ impl Names {
     #[must_use]
     pub fn call_site(&self, caller: u32, callee: u32) -> Option<u32> {
         let point = self.points.get(caller as usize)?;
-        if point.callee == callee || self.calls.contains(&(caller, callee)) {
+        if self.is_call(caller, callee) {
             return Some(caller);
         }
         self.call_sites.get(&(point.code, callee)).copied()

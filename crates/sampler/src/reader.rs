@@ -39,14 +39,6 @@ impl Reader {
         }
     }
 
-    /// Brings the memory that the next read needs into the caches.
-    pub fn warm(&mut self, context: &Context<'_>) {
-        match self {
-            Self::DataStack(reader) => reader.warm(context),
-            Self::Linked(reader) => reader.warm(context),
-        }
-    }
-
     /// What is known of code objects has changed: frames are named anew.
     pub fn forget(&mut self) {
         match self {

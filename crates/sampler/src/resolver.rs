@@ -9,6 +9,21 @@ pub struct Resolver {
     pub links: Vec<Link>,
     /// The frames of the last reading, outermost first.
     pub resolved: Vec<Resolved>,
+    /// Calls of the last reading that were never seen before, if it stood still.
+    pub unproven: Vec<Call>,
+}
+
+/// A call that was seen: the caller's frame and point, the callee's frame and code.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// What was read of the caller.
+    pub caller: Link,
+    /// What was read of the callee.
+    pub callee: Link,
+    /// The caller's instruction.
+    pub point: u32,
+    /// The callee's code.
+    pub code: u32,
 }
 
 impl Resolver {
@@ -25,6 +40,7 @@ impl Resolver {
         whole: bool,
         may_begin: impl Fn(u64) -> bool,
     ) -> Reading {
+        self.unproven.clear();
         let mut depth = 0;
         let mut cut = !whole;
         let count = self.links.len();
@@ -38,7 +54,7 @@ impl Resolver {
                 continue;
             }
             self.resolved.truncate(depth);
-            match self.name(context, link, certain, &may_begin) {
+            match self.name(context, link, certain, depth + 1 == count, &may_begin) {
                 Some(named) => self.resolved.push(named),
                 None => {
                     cut = true;
@@ -58,6 +74,7 @@ impl Resolver {
         context: &mut Context<'_>,
         link: Link,
         certain: bool,
+        is_innermost: bool,
         may_begin: &impl Fn(u64) -> bool,
     ) -> Option<Resolved> {
         let below = self.resolved.last().copied();
@@ -74,7 +91,11 @@ impl Resolver {
             return Some(hidden(end));
         }
         let names = &mut *context.names;
-        let code = names.codes.find(context.remote, context.layout, link.code)?;
+        let code = match link.code {
+            // From 3.14 on a frame that has returned has no code any more, but still its instruction.
+            0 => names.codes.around(link.instr)?,
+            address => names.codes.find(context.remote, context.layout, address)?,
+        };
         let known = names.codes.get(code)?;
         let mut next = end;
         if link.on_data_stack {
@@ -85,7 +106,8 @@ impl Resolver {
             next = link.address + known.frame_bytes;
         }
         if link.owner != OWNER_GENERATOR && link.instr < known.first_running {
-            return Some(hidden(next));
+            // A frame that is being set up has called nothing yet: what lies on it is older.
+            return (known.is_shim() || is_innermost).then(|| hidden(next));
         }
         if link.instr.wrapping_add(2) < known.instructions || link.instr > known.end {
             return None;
@@ -94,7 +116,9 @@ impl Resolver {
         let mut parent = below.map_or(0, |below| below.stack);
         if let Some(below) = below.filter(|below| below.point != u32::MAX) {
             if certain {
-                names.learn_call(below.point, code);
+                if !names.is_call(below.point, code) {
+                    self.unproven.push(Call { caller: below.link, callee: link, point: below.point, code });
+                }
             } else {
                 let site = names.call_site(below.point, code)?;
                 if site != below.point {

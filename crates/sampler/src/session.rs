@@ -225,21 +225,20 @@ impl Session {
     pub fn run(&mut self, until: Option<Instant>, commands: &Receiver<Command>) -> Outcome {
         let interval = interval(self.options);
         let mut looked = Instant::now();
-        let mut next = self.now;
+        let mut next = self.now.ns;
         self.began = Instant::now().checked_sub(Duration::from_nanos(self.now.ns)).unwrap_or(self.began);
         let mut is_open = true;
         loop {
-            let planned = next.ns + self.dice.below(interval);
-            let at = if interval == 0 { self.elapsed() } else { self.wait(planned, interval) };
-            let index = at.checked_div(interval).unwrap_or(next.index).max(next.index);
-            let now =
-                Moment { ns: if interval == 0 { at } else { (index + 1) * interval }, index: index + 1 };
-            self.coverage.missed += index - next.index;
-            self.coverage.asked += now.index - self.now.index;
+            let planned = if interval == 0 { self.elapsed() } else { next + self.dice.below(interval) };
+            let at = self.wait(planned, interval);
+            // A moment that is late by less than an interval is sampled all the same, at once.
+            let missed = at.saturating_sub(planned).checked_div(interval).unwrap_or(0);
+            next = if interval == 0 { at } else { next + (missed + 1) * interval };
+            self.coverage.missed += missed;
+            self.coverage.asked += missed + 1;
             self.coverage.taken += 1;
-            self.coverage.lateness_ns += if index == next.index { at.saturating_sub(planned) } else { 0 };
-            self.sample(now);
-            next = now;
+            self.coverage.lateness_ns += at.saturating_sub(planned) - missed * interval;
+            self.sample(Moment { ns: next, index: self.coverage.taken });
             if looked.elapsed() >= COMMAND_INTERVAL {
                 looked = Instant::now();
                 self.retry(looked);
@@ -262,10 +261,13 @@ impl Session {
 
     /// Waits until a moment; warms what will be read a moment before. Says when it is.
     fn wait(&mut self, planned: u64, interval: u64) -> u64 {
+        if interval == 0 {
+            return planned;
+        }
         clock::sleep_until(self.began, planned);
         if interval >= clock::WARM_FROM {
-            for process in &mut self.processes {
-                process.warm(&mut self.tree);
+            for process in &self.processes {
+                process.warm();
             }
         }
         self.elapsed()

@@ -99,12 +99,6 @@ impl StackReader {
         }
     }
 
-    /// Brings the memory that the next read needs into the caches: called a moment before it.
-    pub fn warm(&mut self, context: &Context<'_>) {
-        self.prepare(context.layout);
-        let _ = context.remote.gather(&mut self.buffer, &self.places);
-    }
-
     /// Reads the stack as it is now.
     ///
     /// # Errors
@@ -139,12 +133,39 @@ impl StackReader {
         }
         let certain = whole && again == Some(state);
         let (newest, older) = (self.chunk, &self.older);
-        Ok(self.resolver.resolve(context, certain, whole, |address| is_chunk_start(newest, older, address)))
+        let may_begin = |address| is_chunk_start(newest, older, address);
+        let reading = self.resolver.resolve(context, certain, whole, may_begin);
+        if !self.resolver.unproven.is_empty() {
+            self.prove(context);
+        }
+        Ok(reading)
     }
 
     /// What is known of code objects has changed: frames are named anew.
     pub fn forget(&mut self) {
         self.resolver.forget();
+    }
+
+    /// Reads once more, to tell calls that were never seen before from stacks that changed twice within one read. What was
+    /// sampled stays sampled either way.
+    fn prove(&mut self, context: &mut Context<'_>) {
+        let layout = context.layout;
+        if self.stale || context.remote.gather(&mut self.buffer, &self.places).is_err() {
+            return;
+        }
+        let calls = std::mem::take(&mut self.resolver.unproven);
+        for call in &calls {
+            let mut again = |link: &Link| {
+                let found = self.frame(layout, link.address)?;
+                Some(self.link(layout, link.address, found))
+            };
+            let stands = again(&call.caller).is_some_and(|link| link == call.caller);
+            let callee = again(&call.callee);
+            if stands && callee.is_some_and(|link| link.code == call.callee.code && link.previous == call.callee.previous) {
+                context.names.learn_call(call.point, call.code);
+            }
+        }
+        self.resolver.unproven = calls;
     }
 
     fn refresh(&mut self) {

@@ -9,7 +9,7 @@ use crate::proc_stat::{CpuClock, SystemCall};
 use crate::reader::Reader;
 use crate::threads::ThreadState;
 
-/// A moment of the session: nanoseconds, and how many samples were due until then.
+/// A moment of the session: nanoseconds, and how many samples were taken until then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moment {
     /// Nanoseconds since the beginning that samples up to here stand for.

@@ -27,6 +27,17 @@ pub fn of_interpreter(interpreter: &Interpreter, address: u64) -> Names {
     Walk { interpreter }.names(address).unwrap_or_default()
 }
 
+/// The name of a thread that Python has none for: the main one of a program that does not import `threading`, or one that C
+/// made.
+#[must_use]
+pub fn fallback(pid: u32, tid: u32) -> Option<String> {
+    if pid == tid {
+        return Some("MainThread".to_owned());
+    }
+    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{tid}/comm")).ok()?;
+    Some(text.trim_end().to_owned())
+}
+
 struct Walk<'a> {
     interpreter: &'a Interpreter,
 }
