@@ -23,6 +23,9 @@ use crate::strings::StringInterner;
 use crate::table::Interner;
 use crate::track::{Interval, Track, TrackKind, TrackTable};
 
+/// For how many samples room is made at most, since a file may say anything.
+const MAX_RESERVED: usize = 1 << 24;
+
 /// Collects the parts of a profile, stores each distinct one once, and checks the result.
 ///
 /// ```
@@ -299,6 +302,14 @@ impl ProfileBuilder {
     #[must_use]
     pub fn sample_count(&self) -> usize {
         self.samples.len()
+    }
+
+    /// Makes room for so many more samples, each of a stack of its own, for a reader that knows how many come. To be called
+    /// after the sample types are added. What is not used is only an address range.
+    pub fn reserve_samples(&mut self, samples: usize) {
+        let samples = samples.min(MAX_RESERVED);
+        self.samples.reserve(samples);
+        self.stacks.reserve(samples);
     }
 
     /// Makes room for so many more functions of as many names, for a reader that can tell.

@@ -21,6 +21,7 @@ mod hash;
 mod id;
 mod meta;
 mod origin;
+mod path_index;
 mod profile;
 mod sample_type;
 mod samples;
