@@ -4,7 +4,7 @@ mod refill;
 
 use hashbrown::HashTable;
 
-pub use refill::Values;
+pub use refill::{Stacks, Values};
 
 use crate::calls::{CallEdge, CallTables, FunctionCalls, LineCost};
 use crate::error::{BuildError, TableFull};
