@@ -20,7 +20,7 @@ use crate::unit;
 use crate::wire::bytes_key;
 
 /// How many bytes are collected before they are written.
-const CHUNK: usize = 1 << 16;
+const CHUNK: usize = 1 << 15;
 
 /// How many sets of labels are kept as they are written.
 const ENCODED: usize = 1 << 12;

@@ -6,9 +6,10 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// How much is handed over at a time, and how many such chunks may wait.
-const CHUNK: usize = 256 << 10;
-const WAITING: usize = 4;
+/// How much is handed over at a time, and how many such chunks may wait. Small profiles have a few of them, so that they
+/// too are compressed while the rest is encoded.
+const CHUNK: usize = 64 << 10;
+const WAITING: usize = 16;
 
 /// Gzips what `write` writes into `to`. The bytes depend on the input only: no time, no file name.
 pub(crate) fn gzipped<T>(

@@ -22,6 +22,12 @@ pub(crate) struct PathIndex {
 }
 
 impl PathIndex {
+    /// Whether it was never filled: then nothing can be looked for.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// Whether one more stack than `len` has room.
     #[inline]
     pub(crate) fn has_room(&self, len: usize) -> bool {

@@ -58,7 +58,7 @@ struct Walk {
 
 impl StackInterner {
     pub(crate) fn new(table: Table<StackId, Stack>) -> Self {
-        let mut interner = Self {
+        Self {
             table,
             hashes: Vec::new(),
             index: PathIndex::default(),
@@ -67,9 +67,7 @@ impl StackInterner {
             near: Vec::new(),
             found: Vec::new(),
             walks: Vec::new(),
-        };
-        interner.index_pushed();
-        interner
+        }
     }
 
     /// Adds a stack that is not there, without looking. Whoever looks for one next pays for it.
@@ -81,7 +79,7 @@ impl StackInterner {
     /// To be called before anything is looked for.
     #[inline]
     fn complete(&mut self) {
-        if self.hashes.len() != self.table.len() {
+        if self.hashes.len() != self.table.len() || self.index.is_empty() {
             self.index_pushed();
         }
     }

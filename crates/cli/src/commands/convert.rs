@@ -53,10 +53,7 @@ fn write_one(arguments: &Convert, profile: Profile, target: &Target) -> Result<(
     let sample_type = written_type(&profile, arguments.value.as_deref())?;
     let options =
         WriteOptions { sample_type, mark_inferred: arguments.mark_inferred, ..WriteOptions::default() };
-    target.write(&profile, &options)?;
-    // The process is about to end. To give the memory back piece by piece would take longer than to end.
-    std::mem::forget(profile);
-    Ok(())
+    target.write(&profile, &options)
 }
 
 /// `out.pb.gz` for process 12 and thread 34: `out-12-34.pb.gz`. Origins without ids, or with the same ones, are

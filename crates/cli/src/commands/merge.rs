@@ -58,8 +58,6 @@ pub(crate) fn run(arguments: &Merge) -> Result<(), Failure> {
     if arguments.output.is_none() {
         note(&format!("{merged} profiles merged into {}", target.path.display()));
     }
-    // The process is about to end. To give the memory back piece by piece would take longer than to end.
-    std::mem::forget(profile);
     Ok(())
 }
 

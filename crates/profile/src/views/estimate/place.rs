@@ -10,7 +10,7 @@ use super::cycle::Router;
 use super::flow::{Aside, Flow};
 use super::graph::Graph;
 use super::leaves::Leaves;
-use super::nesting::Nesting;
+use super::nesting::{Marks, Nesting};
 use super::shares::transport;
 use super::sink::Sink;
 use crate::error::BuildError;
@@ -52,6 +52,8 @@ pub(super) struct Placer<'a, 'b> {
     leaves: Leaves,
     /// In which contexts each edge was taken.
     contexts: Vec<Vec<Parcel>>,
+    /// Room for the marks of one cycle at a time.
+    pub(super) marks: Marks,
 }
 
 /// Where things were placed: for what is placed after the values.
@@ -91,6 +93,7 @@ impl<'a, 'b> Placer<'a, 'b> {
             main: vec![None; functions],
             leaves,
             contexts: vec![Vec::new(); graph.edges.len()],
+            marks: Marks::default(),
         }
     }
 
@@ -209,7 +212,8 @@ impl<'a, 'b> Placer<'a, 'b> {
     }
 
     fn pass_on_cycle(&mut self, members: &[usize], entries: Vec<Entry>) -> Result<(), BuildError> {
-        let nesting = Nesting::new(self.graph, self.components, self.flow, members, self.sample_type);
+        let Self { graph, components, flow, sample_type, marks, .. } = self;
+        let nesting = Nesting::new(graph, components, flow, members, *sample_type, marks);
         if let Some(mut nesting) = nesting {
             for entry in entries {
                 nesting.enter(self.graph, entry.function, entry.edge, entry.parcels);
