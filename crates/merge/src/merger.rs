@@ -91,7 +91,7 @@ impl Merger {
     /// Where a table is full, or a sum does not fit 128 bits. The merger is of no use after that.
     pub fn absorb(&mut self, profile: &Profile, file: Option<&[u8]>) -> Result<(), BuildError> {
         let (string, types) = (|id| profile.bytes(id), profile.sample_types());
-        self.header.join(Header::of(profile.meta(), string, !types.is_empty()))?;
+        self.header.join(Header::of(profile.meta(), types, string))?;
         let Self { options, tables, mappings, repeated, columns, rows, .. } = self;
         let paths = Some(&options.paths).filter(|paths| !paths.is_empty());
         let file = file.filter(|_| options.by == Some(By::File));

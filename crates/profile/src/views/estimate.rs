@@ -120,7 +120,11 @@ pub fn estimate_stacks(profile: &Profile) -> Result<Estimate, BuildError> {
     report.types = compare(profile, &estimated, &slots);
     let mut builder = ProfileBuilder::of(estimated);
     let comment = builder.string(format!("{COMMENT_PREFIX}; {}", report.summary()).as_bytes())?;
-    builder.meta.comments.push(comment);
+    // What an estimate before this one said is no longer so.
+    let mut comments = std::mem::take(&mut builder.meta.comments);
+    comments.retain(|&comment| !builder.bytes(comment).starts_with(COMMENT_PREFIX.as_bytes()));
+    comments.push(comment);
+    builder.meta.comments = comments;
     builder.meta.estimated = true;
     copy_samples(profile, &slots, &mut builder)?;
     Ok(Estimate { profile: builder.finish()?, report })
