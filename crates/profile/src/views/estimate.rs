@@ -35,7 +35,6 @@ use self::place::{Parcel, Placed, Placer};
 use self::sink::Sink;
 use crate::builder::ProfileBuilder;
 use crate::error::BuildError;
-use crate::frame::Frame;
 use crate::id::{FunctionId, Id, LabelSetId};
 use crate::profile::Profile;
 use crate::sample_type::SampleType;
@@ -177,10 +176,9 @@ fn place_edges(
     for (edge, function, amount) in edges.chain(roots).chain(aside).filter(|&(_, _, amount)| amount != 0) {
         let mut parcel = Parcel::root(amount);
         if let Some(edge) = edge {
-            let caller = graph.functions[graph.edges[edge].caller];
             let frame = match graph.edges[edge].site {
                 Some(site) => site,
-                None => sink.builder.frame(Frame::of(caller))?,
+                None => sink.frame(graph, graph.edges[edge].caller)?,
             };
             parcel.parent = Some(sink.builder.stack(None, frame)?);
             contexts[edge].push(parcel);
@@ -188,7 +186,7 @@ fn place_edges(
         for (frame, amount) in leaves.divide(graph, function, amount) {
             let frame = match frame {
                 Some(frame) => frame,
-                None => sink.builder.frame(Frame::of(graph.functions[function]))?,
+                None => sink.frame(graph, function)?,
             };
             sink.add(Parcel { amount, ..parcel }, frame)?;
         }

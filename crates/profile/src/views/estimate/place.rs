@@ -14,7 +14,6 @@ use super::nesting::{Marks, Nesting};
 use super::shares::transport;
 use super::sink::Sink;
 use crate::error::BuildError;
-use crate::frame::Frame;
 use crate::id::{FrameId, StackId};
 
 /// Parts of at least 1/4096 of all self values are placed in proportion.
@@ -285,7 +284,7 @@ impl<'a, 'b> Placer<'a, 'b> {
     ) -> Result<Parcel, BuildError> {
         let frame = match site {
             Some(site) => site,
-            None => self.sink.builder.frame(Frame::of(self.graph.functions[function]))?,
+            None => self.sink.frame(self.graph, function)?,
         };
         let parent = Some(self.sink.builder.stack(parcel.parent, frame)?);
         let inferred = if self.ambiguous[function] { parcel.depth } else { parcel.inferred };
@@ -297,7 +296,7 @@ impl<'a, 'b> Placer<'a, 'b> {
         for (frame, amount) in self.leaves.divide(self.graph, function, parcel.amount) {
             let frame = match frame {
                 Some(frame) => frame,
-                None => self.sink.builder.frame(Frame::of(self.graph.functions[function]))?,
+                None => self.sink.frame(self.graph, function)?,
             };
             self.sink.add(Parcel { amount, ..parcel }, frame)?;
         }
@@ -311,7 +310,7 @@ impl<'a, 'b> Placer<'a, 'b> {
             if let Some(edge) = edge {
                 parcel = self.below(parcel, edge)?;
             }
-            let frame = self.sink.builder.frame(Frame::of(self.graph.functions[function]))?;
+            let frame = self.sink.frame(self.graph, function)?;
             self.sink.add(parcel, frame)?;
         }
         Ok(())
