@@ -9,12 +9,15 @@
 //! What finds no place (data that does not add up) is forced under the nearest context in the end: self
 //! values are kept whatever happens.
 
+mod marks;
 mod measure;
 mod ways;
 
 use std::collections::{BTreeSet, BinaryHeap};
 
 use foldhash::{HashMap, HashSet};
+
+pub(super) use marks::Marks;
 
 use super::graph::Graph;
 use super::place::{Parcel, Placer};
@@ -44,41 +47,6 @@ pub(super) struct Nesting {
     ways: HashMap<usize, HashMap<usize, usize>>,
     work: usize,
     sequence: usize,
-}
-
-/// What is known of functions and edges of one cycle. By all functions and edges of the graph, so that nothing is looked
-/// up by hash; one cycle leaves it empty for the next.
-#[derive(Default)]
-pub(super) struct Marks {
-    /// The node of each function of the cycle: a plain function, or recursive ones that call each other.
-    node_of: Vec<Option<usize>>,
-    /// By edge out of the cycle's functions: what may still flow over it, or, within a node, be kept below it.
-    left: Vec<Option<i64>>,
-    /// By edge between nodes: what its callee may still keep under it.
-    own_left: Vec<Option<i64>>,
-}
-
-impl Marks {
-    fn resize(&mut self, graph: &Graph) {
-        self.node_of.resize(graph.functions.len(), None);
-        self.left.resize(graph.edges.len(), None);
-        self.own_left.resize(graph.edges.len(), None);
-    }
-
-    fn clear(&mut self, graph: &Graph, nodes: &[Node]) {
-        for &function in nodes.iter().flat_map(|node| &node.functions) {
-            self.node_of[function] = None;
-            for &edge in graph.outgoing.of(function) {
-                (self.left[edge], self.own_left[edge]) = (None, None);
-            }
-        }
-    }
-
-    /// What may still flow over an edge.
-    #[inline]
-    fn left(&self, edge: usize) -> i64 {
-        self.left[edge].unwrap_or(0)
-    }
 }
 
 #[derive(Default)]
