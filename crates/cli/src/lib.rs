@@ -17,6 +17,7 @@ mod sources;
 mod table;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -29,12 +30,25 @@ use crate::failure::{Failure, print_failure};
 /// The status is 0 when all is done, 2 for wrong usage and for errors, 1 where the answer is "no"; 128 + n when
 /// signal n interrupts. A closed pipe is no error. `record` has the status of the program that it ran.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    ExitCode::from(status(arguments))
+}
+
+/// The same, and ends the process with that status at once: what is held in memory is not given back piece by piece,
+/// which takes longer than all the rest of a short run.
+pub fn run_and_exit(arguments: impl IntoIterator<Item = OsString>) -> ! {
+    let status = status(arguments);
+    // What nobody reads any more is no error.
+    let _ = std::io::stdout().flush();
+    signal_hook::low_level::exit(status.into())
+}
+
+fn status(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version come this way too, on stdout and with status 0.
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() { 2 } else { 0 };
         }
     };
     // A recording waits for signals itself: they are the program's.
@@ -55,12 +69,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Formats(arguments) => commands::formats::run(&arguments),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
-        Err(Failure::No) => ExitCode::from(1),
+        Ok(()) | Err(Failure::ClosedPipe) => 0,
+        Err(Failure::No) => 1,
         Err(failure) => {
             print_failure(&failure);
-            ExitCode::from(2)
+            2
         }
     }
 }

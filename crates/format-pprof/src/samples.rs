@@ -48,6 +48,7 @@ pub(crate) fn read(
 ) -> Result<(), ReadError> {
     let input = outline.input();
     let types = builder.sample_types().len();
+    builder.reserve_samples(outline.count(field::SAMPLE));
     let frames = FrameReader::new(input, locations);
     let mut decoder = Decoder { samples: outline.fields(field::SAMPLE), types, frames, input };
     let limit = input.len().saturating_mul(MAX_STACKS_PER_BYTE).saturating_add(FREE_STACKS);

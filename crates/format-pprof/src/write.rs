@@ -1,8 +1,10 @@
 //! From a profile to a file. The samples go out first, in one pass that gives locations, functions and strings their
 //! ids as they turn up; the tables follow, as the order of fields is free. So nothing but the tables is ever held.
 
+use std::collections::HashMap;
 use std::io::Write;
 
+use foldhash::fast::RandomState;
 use profkit_profile::views::estimate::COMMENT_PREFIX;
 use profkit_profile::{
     Id, Label, LabelSetId, Origin, OriginId, Profile, Shape, StackId, StringId, TrackKind, WriteError,
@@ -18,7 +20,10 @@ use crate::unit;
 use crate::wire::bytes_key;
 
 /// How many bytes are collected before they are written.
-const CHUNK: usize = 1 << 16;
+const CHUNK: usize = 1 << 15;
+
+/// How many sets of labels are kept as they are written.
+const ENCODED: usize = 1 << 12;
 
 /// For how many samples at a time stacks are fetched ahead.
 const AHEAD: usize = 32;
@@ -35,6 +40,7 @@ pub(crate) fn write(profile: &Profile, to: &mut dyn Write) -> Result<Written, Wr
         strings: StringIds::new(profile.strings()),
         locations: LocationTable::new(profile),
         look_like_origins: look_like_origins(profile),
+        encoded: HashMap::default(),
     };
     writer.sample_types()?;
     writer.samples()?;
@@ -70,6 +76,8 @@ struct Writer<'p, 'w> {
     locations: LocationTable<'p>,
     /// By label set.
     look_like_origins: Vec<bool>,
+    /// The labels of samples, as they are written.
+    encoded: HashMap<(OriginId, LabelSetId), Vec<u8>, RandomState>,
 }
 
 impl Writer<'_, '_> {
@@ -134,8 +142,26 @@ impl Writer<'_, '_> {
         self.stack.truncate(length);
     }
 
-    /// The labels of a sample: first those that stand for its origin.
+    /// The labels of a sample.
+    #[inline]
     fn labels(&mut self, origin: OriginId, labels: LabelSetId) {
+        if origin == OriginId::UNKNOWN && labels == LabelSetId::EMPTY {
+            return;
+        }
+        if let Some(encoded) = self.encoded.get(&(origin, labels)) {
+            self.body.extend_from_slice(encoded);
+            return;
+        }
+        let begin = self.body.len();
+        self.new_labels(origin, labels);
+        // Where every sample has labels of its own, none is worth keeping.
+        if self.encoded.len() < ENCODED {
+            self.encoded.insert((origin, labels), self.body[begin..].to_vec());
+        }
+    }
+
+    /// First those that stand for the origin.
+    fn new_labels(&mut self, origin: OriginId, labels: LabelSetId) {
         let profile = self.profile;
         let (origin, set) = (profile.origins()[origin], profile.labels().get(labels));
         if self.look_like_origins[labels.index()] {

@@ -12,7 +12,7 @@ use crate::columns::Columns;
 use crate::header::Header;
 use crate::mappings::Mappings;
 use crate::remap::Repeated;
-use crate::rows::{Rows, call_edge, function_calls, line_cost};
+use crate::rows::{GROUP, Rows, call_edge, function_calls, line_cost};
 use crate::stack_order;
 
 /// Builds the profile. `tables` holds all rows ever met, in the order in which they came.
@@ -266,17 +266,12 @@ impl<'t> Ids<'t> {
     }
 
     fn stacks(&mut self, used: &Used, builder: &mut ProfileBuilder) -> Result<(), BuildError> {
-        let rank: Vec<u32> = self
-            .frames
-            .iter()
-            .map(|frame| frame.and_then(|frame| u32::try_from(frame.index()).ok()).unwrap_or(0))
-            .collect();
-        for id in stack_order::order(self.tables, &used.stacks, &rank) {
-            let row = self.tables.stacks()[id];
-            let parent = row.parent.map(|parent| new(&self.stacks, parent));
-            self.stacks[id.index()] = Some(builder.new_stack(parent, new(&self.frames, row.frame))?);
-        }
-        Ok(())
+        let Self { tables, frames, stacks, .. } = self;
+        stack_order::walk(tables, &used.stacks, frames, |id, parent, frame| {
+            let stack = builder.new_stack(parent, frame)?;
+            stacks[id.index()] = Some(stack);
+            Ok(stack)
+        })
     }
 
     /// By content; the unknown one is the first of all anyway.
@@ -342,11 +337,15 @@ fn samples(
         .collect();
     order.par_sort_unstable();
     let mut values = vec![0; columns.len()];
-    for (stack, origin, labels, row) in order {
-        for (to, &column) in values.iter_mut().zip(columns) {
-            *to = value(rows.samples.values(row as usize)[column])?;
+    builder.reserve_samples(order.len());
+    for group in order.chunks(GROUP) {
+        rows.samples.fetch(group.iter().map(|&(.., row)| row as usize));
+        for &(stack, origin, labels, row) in group {
+            for (to, &column) in values.iter_mut().zip(columns) {
+                *to = value(rows.samples.values(row as usize)[column])?;
+            }
+            builder.sample(Sample { stack, origin, labels }, &values)?;
         }
-        builder.sample(Sample { stack, origin, labels }, &values)?;
     }
     Ok(())
 }

@@ -201,7 +201,7 @@ impl Comparison {
     /// # Errors
     /// Where a table is full.
     pub fn functions(&self) -> Result<Rows<Group>, DiffError> {
-        let measured = rows::functions(&self.runs, self.value.column, &self.factors.of_value)?;
+        let measured = rows::functions(&self.runs, self.value.column, &self.factors.of_value);
         let (rows, total) = verdict::judge(measured, &self.runs, &self.factors);
         Ok(Rows { rows, total })
     }
@@ -213,7 +213,7 @@ impl Comparison {
     /// [`DiffError::NeedsStacks`] where there are call tables.
     pub fn stacks(&self) -> Result<Rows<Vec<Group>>, DiffError> {
         self.check_stacks()?;
-        let measured = rows::stacks(&self.runs, self.value.column, &self.factors.of_value)?;
+        let measured = rows::stacks(&self.runs, self.value.column, &self.factors.of_value);
         let (judged, total) = verdict::judge(measured, &self.runs, &self.factors);
         let tables = &self.runs.tables;
         let (tree, groups) = (rows::tree(tables, self.value.column), Groups::new(tables, Grouping::Function));

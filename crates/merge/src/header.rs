@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use profkit_profile::{BuildError, Meta, ProfileBuilder, StringId};
+use profkit_profile::views::estimate::COMMENT_PREFIX;
+use profkit_profile::{BuildError, Dimension, Meta, ProfileBuilder, SampleType, StringId, Unit};
 
 use crate::agreed::Agreed;
 use crate::sample_rows::add;
@@ -19,6 +20,33 @@ struct Period {
     period: i64,
 }
 
+/// The sample type that an input shows first. Those of time come first, then those of bytes, then counts, then names that
+/// no column has; of these the least.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Shown {
+    kind: u8,
+    name: Vec<u8>,
+}
+
+impl Shown {
+    fn of<'s>(meta: &Meta, types: &[SampleType], string: impl Fn(StringId) -> &'s [u8]) -> Option<Self> {
+        let dimension = |of: &SampleType| Unit::parse(string(of.unit)).dimension;
+        let said = meta.default_type.map(&string).filter(|name| !name.is_empty());
+        let shown = match said {
+            Some(name) => types.iter().find(|of| string(of.name) == name),
+            // As `Profile::default_type` has it.
+            None => types.iter().find(|of| dimension(of) == Dimension::Time).or(types.last()),
+        };
+        let kind = shown.map_or(3, |of| match dimension(of) {
+            Dimension::Time => 0,
+            Dimension::Bytes => 1,
+            Dimension::Count => 2,
+        });
+        let name = said.or(shown.map(|of| string(of.name)))?;
+        Some(Self { kind, name: name.to_vec() })
+    }
+}
+
 /// What the inputs so far say about themselves.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Header {
@@ -29,7 +57,9 @@ pub(crate) struct Header {
     start: Option<i64>,
     duration: Option<i128>,
     periods: BTreeSet<Period>,
-    default_type: Option<Vec<u8>>,
+    default_type: Option<Shown>,
+    /// Whether any input says itself which type that is.
+    says_default: bool,
     comments: BTreeSet<Vec<u8>>,
     /// Frames to drop, frames to keep: they belong together.
     filter: Option<(Vec<u8>, Vec<u8>)>,
@@ -39,7 +69,7 @@ pub(crate) struct Header {
 
 impl Header {
     /// What one input says, whose strings are those of `string`. One without sample types has nothing in it.
-    pub(crate) fn of<'s>(meta: &Meta, string: impl Fn(StringId) -> &'s [u8], has_types: bool) -> Self {
+    pub(crate) fn of<'s>(meta: &Meta, types: &[SampleType], string: impl Fn(StringId) -> &'s [u8]) -> Self {
         let bytes = |id: StringId| string(id).to_vec();
         let text = |id: Option<StringId>| id.map(bytes).filter(|text| !text.is_empty());
         let mut header = Self {
@@ -51,7 +81,8 @@ impl Header {
                 .collect(),
             start: meta.start_ns.filter(|&start| start != 0),
             duration: meta.duration_ns.map(i128::from),
-            default_type: text(meta.default_type),
+            default_type: Shown::of(meta, types, &string),
+            says_default: text(meta.default_type).is_some(),
             comments: meta.comments.iter().map(|&comment| bytes(comment)).collect(),
             doc_url: text(meta.doc_url),
             estimated: meta.estimated,
@@ -68,7 +99,7 @@ impl Header {
             header.periods.insert(Period { of_nothing, name, unit, period: meta.period });
         }
         // A profile without anything in it changes nothing.
-        if has_types {
+        if !types.is_empty() {
             header.format = Agreed::Same((meta.format, meta.dialect));
             header.title = Agreed::Same(text(meta.title));
         }
@@ -89,6 +120,7 @@ impl Header {
         }
         self.periods.extend(other.periods);
         self.default_type = least(self.default_type.take(), other.default_type);
+        self.says_default |= other.says_default;
         self.comments.extend(other.comments);
         self.filter = least(self.filter.take(), other.filter);
         self.doc_url = least(self.doc_url.take(), other.doc_url);
@@ -99,6 +131,11 @@ impl Header {
     /// As a profile has it, with the strings of `builder`.
     pub(crate) fn finish(mut self, builder: &mut ProfileBuilder) -> Result<Meta, BuildError> {
         let mut meta = Meta::default();
+        self.estimates();
+        let unsaid = Shown::of(&meta, builder.sample_types(), |id| builder.bytes(id));
+        // Where none of the inputs says it, it is said only if the columns alone would not.
+        let default_type =
+            self.default_type.take().filter(|shown| self.says_default || unsaid.as_ref() != Some(shown));
         self.period(&mut meta, builder)?;
         if let Some((format, dialect)) = self.format.same() {
             (meta.format, meta.dialect) = (format, dialect);
@@ -107,7 +144,7 @@ impl Header {
             text.filter(|text| !text.is_empty()).map(|text| builder.string(&text)).transpose()
         };
         meta.title = text(self.title.same().flatten())?;
-        meta.default_type = text(self.default_type)?;
+        meta.default_type = text(default_type.map(|shown| shown.name))?;
         let (drop, keep) = self.filter.unzip();
         (meta.drop_frames, meta.keep_frames) = (text(drop)?, text(keep)?);
         meta.doc_url = text(self.doc_url)?;
@@ -120,6 +157,15 @@ impl Header {
         meta.duration_ns = duration.map_err(|_| BuildError::Overflow)?;
         meta.estimated = self.estimated;
         Ok(meta)
+    }
+
+    /// Figures of several estimates do not add up: that there are some is all that is left to say.
+    fn estimates(&mut self) {
+        let is_estimate = |comment: &Vec<u8>| comment.starts_with(COMMENT_PREFIX.as_bytes());
+        if self.comments.iter().filter(|comment| is_estimate(comment)).count() > 1 {
+            self.comments.retain(|comment| !is_estimate(comment));
+            self.comments.insert(COMMENT_PREFIX.as_bytes().to_vec());
+        }
     }
 
     /// The largest period, and if there are several, what the counts are made of. If not even their units agree, the
@@ -157,5 +203,71 @@ fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use profkit_profile::{Profile, Sample};
+
+    use super::*;
+    use crate::merge;
+
+    /// One sample of each type; a name that is shown first, and comments.
+    fn profile(types: &[(&str, &str)], shown: Option<&str>, comments: &[&str]) -> Profile {
+        let mut builder = ProfileBuilder::new();
+        for (name, unit) in types {
+            builder.sample_type(name.as_bytes(), unit.as_bytes()).unwrap();
+        }
+        builder.meta.default_type = shown.map(|name| builder.string(name.as_bytes()).unwrap());
+        for comment in comments {
+            let comment = builder.string(comment.as_bytes()).unwrap();
+            builder.meta.comments.push(comment);
+        }
+        builder.sample(Sample::of(None), &vec![1; types.len()]).unwrap();
+        builder.finish().unwrap()
+    }
+
+    fn said(merged: &Profile) -> Option<String> {
+        merged.meta().default_type.map(|name| merged.text(name).into_owned())
+    }
+
+    #[test]
+    fn time_is_shown_first_where_inputs_disagree() {
+        let wall = profile(&[("wall", "microseconds")], None, &[]);
+        let memory = profile(&[("allocated", "bytes"), ("memory", "bytes")], Some("memory"), &[]);
+        let counts = profile(&[("samples", "count")], Some("samples"), &[]);
+        for order in [[&wall, &memory, &counts], [&counts, &memory, &wall]] {
+            assert_eq!(said(&merge(order).unwrap()).as_deref(), Some("wall"));
+        }
+        assert_eq!(said(&merge([&counts, &memory]).unwrap()).as_deref(), Some("memory"));
+        let lost = profile(&[("samples", "count")], Some("gone"), &[]);
+        assert_eq!(said(&merge([&counts, &lost]).unwrap()).as_deref(), Some("samples"));
+    }
+
+    #[test]
+    fn what_is_shown_first_is_said_only_where_it_must_be() {
+        let go = profile(&[("samples", "count"), ("cpu", "nanoseconds")], None, &[]);
+        assert_eq!(said(&merge([&go, &go]).unwrap()), None);
+        // Alone, each shows its first column of time; together `a` would come first.
+        let two = [
+            profile(&[("wall", "nanoseconds"), ("a", "nanoseconds")], None, &[]),
+            profile(&[("z", "nanoseconds")], None, &[]),
+        ];
+        assert_eq!(said(&merge(&two).unwrap()).as_deref(), Some("wall"));
+    }
+
+    #[test]
+    fn figures_of_several_estimates_are_dropped() {
+        let of = |figures: &str| format!("{COMMENT_PREFIX}; {figures}");
+        let estimates = ["12 % of time", "90 % of time"]
+            .map(|figures| profile(&[("time", "nanoseconds")], None, &["other", &of(figures)]));
+        let comments = |merged: &Profile| -> Vec<String> {
+            merged.meta().comments.iter().map(|&comment| merged.text(comment).into_owned()).collect()
+        };
+        assert_eq!(comments(&merge([&estimates[0]]).unwrap()), ["other".to_owned(), of("12 % of time")]);
+        let merged = merge(&estimates).unwrap();
+        assert_eq!(comments(&merged), ["other", COMMENT_PREFIX]);
+        assert_eq!(comments(&merge([&merged, &estimates[1]]).unwrap()), ["other", COMMENT_PREFIX]);
     }
 }

@@ -4,7 +4,7 @@ use profkit_profile::views::origins::By;
 use profkit_profile::{BuildError, Mapping, Profile, ProfileBuilder};
 
 use crate::canonical::canonical;
-use crate::columns::Columns;
+use crate::columns::{Columns, Place};
 use crate::header::Header;
 use crate::mappings::Mappings;
 use crate::paths::PathRules;
@@ -91,7 +91,7 @@ impl Merger {
     /// Where a table is full, or a sum does not fit 128 bits. The merger is of no use after that.
     pub fn absorb(&mut self, profile: &Profile, file: Option<&[u8]>) -> Result<(), BuildError> {
         let (string, types) = (|id| profile.bytes(id), profile.sample_types());
-        self.header.join(Header::of(profile.meta(), string, !types.is_empty()))?;
+        self.header.join(Header::of(profile.meta(), types, string))?;
         let Self { options, tables, mappings, repeated, columns, rows, .. } = self;
         let paths = Some(&options.paths).filter(|paths| !paths.is_empty());
         let file = file.filter(|_| options.by == Some(By::File));
@@ -121,20 +121,28 @@ impl Merger {
         if raw.is_empty() {
             return Ok(());
         }
-        let profile = raw.builder.finish()?;
+        let Raw { mut builder, columns: raw_columns, rows: raw_rows, main_mappings, .. } = raw;
+        let stacks = builder.take_stacks();
+        let profile = builder.finish()?;
         let Self { options, tables, mappings, repeated, columns, rows, .. } = self;
         let paths = Some(&options.paths).filter(|paths| !paths.is_empty());
         let mut into = Into { tables, mappings, repeated, by: None, paths, file: None };
         let mut remap = Remap::new(&profile);
-        for main in raw.main_mappings {
+        for main in main_mappings {
             remap.main(main, &mut into)?;
         }
         let mut rescaled = Vec::new();
-        let places = columns.join(&raw.columns, |id| remap.string(id, &mut into), &mut rescaled)?;
+        let places = columns.join(&raw_columns, |id| remap.string(id, &mut into), &mut rescaled)?;
         rows.set_columns(columns.len(), &rescaled)?;
         // Also stacks whose values cancel out: which binary is shown must not depend on who read what.
-        remap.stacks(raw.rows.samples.samples().iter().filter_map(|sample| sample.stack), &mut into)?;
-        rows.add_rows(&raw.rows, &places, &mut Through { remap: &mut remap, into: &mut into })
+        let wanted = raw_rows.samples.samples().iter().filter_map(|sample| sample.stack);
+        remap.adopt(stacks, wanted, &mut into)?;
+        let mut ids = Through { remap: &mut remap, into: &mut into };
+        if rows.is_empty() && same_places(&places, columns.len()) && raw_rows.are_same(&mut ids)? {
+            *rows = raw_rows;
+            return Ok(());
+        }
+        rows.add_rows(&raw_rows, &places, &mut ids)
     }
 
     /// Adds what another merger, made with the same options, has absorbed.
@@ -191,6 +199,12 @@ impl Merger {
         let Self { tables, mappings, repeated, columns, rows, header, .. } = self;
         canonical(&tables.finish()?, &mappings, &repeated, &columns, &rows, header)
     }
+}
+
+/// Whether so many columns stay what and where they are.
+fn same_places(places: &[Place], columns: usize) -> bool {
+    let same = |(index, place): (usize, &Place)| place.column == index && place.multiplier == 1;
+    places.len() == columns && places.iter().enumerate().all(same)
 }
 
 #[cfg(test)]

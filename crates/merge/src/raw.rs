@@ -49,7 +49,7 @@ impl Raw {
 
     /// What an input says about itself.
     pub(crate) fn header(&self, values: &Values) -> Header {
-        Header::of(&values.meta, |id| self.builder.bytes(id), !values.sample_types.is_empty())
+        Header::of(&values.meta, &values.sample_types, |id| self.builder.bytes(id))
     }
 
     /// Adds the values of an input that was read by `builder`.

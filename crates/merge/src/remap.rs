@@ -3,7 +3,7 @@
 use profkit_profile::views::origins::By;
 use profkit_profile::{
     BuildError, Frame, FrameId, Function, FunctionId, Id, Label, LabelSetId, Mapping, MappingId, Origin,
-    OriginId, Profile, ProfileBuilder, StackId, StringId,
+    OriginId, Profile, ProfileBuilder, Stack, StackId, Stacks, StringId, Table,
 };
 
 use crate::mappings::Mappings;
@@ -51,6 +51,8 @@ pub(crate) struct Remap<'p> {
     mappings: Vec<Option<(MappingId, u64)>>,
     frames: Vec<Option<FrameId>>,
     stacks: Vec<Option<StackId>>,
+    /// Whether the stacks have been taken over with their ids.
+    same_stacks: bool,
     origins: Vec<Option<OriginId>>,
     labels: Vec<Option<LabelSetId>>,
     set: Vec<Label>,
@@ -66,6 +68,7 @@ impl<'p> Remap<'p> {
             mappings: vec![None; profile.mappings().len()],
             frames: vec![None; profile.frames().len()],
             stacks: Vec::new(),
+            same_stacks: false,
             origins: vec![None; profile.origins().len()],
             labels: vec![None; profile.labels().len()],
             set: Vec::new(),
@@ -184,20 +187,68 @@ impl<'p> Remap<'p> {
         into: &mut Into<'_>,
     ) -> Result<(), BuildError> {
         let stacks = self.profile.stacks();
-        let mut used = vec![false; stacks.len()];
-        wanted.for_each(|id| used[id.index()] = true);
-        for (id, stack) in stacks.iter().rev() {
-            if !used[id.index()] {
-                continue;
-            }
-            self.frame(stack.frame, into)?;
-            if let Some(parent) = stack.parent {
-                used[parent.index()] = true;
-            }
+        let used = self.frames_of(stacks, wanted, false, into)?;
+        self.found(stacks, &used, into)
+    }
+
+    /// The same for stacks that were taken out of the profile. They are moved as they are, their index included, if they
+    /// come first and every frame stays a frame of its own.
+    pub(crate) fn adopt(
+        &mut self,
+        stacks: Stacks,
+        wanted: impl Iterator<Item = StackId>,
+        into: &mut Into<'_>,
+    ) -> Result<(), BuildError> {
+        let is_first = into.tables.stack_count() == 0;
+        let used = self.frames_of(stacks.table(), wanted, is_first, into)?;
+        let is_same = |(index, frame): (usize, &Option<FrameId>)| frame.is_none_or(|id| id.index() == index);
+        if is_first && self.frames.iter().enumerate().all(is_same) {
+            into.tables.set_stacks(stacks);
+            self.same_stacks = true;
+            return Ok(());
         }
+        self.found(stacks.table(), &used, into)
+    }
+
+    fn found(
+        &mut self,
+        stacks: &Table<StackId, Stack>,
+        used: &[bool],
+        into: &mut Into<'_>,
+    ) -> Result<(), BuildError> {
         let frame = |id: StackId| self.frames[stacks[id].frame.index()].filter(|_| used[id.index()]);
         self.stacks = into.tables.stack_tree(stacks, frame)?;
         Ok(())
+    }
+
+    /// Takes over the frames of stacks, in their order. Also which stacks are used. Where places are to be kept, a frame
+    /// that no stack has leaves an empty one behind, which goes in the end with all that is not used.
+    fn frames_of(
+        &mut self,
+        stacks: &Table<StackId, Stack>,
+        wanted: impl Iterator<Item = StackId>,
+        keep_places: bool,
+        into: &mut Into<'_>,
+    ) -> Result<Vec<bool>, BuildError> {
+        let mut used = vec![false; stacks.len()];
+        wanted.for_each(|id| used[id.index()] = true);
+        let mut frames = vec![false; self.frames.len()];
+        for (id, stack) in stacks.iter().rev() {
+            if used[id.index()] {
+                frames[stack.frame.index()] = true;
+                if let Some(parent) = stack.parent {
+                    used[parent.index()] = true;
+                }
+            }
+        }
+        for (id, column) in self.profile.frames().ids().zip(1..) {
+            if frames[id.index()] {
+                self.frame(id, into)?;
+            } else if keep_places {
+                into.tables.frame(Frame { line: i64::MIN, column, ..Frame::EMPTY })?;
+            }
+        }
+        Ok(used)
     }
 
     pub(crate) fn origin(&mut self, id: OriginId, into: &mut Into<'_>) -> Result<OriginId, BuildError> {
@@ -253,6 +304,9 @@ pub(crate) struct Through<'r, 'p, 'm> {
 impl Ids for Through<'_, '_, '_> {
     #[inline]
     fn stack(&self, id: StackId) -> Option<StackId> {
+        if self.remap.same_stacks {
+            return Some(id);
+        }
         self.remap.stacks.get(id.index()).copied().flatten()
     }
 

@@ -19,7 +19,7 @@ pub(crate) trait Ids {
 }
 
 /// How many samples are added together.
-const GROUP: usize = 64;
+pub(crate) const GROUP: usize = 64;
 
 /// The rows of a merge.
 #[derive(Debug, Default)]
@@ -33,6 +33,26 @@ pub(crate) struct Rows {
 impl Rows {
     pub(crate) fn len(&self) -> usize {
         self.samples.len() + self.functions.len() + self.edges.len() + self.lines.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether all ids of the rows stay as they are.
+    pub(crate) fn are_same(&self, ids: &mut impl Ids) -> Result<bool, BuildError> {
+        // Functions are seldom the same: they come in the order in which the rows need them.
+        if self.len() != self.samples.len() {
+            return Ok(false);
+        }
+        for sample in self.samples.samples() {
+            let stack = sample.stack.and_then(|stack| ids.stack(stack));
+            let (origin, labels) = (ids.origin(sample.origin)?, ids.labels(sample.labels)?);
+            if *sample != (Sample { stack, origin, labels }) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Makes room for so many columns, after multiplying what is there.
@@ -105,10 +125,25 @@ impl Rows {
         ids: &mut impl Ids,
     ) -> Result<(), BuildError> {
         let Self { samples, functions, edges, lines } = other;
-        for (row, &sample) in samples.samples().iter().enumerate().filter(|&(row, _)| !samples.is_zero(row)) {
-            let to = self.sample_row(sample, ids)?;
-            for (&value, place) in samples.values(row).iter().zip(places) {
-                self.samples.add(place.column, to, place.of(value)?)?;
+        let (mut group, mut rows) = (Vec::with_capacity(GROUP), Vec::with_capacity(GROUP));
+        let mut all =
+            samples.samples().iter().enumerate().filter(|&(row, _)| !samples.is_zero(row)).peekable();
+        while all.peek().is_some() {
+            group.clear();
+            group.extend(all.by_ref().take(GROUP).map(|(row, &sample)| {
+                (row, Sample { stack: sample.stack.and_then(|stack| ids.stack(stack)), ..sample })
+            }));
+            self.samples.fetch_stacks(group.iter().map(|(_, sample)| sample.stack));
+            rows.clear();
+            for &(row, sample) in &group {
+                let (origin, labels) = (ids.origin(sample.origin)?, ids.labels(sample.labels)?);
+                rows.push((row, self.samples.row(Sample { origin, labels, ..sample })?));
+            }
+            self.samples.fetch(rows.iter().map(|&(_, to)| to));
+            for &(row, to) in &rows {
+                for (&value, place) in samples.values(row).iter().zip(places) {
+                    self.samples.add(place.column, to, place.of(value)?)?;
+                }
             }
         }
         for (row, &key) in functions.keys().iter().enumerate() {

@@ -1,49 +1,73 @@
 //! The order of stacks in canonical form: a stack comes after its parent and before its parent's next child, and
 //! children come in the order of their frames. So it depends on nothing but what stacks there are.
 
-use profkit_profile::{Id, Profile, StackId};
+use std::cmp::Reverse;
 
-/// The stacks that are used, in canonical order. `rank` has the place of each frame.
-pub(crate) fn order(tables: &Profile, used: &[bool], rank: &[u32]) -> Vec<StackId> {
-    let stacks = tables.stacks();
-    let of_frame = |id: StackId| rank[stacks[id].frame.index()] as usize;
-    let all: Vec<StackId> = stacks.ids().filter(|id| used[id.index()]).collect();
-    let by_frame = sorted(&all, rank.len(), of_frame);
-    // Children of each stack, one behind another; the roots are those of stack 0.
-    let parent = |id: StackId| stacks[id].parent.map_or(0, |parent| parent.index() + 1);
-    let starts = starts(&by_frame, stacks.len() + 1, parent);
-    let children = sorted(&by_frame, stacks.len() + 1, parent);
-    let of = |slot: usize| &children[starts[slot] as usize..starts[slot + 1] as usize];
-    let mut order = Vec::with_capacity(children.len());
-    let mut pending: Vec<StackId> = of(0).iter().rev().copied().collect();
-    while let Some(id) = pending.pop() {
-        order.push(id);
-        pending.extend(of(id.index() + 1).iter().rev());
-    }
-    order
+use profkit_profile::{FrameId, Id, Profile, Stack, StackId};
+
+/// A stack on its way into its place.
+#[derive(Clone, Copy)]
+struct Row {
+    id: StackId,
+    parent: Option<StackId>,
+    /// The frame's place in canonical order.
+    frame: FrameId,
 }
 
-/// Where the items of each key begin, and at the end how many items there are.
-fn starts(items: &[StackId], keys: usize, key: impl Fn(StackId) -> usize) -> Vec<u32> {
+/// Hands out the stacks that are used, in canonical order, each with its new parent and frame; `add` tells its new id.
+/// `frames` has the new id of each frame, which are in canonical order.
+///
+/// Memory is what this waits for, since there may be millions of stacks in any order. So what is known of one goes with
+/// it instead of being looked up again.
+pub(crate) fn walk<E>(
+    tables: &Profile,
+    used: &[bool],
+    frames: &[Option<FrameId>],
+    mut add: impl FnMut(StackId, Option<StackId>, FrameId) -> Result<StackId, E>,
+) -> Result<(), E> {
+    let row = |(id, stack): (StackId, &Stack)| {
+        let frame = frames[stack.frame.index()].unwrap_or(FrameId::FIRST);
+        Row { id, parent: stack.parent, frame }
+    };
+    let all = || tables.stacks().iter().filter(|(id, _)| used[id.index()]).map(row);
+    // Children of each stack, one behind another; the roots are those of stack 0.
+    let slots = tables.stacks().len() + 1;
+    let parent = |row: &Row| row.parent.map_or(0, |parent| parent.index() + 1);
+    let (mut children, starts) = sorted(all, slots, parent);
+    let mut pending = Vec::new();
+    let mut push_children = |slot: usize, new: Option<StackId>, pending: &mut Vec<Row>| {
+        let children = &mut children[starts[slot] as usize..starts[slot + 1] as usize];
+        children.sort_unstable_by_key(|row| Reverse(row.frame));
+        pending.extend(children.iter().map(|&row| Row { parent: new, ..row }));
+    };
+    push_children(0, None, &mut pending);
+    while let Some(Row { id, parent, frame }) = pending.pop() {
+        let new = add(id, parent, frame)?;
+        push_children(id.index() + 1, Some(new), &mut pending);
+    }
+    Ok(())
+}
+
+/// Rows by key, and where those of each key begin; at the end, how many rows there are.
+fn sorted<R: Iterator<Item = Row>>(
+    rows: impl Fn() -> R,
+    keys: usize,
+    key: impl Fn(&Row) -> usize,
+) -> (Vec<Row>, Vec<u32>) {
+    // First, how many rows each key has. There are never more stacks than ids.
     let mut starts = vec![0u32; keys + 1];
-    // There are never more stacks than ids.
-    items.iter().for_each(|&id| starts[key(id) + 1] += 1);
+    rows().for_each(|row| starts[key(&row)] += 1);
     let mut sum = 0;
     for start in &mut starts {
         sum += *start;
         *start = sum;
     }
-    starts
-}
-
-/// Items by key; those of equal keys stay in order.
-fn sorted(items: &[StackId], keys: usize, key: impl Fn(StackId) -> usize) -> Vec<StackId> {
-    let mut next = starts(items, keys, &key);
-    let mut sorted = vec![StackId::FIRST; items.len()];
-    for &id in items {
-        let place = &mut next[key(id)];
-        sorted[*place as usize] = id;
-        *place += 1;
+    let mut sorted = vec![Row { id: StackId::FIRST, parent: None, frame: FrameId::FIRST }; sum as usize];
+    // Now, where those of each key end, which is moved down to where they begin.
+    for row in rows() {
+        let place = &mut starts[key(&row)];
+        *place -= 1;
+        sorted[*place as usize] = row;
     }
-    sorted
+    (sorted, starts)
 }

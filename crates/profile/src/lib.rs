@@ -21,6 +21,7 @@ mod hash;
 mod id;
 mod meta;
 mod origin;
+mod path_index;
 mod profile;
 mod sample_type;
 mod samples;
@@ -32,7 +33,7 @@ mod track;
 mod validate;
 pub mod views;
 
-pub use builder::{ProfileBuilder, Values};
+pub use builder::{ProfileBuilder, Stacks, Values};
 pub use calls::{CallEdge, CallTables, FunctionCalls, LineCost, Measured};
 pub use count::count;
 pub use error::{BuildError, TableFull};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::calls::CallTables;
 use crate::frame::{Frame, Stack};
 use crate::function::{Function, Mapping};
-use crate::id::{FrameId, FunctionId, MappingId, OriginId, StackId, StringId};
+use crate::id::{FrameId, FunctionId, LabelSetId, MappingId, OriginId, StackId, StringId};
 use crate::meta::Meta;
 use crate::origin::{LabelTable, Origin};
 use crate::sample_type::{Dimension, SampleType, Unit};
@@ -89,6 +89,28 @@ impl Profile {
     pub fn without_sample_types(&self) -> Self {
         let bare = Self { sample_types: Vec::new(), ..self.without_values() };
         Self { samples: SampleTable::with_columns(0), calls: CallTables::with_columns(0), ..bare }
+    }
+
+    /// Takes over the samples and the functions' calls of a profile that has the same tables and sample types, those whose
+    /// labels are wanted, instead of what was measured here.
+    pub fn take_values_of(&mut self, other: &Self, is_wanted: impl Fn(LabelSetId) -> bool) {
+        let columns = self.sample_types.len();
+        self.tracks = TrackTable::default();
+        self.samples = SampleTable::with_columns(columns);
+        self.calls = CallTables::with_columns(columns);
+        let mut values = vec![0; columns];
+        for (row, sample) in other.samples.iter().enumerate().filter(|(_, sample)| is_wanted(sample.labels)) {
+            for (column, value) in values.iter_mut().enumerate() {
+                *value = other.samples.values(column)[row];
+            }
+            self.samples.push(sample, &values);
+        }
+        for (row, &calls) in other.calls.functions.rows().iter().enumerate() {
+            if is_wanted(calls.labels) {
+                let (own, total) = other.calls.functions.values(row);
+                self.calls.functions.push(calls, &own, &total);
+            }
+        }
     }
 
     /// What the profile says about itself.

@@ -116,6 +116,11 @@ impl SampleTable {
         self.values.iter().all(|column| column[row] == 0)
     }
 
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.stacks.reserve(rows);
+        self.values.iter_mut().for_each(|column| column.reserve(rows));
+    }
+
     pub(crate) fn add_column(&mut self) {
         self.values.push(vec![0; self.stacks.len()]);
     }

@@ -1,31 +1,25 @@
 //! Finds the stacks of a builder by their frames. A stack is indexed by a hash of its whole path from the root, so
 //! that a path of many frames is found by a few look-ups near its leaf instead of one for each frame.
 
-use std::hint::black_box;
+mod tree;
+
 use std::ops::Range;
 
 use crate::error::TableFull;
 use crate::frame::Stack;
 use crate::hash::Seed;
 use crate::id::{FrameId, Id, StackId};
+use crate::path_index::PathIndex;
 use crate::stack_batch::StackBatch;
 use crate::table::Table;
-
-/// The fewest slots of an index that is not empty; a power of two, as every number of slots.
-const MIN_SLOTS: usize = 64;
 
 /// How many paths are looked for together: so many that the memory always has something to do, and so few that what it
 /// brings stays in the cache.
 const GROUP: usize = 32;
 
-/// How many stacks of a tree are looked for together.
-const TREE_GROUP: usize = 64;
-
-/// For how many frames from its leaf a path is looked for together with those of its group.
-const NEAR_LEAF: usize = 4;
-
-/// A place of the index: the hash of a path and its stack.
-type Slot = Option<(u32, StackId)>;
+/// By how many frames from its leaf a path is looked for in each turn. Those of which nothing is found then are new in
+/// many frames, and looked for one by one.
+const TURNS: [Range<usize>; 4] = [0..1, 1..4, 4..8, 8..14];
 
 /// Adds stacks to a table, each distinct one once.
 #[derive(Debug)]
@@ -33,8 +27,9 @@ pub(crate) struct StackInterner {
     table: Table<StackId, Stack>,
     /// The hash of each stack's path; equal hashes do not make equal stacks. Stacks that were only pushed have none yet.
     hashes: Vec<u32>,
-    /// An open hash table with linear probing, at most 5/8 full; its length is a power of two.
-    slots: Vec<Slot>,
+    index: PathIndex,
+    /// How many stacks somebody said that there may be.
+    expected: usize,
     seed: Seed,
     /// Stacks to be fetched.
     near: Vec<StackId>,
@@ -61,17 +56,16 @@ struct Walk {
 
 impl StackInterner {
     pub(crate) fn new(table: Table<StackId, Stack>) -> Self {
-        let mut interner = Self {
+        Self {
             table,
             hashes: Vec::new(),
-            slots: Vec::new(),
+            index: PathIndex::default(),
+            expected: 0,
             seed: Seed::default(),
             near: Vec::new(),
             found: Vec::new(),
             walks: Vec::new(),
-        };
-        interner.index_pushed();
-        interner
+        }
     }
 
     /// Adds a stack that is not there, without looking. Whoever looks for one next pays for it.
@@ -83,19 +77,26 @@ impl StackInterner {
     /// To be called before anything is looked for.
     #[inline]
     fn complete(&mut self) {
-        if self.hashes.len() != self.table.len() {
+        if self.hashes.len() != self.table.len() || self.index.is_empty() {
             self.index_pushed();
         }
     }
 
     #[cold]
     fn index_pushed(&mut self) {
-        let Self { table, hashes, seed, .. } = self;
+        let Self { table, hashes, index, seed, .. } = self;
         for stack in &table.rows()[hashes.len()..] {
             let parent = stack.parent.map_or(Seed::ROOT, |parent| hashes[parent.index()]);
             hashes.push(seed.path(parent, stack.frame));
         }
-        self.index_all();
+        index.fill(hashes, self.expected);
+    }
+
+    /// Makes room for so many more stacks, of which not all need come.
+    pub(crate) fn reserve(&mut self, stacks: usize) {
+        self.table.reserve(stacks);
+        self.hashes.reserve(stacks);
+        self.expected = self.table.len().saturating_add(stacks);
     }
 
     /// The id of one more frame on a stack that is there.
@@ -104,7 +105,7 @@ impl StackInterner {
         self.complete();
         let parent = stack.parent.map_or(Seed::ROOT, |parent| self.hashes[parent.index()]);
         let hash = self.seed.path(parent, stack.frame);
-        match self.find(hash, |id| self.table[id] == stack) {
+        match self.index.find(hash, |id| self.table[id] == stack) {
             Some(found) => Ok(found),
             None => self.add(stack, hash),
         }
@@ -122,12 +123,11 @@ impl StackInterner {
         for group in batch.groups(GROUP) {
             self.found.clear();
             self.found.extend(group.clone().map(|path| (None, path.end)));
-            self.find_from(group.clone().map(|path| path.start..path.end.min(path.start + 1)), &group, batch);
-            self.find_from(
-                group.clone().map(|path| path.end.min(path.start + 1)..path.end.min(path.start + NEAR_LEAF)),
-                &group,
-                batch,
-            );
+            for turn in TURNS {
+                let part = |at: usize, path: &Range<usize>| path.end.min(path.start + at);
+                let part = |path: &Range<usize>| part(turn.start, path)..part(turn.end, path);
+                self.find_from(part, &group, batch);
+            }
             for (place, path) in group.enumerate() {
                 let (mut stack, known) = self.longest_known(frames, hashes, &path, self.found[place]);
                 for at in (path.start..known).rev() {
@@ -145,30 +145,20 @@ impl StackInterner {
     /// All go one frame at a time together: a step has to wait for memory, but not for the steps of other paths.
     fn find_from(
         &mut self,
-        ranges: impl Iterator<Item = Range<usize>> + Clone,
+        range: impl Fn(&Range<usize>) -> Range<usize>,
         paths: &(impl Iterator<Item = Range<usize>> + Clone),
         batch: &StackBatch,
     ) {
-        let Self { table, slots, found, walks, .. } = self;
+        let Self { table, index, found, walks, .. } = self;
         let (frames, hashes) = (batch.frames(), batch.hashes());
-        let mask = slots.len() - 1;
-        let mut full = 0;
-        for (range, _) in ranges.clone().zip(&*found).filter(|(_, found)| found.0.is_none()) {
-            for &hash in &hashes[range] {
-                // Without a branch: a processor that guesses wrong would stop here and wait for the memory.
-                full += u32::from(slots[hash as usize & mask].is_some());
-            }
-        }
-        black_box(full);
+        let left = paths.clone().zip(&*found).filter(|(_, found)| found.0.is_none());
+        index.fetch(left.map(|(path, _)| &hashes[range(&path)]));
         walks.clear();
-        for (place, (mut range, path)) in ranges.zip(paths.clone()).enumerate() {
+        for (place, path) in paths.clone().enumerate() {
             if found[place].0.is_some() {
                 continue;
             }
-            let stack = range.find_map(|at| {
-                let (hash, id) = slots[hashes[at] as usize & mask]?;
-                (hash == hashes[at]).then_some((id, at))
-            });
+            let stack = range(&path).find_map(|at| index.find(hashes[at], |_| true).map(|id| (id, at)));
             if let Some((stack, at)) = stack {
                 walks.push(Walk { stack, from: at, at: stack, left: at..path.end, place });
             }
@@ -189,74 +179,6 @@ impl StackInterner {
                 true
             });
         }
-    }
-
-    /// The ids of the stacks of another table, whose frames are ours after `frame`; `None` where that says so, or where
-    /// the parent has none. One look-up each, since a parent is found before its children.
-    pub(crate) fn intern_tree(
-        &mut self,
-        tree: &Table<StackId, Stack>,
-        frame: impl Fn(StackId) -> Option<FrameId>,
-    ) -> Result<Vec<Option<StackId>>, TableFull> {
-        if self.table.is_empty() && is_one_to_one(tree, &frame) {
-            return self.push_tree(tree, frame);
-        }
-        self.complete();
-        let mut ids: Vec<Option<StackId>> = vec![None; tree.len()];
-        let mut hashes = vec![Seed::ROOT; tree.len()];
-        let mut wanted = Vec::with_capacity(TREE_GROUP);
-        let mut all = tree.iter().peekable();
-        while all.peek().is_some() {
-            wanted.clear();
-            for (id, stack) in all.by_ref().take(TREE_GROUP) {
-                let Some(frame) = frame(id) else { continue };
-                let parent = stack.parent.map_or(Seed::ROOT, |parent| hashes[parent.index()]);
-                hashes[id.index()] = self.seed.path(parent, frame);
-                wanted.push((id, stack.parent, frame));
-            }
-            self.fetch_slots(wanted.iter().map(|&(id, _, _)| hashes[id.index()]));
-            for &(id, parent, frame) in &wanted {
-                let parent = match parent.map(|parent| ids[parent.index()]) {
-                    None => None,
-                    Some(Some(parent)) => Some(parent),
-                    Some(None) => continue,
-                };
-                let (stack, hash) = (Stack { parent, frame }, hashes[id.index()]);
-                let found = self.find(hash, |id| self.table[id] == stack);
-                ids[id.index()] = Some(match found {
-                    Some(found) => found,
-                    None => self.add(stack, hash)?,
-                });
-            }
-        }
-        Ok(ids)
-    }
-
-    /// The same where nothing is there and the frames of no two stacks become one.
-    fn push_tree(
-        &mut self,
-        tree: &Table<StackId, Stack>,
-        frame: impl Fn(StackId) -> Option<FrameId>,
-    ) -> Result<Vec<Option<StackId>>, TableFull> {
-        let mut ids: Vec<Option<StackId>> = Vec::with_capacity(tree.len());
-        for (id, stack) in tree.iter() {
-            let parent = stack.parent.map(|parent| ids[parent.index()]);
-            ids.push(match (frame(id), parent) {
-                (None, _) | (_, Some(None)) => None,
-                (Some(frame), parent) => Some(self.push(Stack { parent: parent.flatten(), frame })?),
-            });
-        }
-        Ok(ids)
-    }
-
-    /// Brings into the cache the slots of hashes, and the stacks in them.
-    fn fetch_slots(&mut self, hashes: impl Iterator<Item = u32>) {
-        let Self { table, slots, near, .. } = self;
-        let mask = slots.len() - 1;
-        near.clear();
-        near.extend(hashes.filter_map(|hash| slots[hash as usize & mask].map(|(_, id)| id)));
-        let sum = near.iter().fold(0, |sum: usize, &id| sum.wrapping_add(table[id].frame.index()));
-        black_box(sum);
     }
 
     /// The longest part of a path that is a stack already, and where its leaf is: at the end of the path if there is none.
@@ -290,7 +212,7 @@ impl StackInterner {
     /// The stack that has these frames, innermost first, on a stack that is there.
     #[inline]
     fn find_path(&self, frames: &[FrameId], hash: u32, base: Option<StackId>) -> Option<StackId> {
-        self.find(hash, |id| {
+        self.index.find(hash, |id| {
             let mut stack = Some(id);
             for &frame in frames {
                 let Some(row) = stack.map(|id| self.table[id]) else { return false };
@@ -303,50 +225,16 @@ impl StackInterner {
         })
     }
 
-    #[inline]
-    fn find(&self, hash: u32, is_it: impl Fn(StackId) -> bool) -> Option<StackId> {
-        let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
-        while let Some((other, id)) = self.slots[slot] {
-            if other == hash && is_it(id) {
-                return Some(id);
-            }
-            slot = (slot + 1) & mask;
-        }
-        None
-    }
-
     /// Adds a stack that is not there.
     fn add(&mut self, stack: Stack, hash: u32) -> Result<StackId, TableFull> {
         let id = self.table.push(stack, "stack")?;
         self.hashes.push(hash);
-        if self.table.len() > self.slots.len() / 8 * 5 {
-            self.index_all();
+        if self.index.has_room(self.table.len()) {
+            self.index.insert(hash, id);
         } else {
-            self.index(hash, id);
+            self.index.fill(&self.hashes, self.expected);
         }
         Ok(id)
-    }
-
-    /// Makes an index with room for half as many stacks again as there are.
-    fn index_all(&mut self) {
-        // The old slots are given back before the new ones are asked for: this is where a builder is largest.
-        self.slots = Vec::new();
-        self.slots = vec![None; (self.table.len() / 5 * 8 + 1).next_power_of_two().max(MIN_SLOTS)];
-        for row in 0..self.table.len() {
-            if let Some(id) = StackId::from_index(row) {
-                self.index(self.hashes[row], id);
-            }
-        }
-    }
-
-    fn index(&mut self, hash: u32, id: StackId) {
-        let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
-        while self.slots[slot].is_some() {
-            slot = (slot + 1) & mask;
-        }
-        self.slots[slot] = Some((hash, id));
     }
 
     /// An empty batch of stacks for this interner.
@@ -361,18 +249,6 @@ impl StackInterner {
     pub(crate) fn finish(self) -> Table<StackId, Stack> {
         self.table
     }
-}
-
-/// Whether no two frames of a tree become one.
-fn is_one_to_one(tree: &Table<StackId, Stack>, frame: impl Fn(StackId) -> Option<FrameId>) -> bool {
-    let mut sources: Vec<Option<FrameId>> = Vec::new();
-    tree.iter().all(|(id, stack)| {
-        let Some(target) = frame(id) else { return true };
-        if sources.len() <= target.index() {
-            sources.resize(target.index() + 1, None);
-        }
-        *sources[target.index()].get_or_insert(stack.frame) == stack.frame
-    })
 }
 
 #[cfg(test)]

@@ -53,6 +53,10 @@ impl<I: Id, R> Table<I, R> {
         self.iter().map(|(id, _)| id)
     }
 
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.rows.reserve(rows);
+    }
+
     pub(crate) fn push(&mut self, row: R, name: &'static str) -> Result<I, TableFull> {
         let id = I::from_index(self.rows.len()).ok_or(TableFull(name))?;
         self.rows.push(row);

@@ -205,3 +205,18 @@ fn a_graph_with_countless_contexts_gives_few_stacks() {
     let totals = views::totals::totals(&estimate.profile);
     assert_eq!(totals.sum(estimate.profile.default_type().unwrap()), 96_000);
 }
+
+#[test]
+fn an_estimate_replaces_what_one_before_it_said() {
+    let calls = call_edges(&profile(&vec![(vec![1, 2], 1, 5), (vec![3, 2], 1, 7)])).unwrap().profile;
+    let mut builder = ProfileBuilder::of(calls);
+    for comment in ["profkit: stacks estimated from call edges; 99 % of time", "kept"] {
+        let comment = builder.string(comment.as_bytes()).unwrap();
+        builder.meta.comments.push(comment);
+    }
+    let estimate = estimate_stacks(&builder.finish().unwrap()).unwrap();
+    let comments = estimate.profile.meta().comments.iter().map(|&comment| estimate.profile.text(comment));
+    let comments: Vec<_> = comments.collect();
+    let said = format!("profkit: stacks estimated from call edges; {}", estimate.report.summary());
+    assert_eq!(comments, ["kept", said.as_str()]);
+}

@@ -67,23 +67,9 @@ impl Runs {
         set.filter(|label| self.profile.bytes(label.key) != RUN).copied().collect()
     }
 
-    /// What belongs to one run, with the tables of all.
-    pub(super) fn part(&self, run: usize) -> Result<Profile, BuildError> {
-        let mut builder = ProfileBuilder::of(self.tables.clone());
-        let samples = self.profile.samples();
-        for (row, sample) in samples.iter().enumerate() {
-            if self.run_of(sample.labels) == Some(run) {
-                builder.sample(sample, &samples.row_values(row))?;
-            }
-        }
-        let functions = self.profile.calls().functions();
-        for (row, &function) in functions.rows().iter().enumerate() {
-            if self.run_of(function.labels) == Some(run) {
-                let (own, total) = functions.values(row);
-                builder.function_calls(function, &own, &total)?;
-            }
-        }
-        builder.finish()
+    /// Gives a copy of [`tables`](Self::tables) what belongs to one run.
+    pub(super) fn fill(&self, part: &mut Profile, run: usize) {
+        part.take_values_of(&self.profile, |labels| self.run_of(labels) == Some(run));
     }
 
     /// The mean of a number of each run, for both sides.

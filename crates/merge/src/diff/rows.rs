@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use profkit_profile::Profile;
 use profkit_profile::views::call_tree::CallTree;
 use profkit_profile::views::groups::{Group, Grouping, Groups};
 use profkit_profile::views::totals::totals;
-use profkit_profile::{BuildError, Profile};
 
 use crate::diff::align::{Runs, float};
 use crate::diff::verdict::Change;
@@ -49,15 +49,13 @@ impl<K> Measured<K> {
     }
 }
 
-pub(super) fn functions(
-    runs: &Runs,
-    column: usize,
-    factors: &[f64],
-) -> Result<Vec<Measured<Group>>, BuildError> {
+pub(super) fn functions(runs: &Runs, column: usize, factors: &[f64]) -> Vec<Measured<Group>> {
     let mut rows: Vec<Measured<Group>> = Vec::new();
     let mut index: HashMap<Group, usize> = HashMap::new();
+    let mut part = runs.tables.clone();
     for (run, &factor) in factors.iter().enumerate() {
-        let totals = totals(&runs.part(run)?);
+        runs.fill(&mut part, run);
+        let totals = totals(&part);
         for (group, &key) in totals.groups.groups().iter().enumerate() {
             let row = *index.entry(key).or_insert_with(|| {
                 rows.push(Measured::new(key, factors.len()));
@@ -69,7 +67,7 @@ pub(super) fn functions(
         }
     }
     rows.retain(|row| !row.is_zero());
-    Ok(rows)
+    rows
 }
 
 /// The call tree of some tables; its nodes are the same for every run, since all have the same stacks.
@@ -78,14 +76,12 @@ pub(super) fn tree(profile: &Profile, column: usize) -> CallTree {
 }
 
 /// By node of the tree.
-pub(super) fn stacks(
-    runs: &Runs,
-    column: usize,
-    factors: &[f64],
-) -> Result<Vec<Measured<usize>>, BuildError> {
+pub(super) fn stacks(runs: &Runs, column: usize, factors: &[f64]) -> Vec<Measured<usize>> {
     let mut rows: Vec<Measured<usize>> = Vec::new();
+    let mut part = runs.tables.clone();
     for (run, &factor) in factors.iter().enumerate() {
-        let tree = tree(&runs.part(run)?, column);
+        runs.fill(&mut part, run);
+        let tree = tree(&part, column);
         for node in rows.len()..tree.nodes.len() {
             rows.push(Measured::new(node, factors.len()));
         }
@@ -95,5 +91,5 @@ pub(super) fn stacks(
         }
     }
     rows.retain(|row| !row.is_zero());
-    Ok(rows)
+    rows
 }

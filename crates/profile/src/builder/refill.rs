@@ -11,7 +11,21 @@ use crate::samples::SampleTable;
 use crate::table::Table;
 use crate::track::TrackTable;
 
+use crate::stack_interner::StackInterner;
+
 use super::ProfileBuilder;
+
+/// The stacks of a builder, with the index by which they are found.
+#[derive(Debug)]
+pub struct Stacks(StackInterner);
+
+impl Stacks {
+    /// The stacks; parents before children.
+    #[must_use]
+    pub fn table(&self) -> &Table<StackId, Stack> {
+        self.0.table()
+    }
+}
 
 /// What was measured in one profile, with the ids of the builder that it was read into.
 #[derive(Clone, Debug)]
@@ -60,6 +74,17 @@ impl ProfileBuilder {
             + self.stacks.table().len()
             + self.origins.table().len()
             + self.labels.len()
+    }
+
+    /// Takes out all stacks, for a builder that has the same frames. What was measured must have been taken out before.
+    pub fn take_stacks(&mut self) -> Stacks {
+        Stacks(std::mem::replace(&mut self.stacks, StackInterner::new(Table::default())))
+    }
+
+    /// Has the stacks of another builder instead of its own, which nothing may use yet. The ids of their frames must be
+    /// those of the same frames here.
+    pub fn set_stacks(&mut self, stacks: Stacks) {
+        self.stacks = stacks.0;
     }
 
     /// Adds the stacks of another profile whose frames are known here: `frame` tells which, and `None` for a stack that

@@ -35,7 +35,6 @@ use self::place::{Parcel, Placed, Placer};
 use self::sink::Sink;
 use crate::builder::ProfileBuilder;
 use crate::error::BuildError;
-use crate::frame::Frame;
 use crate::id::{FunctionId, Id, LabelSetId};
 use crate::profile::Profile;
 use crate::sample_type::SampleType;
@@ -120,7 +119,11 @@ pub fn estimate_stacks(profile: &Profile) -> Result<Estimate, BuildError> {
     report.types = compare(profile, &estimated, &slots);
     let mut builder = ProfileBuilder::of(estimated);
     let comment = builder.string(format!("{COMMENT_PREFIX}; {}", report.summary()).as_bytes())?;
-    builder.meta.comments.push(comment);
+    // What an estimate before this one said is no longer so.
+    let mut comments = std::mem::take(&mut builder.meta.comments);
+    comments.retain(|&comment| !builder.bytes(comment).starts_with(COMMENT_PREFIX.as_bytes()));
+    comments.push(comment);
+    builder.meta.comments = comments;
     builder.meta.estimated = true;
     copy_samples(profile, &slots, &mut builder)?;
     Ok(Estimate { profile: builder.finish()?, report })
@@ -173,10 +176,9 @@ fn place_edges(
     for (edge, function, amount) in edges.chain(roots).chain(aside).filter(|&(_, _, amount)| amount != 0) {
         let mut parcel = Parcel::root(amount);
         if let Some(edge) = edge {
-            let caller = graph.functions[graph.edges[edge].caller];
             let frame = match graph.edges[edge].site {
                 Some(site) => site,
-                None => sink.builder.frame(Frame::of(caller))?,
+                None => sink.frame(graph, graph.edges[edge].caller)?,
             };
             parcel.parent = Some(sink.builder.stack(None, frame)?);
             contexts[edge].push(parcel);
@@ -184,7 +186,7 @@ fn place_edges(
         for (frame, amount) in leaves.divide(graph, function, amount) {
             let frame = match frame {
                 Some(frame) => frame,
-                None => sink.builder.frame(Frame::of(graph.functions[function]))?,
+                None => sink.frame(graph, function)?,
             };
             sink.add(Parcel { amount, ..parcel }, frame)?;
         }

@@ -7,7 +7,6 @@ use super::place::{Parcel, Placed};
 use super::shares::apportion;
 use super::sink::Sink;
 use crate::error::BuildError;
-use crate::frame::Frame;
 
 /// Places the calls of every edge, and of every function those that no caller accounts for.
 pub(super) fn place(
@@ -110,7 +109,7 @@ fn below(graph: &Graph, caller: Parcel, edge: usize, sink: &mut Sink<'_>) -> Res
     let edge = graph.edges[edge];
     let frame = match edge.site {
         Some(site) => site,
-        None => sink.builder.frame(Frame::of(graph.functions[edge.caller]))?,
+        None => sink.frame(graph, edge.caller)?,
     };
     let parent = Some(sink.builder.stack(caller.parent, frame)?);
     // The caller's own context was chosen among all: everything above it is a guess.
@@ -118,6 +117,6 @@ fn below(graph: &Graph, caller: Parcel, edge: usize, sink: &mut Sink<'_>) -> Res
 }
 
 fn add(graph: &Graph, function: usize, parcel: Parcel, sink: &mut Sink<'_>) -> Result<(), BuildError> {
-    let frame = sink.builder.frame(Frame::of(graph.functions[function]))?;
+    let frame = sink.frame(graph, function)?;
     sink.add(parcel, frame)
 }

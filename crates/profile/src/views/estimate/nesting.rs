@@ -9,12 +9,15 @@
 //! What finds no place (data that does not add up) is forced under the nearest context in the end: self
 //! values are kept whatever happens.
 
+mod marks;
 mod measure;
 mod ways;
 
 use std::collections::{BTreeSet, BinaryHeap};
 
 use foldhash::{HashMap, HashSet};
+
+pub(super) use marks::Marks;
 
 use super::graph::Graph;
 use super::place::{Parcel, Placer};
@@ -33,13 +36,8 @@ const MAX_WORK: usize = 20_000_000;
 
 /// What is still to be placed within one cycle.
 pub(super) struct Nesting {
-    /// The node of each function of the cycle: a plain function, or recursive ones that call each other.
-    node_of: HashMap<usize, usize>,
     nodes: Vec<Node>,
-    /// By edge out of the cycle's functions: what may still flow over it, or, within a node, be kept below it.
-    left: HashMap<usize, i64>,
-    /// By edge between nodes: what its callee may still keep under it.
-    own_left: HashMap<usize, i64>,
+    marks: Marks,
     heap: BinaryHeap<Item>,
     /// Parcels that found no place yet.
     waiting: Vec<Item>,
@@ -106,11 +104,16 @@ impl Nesting {
     }
 
     fn trail(&mut self, function: usize, above: Option<usize>) -> Option<usize> {
-        if !self.nodes[self.node_of[&function]].is_plain {
+        if !self.nodes[self.node_of(function)].is_plain {
             return above;
         }
         self.trails.push((function, above));
         Some(self.trails.len() - 1)
+    }
+
+    /// The node of a function of the cycle.
+    fn node_of(&self, function: usize) -> usize {
+        self.marks.node_of[function].unwrap_or(0)
     }
 
     fn is_on_trail(&self, function: usize, mut trail: Option<usize>) -> bool {
@@ -145,12 +148,15 @@ impl Nesting {
                 break;
             }
         }
-        self.force(placer)
+        self.force(placer)?;
+        self.marks.clear(placer.graph, &self.nodes);
+        placer.marks = self.marks;
+        Ok(())
     }
 
     /// Divides a parcel among what its node's functions still want; a small one among as few of them as possible.
     fn pass_on(&mut self, item: Item, placer: &mut Placer<'_, '_>) -> Result<(), BuildError> {
-        let node = self.node_of[&item.function];
+        let node = self.node_of(item.function);
         self.work += 1;
         if self.work > MAX_WORK {
             self.waiting.push(item);
@@ -162,11 +168,11 @@ impl Nesting {
         if rest < placer.grain {
             rest = self.send_in_order(&item, &mut edges, rest, &on_trail, placer)?;
         } else {
-            edges.retain(|edge| self.left[edge] > 0);
+            edges.retain(|&edge| self.marks.left(edge) > 0);
             self.work += edges.len();
             let wants = |&edge: &usize| match placer.graph.edges[edge].callee {
                 callee if on_trail.contains(&callee) => 0,
-                _ => self.left[&edge],
+                _ => self.marks.left(edge),
             };
             let wanted: Vec<i64> = edges.iter().map(wants).collect();
             let shares = self.shares(&item, node, &edges, &wanted, rest, placer);
@@ -192,7 +198,7 @@ impl Nesting {
         on_trail: &HashSet<usize>,
         placer: &mut Placer<'_, '_>,
     ) -> Result<i64, BuildError> {
-        let done = edges.iter().take_while(|edge| self.left[edge] <= 0).count();
+        let done = edges.iter().take_while(|&&edge| self.marks.left(edge) <= 0).count();
         edges.drain(..done);
         for &edge in edges.iter() {
             if amount == 0 {
@@ -200,7 +206,7 @@ impl Nesting {
             }
             self.work += 1;
             if !on_trail.contains(&placer.graph.edges[edge].callee) {
-                let share = self.left[&edge].min(amount);
+                let share = self.marks.left(edge).min(amount);
                 self.send(item, edge, share, placer)?;
                 amount -= share;
             }
@@ -229,8 +235,8 @@ impl Nesting {
         let calls_left = std::mem::replace(&mut self.nodes[node].calls_left, 0).max(item.calls).max(1);
         self.nodes[node].calls_left = calls_left - item.calls;
         let leads_to_whole = |&edge: &usize| {
-            let callee = self.node_of.get(&placer.graph.edges[edge].callee);
-            callee.is_some_and(|&callee| {
+            let callee = self.marks.node_of[placer.graph.edges[edge].callee];
+            callee.is_some_and(|callee| {
                 callee != node && !self.nodes[callee].is_plain && self.nodes[callee].has_whole
             })
         };
@@ -289,14 +295,14 @@ impl Nesting {
 
     /// Sends what is left of a parcel to whatever wants any of it.
     fn pass_on_split(&mut self, mut item: Item, placer: &mut Placer<'_, '_>) -> Result<(), BuildError> {
-        let node = self.node_of[&item.function];
+        let node = self.node_of(item.function);
         let plain: Vec<usize> = self.nodes[node].plain_callees.iter().rev().map(|&(_, edge)| edge).collect();
         let edges: Vec<usize> = plain.into_iter().chain(self.nodes[node].edges.iter().copied()).collect();
         self.work += edges.len() + 1;
         if self.work <= MAX_WORK {
             for edge in edges {
                 let callee = placer.graph.edges[edge].callee;
-                let amount = item.parcel.amount.min(self.left[&edge]);
+                let amount = item.parcel.amount.min(self.marks.left(edge));
                 if amount > 0 && !self.is_on_trail(callee, item.trail) {
                     self.send(&item, edge, amount, placer)?;
                     item.parcel.amount -= amount;
@@ -323,8 +329,8 @@ impl Nesting {
         let parcel = Parcel { amount, ..item.parcel };
         let parcel = self.go_to(parcel, item.function, placer.graph.edges[edge].caller, placer)?;
         let mut parcel = placer.below(parcel, edge)?;
-        let before = self.left[&edge];
-        let Some(&own) = self.own_left.get(&edge) else {
+        let before = self.marks.left(edge);
+        let Some(own) = self.marks.own_left[edge] else {
             self.take(edge, amount, placer);
             return placer.arrive(edge, parcel);
         };
@@ -339,7 +345,7 @@ impl Nesting {
         };
         let callee = placer.graph.edges[edge].callee;
         if kept > 0 {
-            self.own_left.insert(edge, own - kept);
+            self.marks.own_left[edge] = Some(own - kept);
             placer.keep(edge, Parcel { amount: kept, ..parcel })?;
         }
         parcel.amount -= kept;
@@ -351,21 +357,24 @@ impl Nesting {
 
     /// Less may flow over an edge from now on.
     fn take(&mut self, edge: usize, amount: i64, placer: &Placer<'_, '_>) {
-        let before = self.left[&edge];
-        self.left.insert(edge, before - amount);
-        let node = &mut self.nodes[self.node_of[&placer.graph.edges[edge].caller]];
+        let before = self.marks.left(edge);
+        self.marks.left[edge] = Some(before - amount);
+        let node = self.node_of(placer.graph.edges[edge].caller);
+        let node = &mut self.nodes[node];
         if node.plain_callees.remove(&(before, edge)) {
             node.plain_callees.insert((before - amount, edge));
         }
     }
 
     /// Puts what is waiting to whatever is still wanted: both add up to the same.
-    fn force(mut self, placer: &mut Placer<'_, '_>) -> Result<(), BuildError> {
-        let of_edge = |(&edge, &left): (&usize, &i64)| match self.own_left.get(&edge) {
-            Some(&own) => (edge, own, true),
-            None => (edge, left, false),
+    fn force(&mut self, placer: &mut Placer<'_, '_>) -> Result<(), BuildError> {
+        let functions = self.nodes.iter().flat_map(|node| &node.functions);
+        let edges = functions.flat_map(|&function| placer.graph.outgoing.of(function));
+        let of_edge = |&edge: &usize| match self.marks.own_left[edge] {
+            Some(own) => (edge, own, true),
+            None => (edge, self.marks.left(edge), false),
         };
-        let mut wanted: Vec<(usize, i64, bool)> = self.left.iter().map(of_edge).collect();
+        let mut wanted: Vec<(usize, i64, bool)> = edges.map(of_edge).collect();
         wanted.retain(|&(_, amount, _)| amount > 0);
         wanted.sort_unstable();
         let mut wanted = wanted.into_iter();

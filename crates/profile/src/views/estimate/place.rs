@@ -10,11 +10,10 @@ use super::cycle::Router;
 use super::flow::{Aside, Flow};
 use super::graph::Graph;
 use super::leaves::Leaves;
-use super::nesting::Nesting;
+use super::nesting::{Marks, Nesting};
 use super::shares::transport;
 use super::sink::Sink;
 use crate::error::BuildError;
-use crate::frame::Frame;
 use crate::id::{FrameId, StackId};
 
 /// Parts of at least 1/4096 of all self values are placed in proportion.
@@ -52,6 +51,8 @@ pub(super) struct Placer<'a, 'b> {
     leaves: Leaves,
     /// In which contexts each edge was taken.
     contexts: Vec<Vec<Parcel>>,
+    /// Room for the marks of one cycle at a time.
+    pub(super) marks: Marks,
 }
 
 /// Where things were placed: for what is placed after the values.
@@ -91,6 +92,7 @@ impl<'a, 'b> Placer<'a, 'b> {
             main: vec![None; functions],
             leaves,
             contexts: vec![Vec::new(); graph.edges.len()],
+            marks: Marks::default(),
         }
     }
 
@@ -209,7 +211,8 @@ impl<'a, 'b> Placer<'a, 'b> {
     }
 
     fn pass_on_cycle(&mut self, members: &[usize], entries: Vec<Entry>) -> Result<(), BuildError> {
-        let nesting = Nesting::new(self.graph, self.components, self.flow, members, self.sample_type);
+        let Self { graph, components, flow, sample_type, marks, .. } = self;
+        let nesting = Nesting::new(graph, components, flow, members, *sample_type, marks);
         if let Some(mut nesting) = nesting {
             for entry in entries {
                 nesting.enter(self.graph, entry.function, entry.edge, entry.parcels);
@@ -281,7 +284,7 @@ impl<'a, 'b> Placer<'a, 'b> {
     ) -> Result<Parcel, BuildError> {
         let frame = match site {
             Some(site) => site,
-            None => self.sink.builder.frame(Frame::of(self.graph.functions[function]))?,
+            None => self.sink.frame(self.graph, function)?,
         };
         let parent = Some(self.sink.builder.stack(parcel.parent, frame)?);
         let inferred = if self.ambiguous[function] { parcel.depth } else { parcel.inferred };
@@ -293,7 +296,7 @@ impl<'a, 'b> Placer<'a, 'b> {
         for (frame, amount) in self.leaves.divide(self.graph, function, parcel.amount) {
             let frame = match frame {
                 Some(frame) => frame,
-                None => self.sink.builder.frame(Frame::of(self.graph.functions[function]))?,
+                None => self.sink.frame(self.graph, function)?,
             };
             self.sink.add(Parcel { amount, ..parcel }, frame)?;
         }
@@ -307,7 +310,7 @@ impl<'a, 'b> Placer<'a, 'b> {
             if let Some(edge) = edge {
                 parcel = self.below(parcel, edge)?;
             }
-            let frame = self.sink.builder.frame(Frame::of(self.graph.functions[function]))?;
+            let frame = self.sink.frame(self.graph, function)?;
             self.sink.add(parcel, frame)?;
         }
         Ok(())

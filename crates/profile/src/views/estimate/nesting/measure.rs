@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::{Nesting, Node, part_of_calls};
+use super::{Marks, Nesting, Node, part_of_calls};
 use crate::views::estimate::components::Components;
 use crate::views::estimate::flow::Flow;
 use crate::views::estimate::graph::Graph;
@@ -18,6 +18,7 @@ impl Nesting {
         flow: &Flow,
         members: &[usize],
         sample_type: usize,
+        marks: &mut Marks,
     ) -> Option<Self> {
         let plain: Vec<bool> =
             members.iter().map(|&function| is_plain(graph, flow, sample_type, function)).collect();
@@ -25,10 +26,8 @@ impl Nesting {
             return None;
         }
         let mut nesting = Self {
-            node_of: HashMap::new(),
             nodes: Vec::new(),
-            left: HashMap::new(),
-            own_left: HashMap::new(),
+            marks: std::mem::take(marks),
             heap: BinaryHeap::new(),
             waiting: Vec::new(),
             trails: Vec::new(),
@@ -36,6 +35,7 @@ impl Nesting {
             work: 0,
             sequence: 0,
         };
+        nesting.marks.resize(graph);
         let recursive: Vec<usize> =
             members.iter().zip(&plain).filter(|&(_, &plain)| !plain).map(|(&function, _)| function).collect();
         // Callees' nodes come before their callers'.
@@ -51,7 +51,7 @@ impl Nesting {
 
     fn add_node(&mut self, functions: Vec<usize>, is_plain: bool) {
         for &function in &functions {
-            self.node_of.insert(function, self.nodes.len());
+            self.marks.node_of[function] = Some(self.nodes.len());
         }
         self.nodes.push(Node { functions, is_plain, ..Node::default() });
     }
@@ -63,20 +63,20 @@ impl Nesting {
             let mut need: i128 = 0;
             for function in self.nodes[node].functions.clone() {
                 for &edge in graph.outgoing.of(function) {
-                    let callee = self.node_of.get(&graph.edges[edge].callee).copied();
+                    let callee = self.marks.node_of[graph.edges[edge].callee];
                     let leaves = !components.is_internal(graph, edge);
                     let amount = match callee {
                         _ if leaves => flow.through(edge),
                         Some(callee) if callee == node => flow.own[edge],
                         // Measured already, or an edge of a plain function.
-                        _ => *self.left.entry(edge).or_insert_with(|| flow.through(edge)),
+                        _ => self.marks.left[edge].unwrap_or_else(|| flow.through(edge)),
                     };
-                    self.left.insert(edge, amount);
+                    self.marks.left[edge] = Some(amount);
                     need += i128::from(amount);
                     let to_plain = callee.is_some_and(|callee| callee != node && self.nodes[callee].is_plain);
                     let is_one = graph.edges[edge].calls <= 1;
                     if callee != Some(node) && !leaves {
-                        self.own_left.insert(edge, flow.own[edge]);
+                        self.marks.own_left[edge] = Some(flow.own[edge]);
                     }
                     let below = callee.filter(|&callee| callee != node && !self.nodes[callee].is_plain);
                     let leads_to_whole = below.is_some_and(|callee| self.nodes[callee].has_whole);
@@ -99,7 +99,7 @@ impl Nesting {
     /// How often a node is called from outside of itself.
     fn calls_of(&self, graph: &Graph, node: usize) -> i64 {
         let callers = self.nodes[node].functions.iter().flat_map(|&function| graph.incoming.of(function));
-        let outer = callers.filter(|&&edge| self.node_of.get(&graph.edges[edge].caller) != Some(&node));
+        let outer = callers.filter(|&&edge| self.marks.node_of[graph.edges[edge].caller] != Some(node));
         outer.fold(0, |sum: i64, &edge| sum.saturating_add(part_of_calls(graph, Some(edge), 1, 1)))
     }
 
@@ -118,7 +118,7 @@ impl Nesting {
             rest += i128::from(flow.root_own[function]);
             rest -= i128::from(flow.root_own[function].saturating_add(flow.root_down[function]));
             for &edge in graph.incoming.of(function) {
-                let caller = self.node_of.get(&graph.edges[edge].caller).copied();
+                let caller = self.marks.node_of[graph.edges[edge].caller];
                 if caller != Some(node) {
                     rest += i128::from(flow.own[edge]);
                 }
@@ -134,7 +134,7 @@ impl Nesting {
         let weights: Vec<i64> = callers.iter().map(|&edge| flow.through(edge)).collect();
         let rest = i64::try_from(rest.max(0)).unwrap_or(i64::MAX);
         for (edge, share) in callers.into_iter().zip(apportion(rest, &weights)) {
-            self.left.insert(edge, share.max(flow.own[edge]));
+            self.marks.left[edge] = Some(share.max(flow.own[edge]));
         }
     }
 }

@@ -45,7 +45,7 @@ impl Nesting {
     /// By function of the same node: the last edge of the way there whose lightest edge is the heaviest.
     fn heaviest_ways(&mut self, from: usize, placer: &Placer<'_, '_>) -> HashMap<usize, usize> {
         let graph = placer.graph;
-        let node = self.node_of[&from];
+        let node = self.node_of(from);
         let mut reached_by: HashMap<usize, usize> = HashMap::new();
         let mut heap = BinaryHeap::from([(i64::MAX, Reverse(0usize), from, None)]);
         while let Some((width, Reverse(steps), function, by)) = heap.pop() {
@@ -58,7 +58,7 @@ impl Nesting {
             for &edge in graph.outgoing.of(function) {
                 self.work += 1;
                 let callee = graph.edges[edge].callee;
-                if self.node_of.get(&callee) == Some(&node) {
+                if self.marks.node_of[callee] == Some(node) {
                     let width = width.min(graph.edge_total[placer.sample_type][edge]);
                     heap.push((width, Reverse(steps + 1), callee, Some(edge)));
                 }
