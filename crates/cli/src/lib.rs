@@ -57,7 +57,7 @@ fn status(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     }
     let done = match arguments.command {
         Command::Record(arguments) => match commands::record::run(&arguments) {
-            Ok(status) => return ExitCode::from(status),
+            Ok(status) => return status,
             Err(failure) => Err(failure),
         },
         Command::Convert(arguments) => commands::convert::run(&arguments),
