@@ -31,7 +31,12 @@ pub struct Watcher {
     ignored: Vec<u32>,
     known: BTreeMap<u32, Process>,
     last_pid: Vec<u8>,
+    /// The tree is walked so many times more: a pid is given out before its process is in its parent's list.
+    again: u32,
 }
+
+/// How often the tree is walked after something has begun.
+const AGAIN: u32 = 3;
 
 impl Watcher {
     /// Watches `root` and what is below it. With `adopt`, orphans of the tree become children of this process and stay in
@@ -43,16 +48,19 @@ impl Watcher {
         if adopt && nix::sys::prctl::set_child_subreaper(true).is_ok() {
             roots.push(own);
         }
-        Self { roots, own, ignored, known: BTreeMap::new(), last_pid: Vec::new() }
+        Self { roots, own, ignored, known: BTreeMap::new(), last_pid: Vec::new(), again: 0 }
     }
 
     /// What has happened since the last time, if it may be something. With `thoroughly` the tree is walked in any case:
     /// a process that ended or became another program is seen only then.
     pub fn look(&mut self, thoroughly: bool) -> Vec<Change> {
         let last_pid = last_pid();
-        if !thoroughly && !last_pid.is_empty() && last_pid == self.last_pid {
+        if last_pid.is_empty() || last_pid != self.last_pid {
+            self.again = AGAIN;
+        } else if !thoroughly && self.again == 0 {
             return Vec::new();
         }
+        self.again = self.again.saturating_sub(1);
         self.last_pid = last_pid;
         let mut changes = Vec::new();
         let mut found = BTreeMap::new();

@@ -108,7 +108,11 @@ impl LinkedReader {
             };
             let stands = again(&call.caller).is_some_and(|link| link == call.caller);
             let callee = again(&call.callee);
-            if stands && callee.is_some_and(|link| link.code == call.callee.code && link.previous == call.callee.previous) {
+            if stands
+                && callee.is_some_and(|link| {
+                    link.code == call.callee.code && link.previous == call.callee.previous
+                })
+            {
                 context.names.learn_call(call.point, call.code);
             }
         }

@@ -34,7 +34,9 @@ pub(crate) fn run(formats: &[String]) -> Result<()> {
 /// Puts the command and the objects that it takes into programs where the recipes find them.
 fn build_profkit() -> Result<()> {
     let packages = ["profkit", "profkit-preload", "profkit-tracer"].into_iter().flat_map(|name| ["-p", name]);
-    process::run(Command::new("cargo").args(["build", "--release"]).args(packages).current_dir(paths::root()))?;
+    process::run(
+        Command::new("cargo").args(["build", "--release"]).args(packages).current_dir(paths::root()),
+    )?;
     let place = paths::reference()?.join("makers/profkit");
     fs::create_dir_all(&place)?;
     let release = demo::target()?.join("release");

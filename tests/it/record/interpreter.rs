@@ -20,10 +20,14 @@ pub(super) struct Interpreter {
 impl Interpreter {
     /// The first `python3` of the path.
     pub(super) fn default() -> Self {
-        Self { folder: TempDir::new().unwrap(), root: None, python: "python3".to_owned() }
+        // What stands in the path may be a script that starts another one.
+        let program = "import sys; print(sys.executable)";
+        let found = Command::new("python3").args(["-c", program]).output().expect("python3").stdout;
+        let python = String::from_utf8(found).unwrap().trim().to_owned();
+        Self { folder: TempDir::new().unwrap(), root: None, python }
     }
 
-    /// The reference interpreter of this version, `3.9` to `3.15`.
+    /// The reference interpreter of this version, `3.8` to `3.15`.
     pub(super) fn reference(version: &str) -> Self {
         use crate::reference::tools::tool;
         if !matches!(version, "3.14" | "3.15") {

@@ -5,4 +5,5 @@ mod exact;
 mod front;
 mod interpreter;
 mod result;
+mod sample;
 mod survival;

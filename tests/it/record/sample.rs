@@ -1,0 +1,191 @@
+//! `profkit record` from outside: every thread of every process, at a rate.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::interpreter::Interpreter;
+use super::result::{Report, json, output, status};
+
+/// `profkit record --rate HZ -o out.pb.gz -- COMMAND`, which must end with 0; its words.
+fn sample(interpreter: &Interpreter, rate: &str, command: &[&str]) -> String {
+    let arguments = [&["record", "--rate", rate, "-o", "out.pb.gz", "--"], command].concat();
+    let recorded = output(&mut interpreter.profkit(&arguments));
+    let stderr = String::from_utf8_lossy(&recorded.stderr).into_owned();
+    assert_eq!(status(&recorded), 0, "{stderr}");
+    stderr
+}
+
+/// Pids and command lines.
+fn processes(interpreter: &Interpreter) -> std::collections::BTreeSet<(i64, String)> {
+    let info = json(interpreter, &["info", "out.pb.gz", "--json"]);
+    let process = |thread: &Value| {
+        (thread["pid"].as_i64().unwrap(), thread["process"].as_str().unwrap_or_default().to_owned())
+    };
+    info["threads"].as_array().unwrap().iter().map(process).collect()
+}
+
+/// The spin takes as long as it says, and the lock was held no longer than time has passed.
+fn spin(interpreter: &Interpreter) {
+    interpreter.program("spin.py");
+    let stderr = sample(interpreter, "1000", &[interpreter.python(), "spin.py"]);
+    let report = Report::of(interpreter, "out.pb.gz");
+    let spun = report.total("work_main", "spin.py", "wall");
+    assert!((0.25..0.4).contains(&spun), "{spun}: {stderr}");
+    let held: f64 = ["work_main", "busy"].iter().map(|name| report.total(name, "spin.py", "gil")).sum();
+    assert!((0.15..0.4).contains(&held), "{held}: {stderr}");
+    let names = json(interpreter, &["info", "out.pb.gz", "--json"]);
+    let is_named = |thread: &Value| thread["name"] == "the busy one";
+    assert!(names["threads"].as_array().unwrap().iter().any(is_named), "{names}");
+}
+
+fn short_ones(interpreter: &Interpreter, count: usize, milliseconds: usize) {
+    interpreter.program("many.py");
+    let (number, time) = (count.to_string(), milliseconds.to_string());
+    let stderr = sample(interpreter, "1000", &[interpreter.python(), "many.py", &number, &time]);
+    let found = processes(interpreter);
+    assert_eq!(found.len(), count + 1, "{stderr}");
+    assert!(found.iter().all(|(_, command)| command.contains("many.py")), "{found:?}");
+    let report = Report::of(interpreter, "out.pb.gz");
+    assert_eq!(report.rows("work", "many.py").len(), 1);
+}
+
+#[test]
+fn a_spin_beside_a_busy_thread() {
+    spin(&Interpreter::default());
+}
+
+#[test]
+fn children_of_80_ms_and_of_20_ms_are_there() {
+    short_ones(&Interpreter::default(), 20, 80);
+    short_ones(&Interpreter::default(), 200, 20);
+}
+
+#[test]
+fn a_process_that_runs_is_sampled_and_goes_on() {
+    let interpreter = Interpreter::default();
+    let code =
+        "import time\ndef spin(end):\n while time.time() < end: pass\nspin(time.time() + 1.5)\nprint('done')";
+    let mut python = interpreter.bare(&["-c", code]).stdout(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let pid = python.id().to_string();
+    let arguments = ["record", "--pid", &pid, "--duration", "0.5", "--rate", "200", "-o", "out.pb.gz"];
+    let recorded = output(&mut interpreter.profkit(&arguments));
+    assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
+    let spun = Report::of(&interpreter, "out.pb.gz").total("spin", "<string>", "wall");
+    assert!((0.3..0.8).contains(&spun), "{spun}");
+    let mut printed = String::new();
+    std::io::Read::read_to_string(&mut python.stdout.take().unwrap(), &mut printed).unwrap();
+    assert!(python.wait().unwrap().success());
+    assert_eq!(printed, "done\n");
+}
+
+#[test]
+fn what_is_no_python_is_refused_by_name() {
+    let interpreter = Interpreter::default();
+    let mut sleep = Command::new("sleep").arg("30").spawn().unwrap();
+    let pid = sleep.id().to_string();
+    let refused = output(&mut interpreter.profkit(&["record", "--pid", &pid, "-o", "out.pb.gz"]));
+    sleep.kill().unwrap();
+    sleep.wait().unwrap();
+    let stderr = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{stderr}");
+    assert!(
+        stderr.contains(&format!("process {pid}: not a Python process")) && stderr.contains("sleep"),
+        "{stderr}"
+    );
+    assert!(crate::command::names(interpreter.folder.path()).is_empty());
+    let refused = output(&mut interpreter.profkit(&["record", "--pid", "4194304", "-o", "out.pb.gz"]));
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("has ended"));
+}
+
+#[test]
+fn nothing_is_lost_when_the_sampler_is_killed() {
+    let interpreter = Interpreter::default();
+    let code = "import time, os, signal\ndef spin(end):\n while time.time() < end: pass\nspin(time.time() + 0.8)\n\
+                os.kill(os.getppid(), signal.SIGKILL)";
+    let arguments = ["record", "--rate", "500", "-o", "out.pb.gz", "--", interpreter.python(), "-c", code];
+    let killed = output(&mut interpreter.profkit(&arguments));
+    assert_eq!(status(&killed), 137);
+    // What the last tenth of a second saw may not be on disk.
+    let spun = Report::of(&interpreter, "out.recording").total("spin", "<string>", "wall");
+    assert!((0.6..0.9).contains(&spun), "{spun}");
+}
+
+#[test]
+fn one_process_if_that_is_all_that_is_wanted() {
+    let interpreter = Interpreter::default();
+    interpreter.program("many.py");
+    let arguments =
+        ["record", "--no-subprocesses", "-o", "out.pb.gz", "--", interpreter.python(), "many.py", "5", "50"];
+    assert_eq!(status(&output(&mut interpreter.profkit(&arguments))), 0);
+    assert_eq!(processes(&interpreter).len(), 1);
+}
+
+/// On other versions; `reference` since they have to be installed.
+mod reference {
+    use super::{Interpreter, output, processes, sample, short_ones, spin, status};
+
+    macro_rules! versions {
+        ($($test:ident $version:literal),*) => {$(
+            mod $test {
+                use super::*;
+
+                #[test]
+                fn a_spin_beside_a_busy_thread() {
+                    spin(&Interpreter::reference($version));
+                }
+
+                #[test]
+                fn short_children() {
+                    short_ones(&Interpreter::reference($version), 20, 80);
+                    short_ones(&Interpreter::reference($version), 200, 20);
+                }
+            }
+        )*};
+    }
+
+    versions!(
+        python_3_8 "3.8", python_3_9 "3.9", python_3_10 "3.10", python_3_11 "3.11", python_3_12 "3.12",
+        python_3_13 "3.13", python_3_14 "3.14", python_3_15 "3.15"
+    );
+
+    #[test]
+    fn two_versions_in_a_pipeline() {
+        let (old, new) = (Interpreter::reference("3.9"), Interpreter::reference("3.13"));
+        old.program("many.py");
+        let command = format!("{} many.py 2 100 | {} many.py 3 100", old.python(), new.python());
+        let stderr = sample(&old, "500", &["sh", "-c", &command]);
+        assert_eq!(processes(&old).len(), 7, "{stderr}");
+    }
+
+    #[test]
+    fn an_ordinary_user_may_sample_what_it_starts() {
+        let interpreter = Interpreter::reference("3.13");
+        interpreter.program("many.py");
+        // Only root may read root's home, where the interpreters are: the system's own it is.
+        let folder = interpreter.folder.path();
+        std::process::Command::new("chmod").args(["-R", "a+rwX"]).arg(folder).status().unwrap();
+        let profkit = env!("CARGO_BIN_EXE_profkit-under-test");
+        let copy = folder.join("profkit");
+        std::fs::copy(profkit, &copy).unwrap();
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(&copy);
+        command.args([
+            "record",
+            "--rate",
+            "500",
+            "-o",
+            "out.pb.gz",
+            "--",
+            "/usr/bin/python3",
+            "many.py",
+            "3",
+            "100",
+        ]);
+        let recorded = output(command.current_dir(folder));
+        assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
+        assert_eq!(processes(&interpreter).len(), 4);
+    }
+}
