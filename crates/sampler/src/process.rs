@@ -258,7 +258,9 @@ impl Process {
             let python = thread_names::of_interpreter(&self.interpreter, address);
             for thread in self.threads.iter_mut().filter(|thread| thread.state.interpreter == address) {
                 let name = python.get(&thread.state.ident).cloned();
-                let Some(name) = name.or_else(|| thread_names::fallback(self.pid, thread.tid)) else { continue };
+                let Some(name) = name.or_else(|| thread_names::fallback(self.pid, thread.tid)) else {
+                    continue;
+                };
                 let text = tree.text(&name);
                 if text != thread.name {
                     thread.name = text;
