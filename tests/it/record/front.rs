@@ -53,7 +53,9 @@ fn counted(mut child: Child, mut stdout: BufReader<std::process::ChildStdout>) -
 }
 
 fn kill(signal: &str, to: &str) {
-    assert!(Command::new("sh").args(["-c", &format!("kill -s {signal} -- {to}")]).status().unwrap().success());
+    assert!(
+        Command::new("sh").args(["-c", &format!("kill -s {signal} -- {to}")]).status().unwrap().success()
+    );
 }
 
 #[test]
