@@ -2,7 +2,7 @@
 //!
 //! From 3.13 on a process describes itself (`_Py_DebugOffsets` at the beginning of `_PyRuntime`); what is missing there is
 //! next to a field that is there. For 3.8 to 3.12 the offsets are compiled in. Surprising: no patch release of
-//! those moved a field that is read here, so the tables are by minor version; `tests/offsets.c` compares them with headers.
+//! those moved a field that is read here, so the tables are by minor version; `tests/reference/sampler/offsets.c` compares them with headers.
 
 use crate::version::Version;
 
@@ -264,7 +264,7 @@ impl Layout {
         Some(Self { version, ..table })
     }
 
-    /// The fields by the names that `tests/offsets.c` prints.
+    /// The fields by the names that `tests/reference/sampler/offsets.c` prints.
     #[must_use]
     pub fn named(&self) -> Vec<(&'static str, usize)> {
         let all = [

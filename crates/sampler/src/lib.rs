@@ -18,6 +18,7 @@ pub mod process;
 pub mod reader;
 pub mod reading;
 pub mod refusal;
+pub mod regions;
 pub mod remote;
 pub mod resolver;
 pub mod session;

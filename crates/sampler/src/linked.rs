@@ -8,50 +8,46 @@
 
 use std::io;
 
-use hashbrown::HashMap;
-
 use crate::layout::Layout;
 use crate::reading::{Context, Link, OWNER_GENERATOR, Reading};
-use crate::remote::{MAX_PLACES, Place, int_at, word_at};
+use crate::regions::Regions;
+use crate::remote::{Place, int_at, word_at};
 use crate::resolver::Resolver;
 
 /// As in CPython, deeper stacks are cut.
 const MAX_DEPTH: usize = 20_000;
 /// After as many reads, frames that were not part of a stack are no longer read along.
-const REFRESH: u32 = 64;
-/// The most frames that are read along.
-const MAX_KNOWN: usize = MAX_PLACES - 8;
+const REFRESH: u32 = 256;
+/// One in as many reads notes which frames are part of a stack.
+const TOUCH: u32 = 4;
+/// One in as many reads counts the calls that it sees.
+const COUNT: u32 = 64;
 
 /// Reads the stack of one thread.
 #[derive(Debug)]
 pub struct LinkedReader {
     state: u64,
-    /// Frames that are read along: where in the buffer, and the reading that last used it.
-    known: HashMap<u64, (usize, u32), foldhash::fast::RandomState>,
+    known: Regions,
     places: Vec<Place>,
     buffer: Vec<u8>,
     filled: usize,
     again: usize,
-    stale: bool,
     reads: u32,
-    outermost: u64,
     resolver: Resolver,
 }
 
 impl LinkedReader {
     /// For the thread whose state is at an address.
     #[must_use]
-    pub fn new(state: u64) -> Self {
+    pub fn new(layout: &Layout, state: u64) -> Self {
         Self {
             state,
-            known: HashMap::default(),
+            known: Regions::new(layout.frame_head),
             places: Vec::new(),
             buffer: Vec::new(),
             filled: 0,
             again: 0,
-            stale: true,
             reads: 0,
-            outermost: 0,
             resolver: Resolver::default(),
         }
     }
@@ -69,7 +65,7 @@ impl LinkedReader {
         let layout = context.layout;
         self.reads = self.reads.wrapping_add(1);
         if self.reads.is_multiple_of(REFRESH) {
-            self.refresh();
+            self.known.age();
         }
         self.gather(context)?;
         let innermost = word_at(&self.buffer, layout.thread_frame);
@@ -82,11 +78,14 @@ impl LinkedReader {
         if !whole && again != 0 && again != innermost {
             whole = self.walk(context, again, &mut live);
         }
-        let certain = whole && live && again == innermost;
-        if certain {
-            self.outermost = self.resolver.links.last().map_or(0, |link| link.address);
+        if !whole {
+            self.recover(layout);
         }
+        let certain = whole && live && again == innermost;
         let reading = self.resolver.resolve(context, certain, whole, |_| true);
+        if certain && self.reads.is_multiple_of(COUNT) {
+            self.resolver.prove_all();
+        }
         if !self.resolver.unproven.is_empty() {
             self.prove(context);
         }
@@ -97,13 +96,13 @@ impl LinkedReader {
     /// sampled stays sampled either way.
     fn prove(&mut self, context: &mut Context<'_>) {
         let layout = context.layout;
-        if self.stale || context.remote.gather(&mut self.buffer, &self.places).is_err() {
+        if self.known.is_stale() || context.remote.gather(&mut self.buffer, &self.places).is_err() {
             return;
         }
         let calls = std::mem::take(&mut self.resolver.unproven);
         for call in &calls {
             let again = |link: &Link| {
-                let &(place, _) = self.known.get(&link.address)?;
+                let place = self.known.find(link.address, self.filled)?;
                 Some(link_at(layout, link.address, self.buffer.get(place..)?))
             };
             let stands = again(&call.caller).is_some_and(|link| link == call.caller);
@@ -119,40 +118,42 @@ impl LinkedReader {
         self.resolver.unproven = calls;
     }
 
-    fn refresh(&mut self) {
-        let (now, before) = (self.reads, self.known.len());
-        self.known.retain(|_, &mut (_, used)| now.wrapping_sub(used) <= REFRESH);
-        self.stale |= self.known.len() != before;
+    /// The frames of the last stack that still run, outermost first: used where the way out was lost.
+    fn recover(&mut self, layout: &Layout) {
+        let Self { resolver, known, buffer, filled, .. } = self;
+        resolver.links.clear();
+        for row in &resolver.resolved {
+            let Some(place) = known.find(row.link.address, *filled) else { break };
+            let Some(frame) = buffer.get(place..) else { break };
+            let link = link_at(layout, row.link.address, frame);
+            if !is_running(layout, frame) || link.code != row.link.code || link.previous != row.link.previous
+            {
+                break;
+            }
+            resolver.links.push(link);
+        }
+        resolver.links.reverse();
     }
 
     fn prepare(&mut self, layout: &Layout) {
-        if !self.stale {
+        if !self.known.is_stale() {
             return;
         }
-        self.stale = false;
-        self.places.clear();
         let head = layout.thread_frame + 8;
-        let mut at = head;
+        self.places.clear();
         self.places.push(Place::new(self.state, head));
-        if self.known.len() > MAX_KNOWN {
-            self.known.clear();
-        }
-        for (&address, (place, _)) in &mut self.known {
-            *place = at;
-            self.places.push(Place::new(address, layout.frame_head));
-            at += layout.frame_head;
-        }
-        self.again = at;
+        self.again = self.known.lay_out(&mut self.places, head);
         self.places.push(Place::new(self.state, head));
-        self.buffer.resize(at + head, 0);
+        self.buffer.resize(self.again + head, 0);
     }
 
     /// Reads all places; what has been unmapped since is left out.
     fn gather(&mut self, context: &Context<'_>) -> io::Result<()> {
         loop {
             self.prepare(context.layout);
+            let wanted = self.again + context.layout.thread_frame + 8;
             self.filled = context.remote.gather(&mut self.buffer, &self.places)?;
-            if self.filled == self.buffer.len() || self.known.is_empty() {
+            if self.filled == wanted {
                 return Ok(());
             }
             let mut end = 0;
@@ -160,10 +161,8 @@ impl LinkedReader {
                 end += place.length();
                 end > self.filled
             });
-            let gone = gone.map(Place::address);
-            match gone {
-                Some(address) if self.known.remove(&address).is_some() => self.stale = true,
-                _ => return Err(io::ErrorKind::UnexpectedEof.into()),
+            if !gone.map(Place::address).is_some_and(|address| self.known.forget(address)) {
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
     }
@@ -171,43 +170,34 @@ impl LinkedReader {
     /// Follows the frames from the innermost out; false if the way was lost.
     fn walk(&mut self, context: &Context<'_>, innermost: u64, live: &mut bool) -> bool {
         let layout = context.layout;
+        let touches = self.reads.is_multiple_of(TOUCH);
         self.resolver.links.clear();
         let mut at = innermost;
+        let mut is_root = true;
         while at != 0 {
             if self.resolver.links.len() >= MAX_DEPTH {
                 return false;
             }
-            let place = match self.known.get_mut(&at) {
-                Some((place, used)) => {
-                    *used = self.reads;
-                    *place
+            let Some(place) = self.known.find(at, self.filled) else {
+                if self.known.fetch(context.remote, at, &mut self.buffer, &mut self.filled) {
+                    continue;
                 }
-                None => match self.fetch(context, at) {
-                    Some(place) => place,
-                    None => return false,
-                },
+                return false;
             };
+            if touches {
+                self.known.touch(at);
+            }
             let frame = self.buffer.get(place..).unwrap_or_default();
-            *live &= is_running(layout, frame);
+            let runs = is_running(layout, frame);
+            *live &= runs;
+            // `f_gen` stands before `f_lasti`.
+            is_root = runs && word_at(frame, layout.frame_instr - 8) == 0;
             let link = link_at(layout, at, frame);
             self.resolver.links.push(link);
             at = link.previous;
         }
         // A generator that was suspended meanwhile has no caller: then the way ends before the outermost frame.
-        *live || self.resolver.links.last().is_some_and(|last| last.address == self.outermost)
-    }
-
-    /// Reads a frame by a call of its own, and along with the others from now on.
-    fn fetch(&mut self, context: &Context<'_>, address: u64) -> Option<usize> {
-        if !address.is_multiple_of(8) {
-            return None;
-        }
-        let (at, length) = (self.buffer.len(), context.layout.frame_head);
-        self.buffer.resize(at + length, 0);
-        context.remote.read(address, self.buffer.get_mut(at..)?).ok()?;
-        self.known.insert(address, (at, self.reads));
-        self.stale = true;
-        Some(at)
+        is_root
     }
 }
 

@@ -1,10 +1,11 @@
 //! From what is read of a frame (code object, instruction) to the tables of the recording, and which calls are known to happen.
 //!
 //! Calls are learned from stacks that stood still while they were read twice. A stack that moved meanwhile may have the upper frames
-//! of one moment on the lower frames of another; a pair of caller and callee that was never seen standing is where
-//! such a stack is cut.
+//! of one moment on the lower frames of another; a pair of caller and callee that is not believed is where such a stack
+//! is cut. Since a stack may also come back to what it was, a pair that is hardly ever seen where its callee is common is
+//! not believed.
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::code::Codes;
 use crate::layout::Layout;
@@ -16,8 +17,9 @@ use crate::tree::Tree;
 struct Point {
     code: u32,
     frame: u32,
-    /// A code that was called from here: nearly always the only one.
+    /// A code that was called from here, nearly always the only one, and how often that was seen.
     callee: u32,
+    count: u32,
 }
 
 /// What one process's frames are called.
@@ -27,9 +29,16 @@ pub struct Names {
     pub codes: Codes,
     by_place: HashMap<(u32, u64), u32, foldhash::fast::RandomState>,
     points: Vec<Point>,
-    calls: HashSet<(u32, u32), foldhash::fast::RandomState>,
+    calls: HashMap<(u32, u32), u32, foldhash::fast::RandomState>,
+    /// By code: how often its commonest call was seen.
+    commonest: Vec<u32>,
     call_sites: HashMap<(u32, u32), u32, foldhash::fast::RandomState>,
 }
+
+/// A call that was seen less than the callee's commonest one by this factor is not believed.
+const RARE: u32 = 16;
+/// A call that was seen as often is counted in one of 64 readings only.
+const SETTLED: u32 = 32;
 
 /// No code: what a point that never called anything has as callee.
 const NO_CODE: u32 = u32::MAX;
@@ -53,7 +62,7 @@ impl Names {
             None => 0,
         };
         let point = u32::try_from(self.points.len()).unwrap_or(u32::MAX);
-        self.points.push(Point { code, frame, callee: NO_CODE });
+        self.points.push(Point { code, frame, callee: NO_CODE, count: 0 });
         self.by_place.insert((code, instr), point);
         point
     }
@@ -65,23 +74,50 @@ impl Names {
         self.points.get(point as usize).map_or(0, |point| point.frame)
     }
 
-    /// Whether `callee` is known to be called from `caller`.
+    /// Whether `callee` is believed to be called from `caller`.
     #[must_use]
     #[inline]
     pub fn is_call(&self, caller: u32, callee: u32) -> bool {
-        let is_usual = self.points.get(caller as usize).is_some_and(|point| point.callee == callee);
-        is_usual || self.calls.contains(&(caller, callee))
+        let seen = match self.points.get(caller as usize) {
+            Some(point) if point.callee == callee => point.count,
+            _ => self.calls.get(&(caller, callee)).copied().unwrap_or(0),
+        };
+        let commonest = self.commonest.get(callee as usize).copied().unwrap_or(0);
+        seen > 0 && seen.saturating_mul(RARE) >= commonest
+    }
+
+    /// Whether a call was seen so often that it is counted only now and then.
+    #[must_use]
+    #[inline]
+    pub fn is_settled(&self, caller: u32, callee: u32) -> bool {
+        match self.points.get(caller as usize) {
+            Some(point) if point.callee == callee => point.count >= SETTLED,
+            _ => self.calls.get(&(caller, callee)).is_some_and(|&seen| seen >= SETTLED),
+        }
     }
 
     /// Two readings after one another had `callee` called from `caller`.
     pub fn learn_call(&mut self, caller: u32, callee: u32) {
         let Some(point) = self.points.get_mut(caller as usize) else { return };
+        let seen = self.calls.entry((caller, callee)).or_default();
+        *seen = seen.saturating_add(1);
         if point.callee == NO_CODE {
             point.callee = callee;
         }
-        let code = point.code;
-        if self.calls.insert((caller, callee)) {
-            self.call_sites.insert((code, callee), caller);
+        if point.callee == callee {
+            point.count = *seen;
+        }
+        let index = callee as usize;
+        if self.commonest.len() <= index {
+            self.commonest.resize(index + 1, 0);
+        }
+        let site = (point.code, callee);
+        if let Some(commonest) = self.commonest.get_mut(index) {
+            // Where a callee is called from several places of one function, the commonest stands for them.
+            if *seen > *commonest || !self.call_sites.contains_key(&site) {
+                self.call_sites.insert(site, caller);
+            }
+            *commonest = (*commonest).max(*seen);
         }
     }
 
@@ -93,7 +129,7 @@ impl Names {
         if self.is_call(caller, callee) {
             return Some(caller);
         }
-        self.call_sites.get(&(point.code, callee)).copied()
+        self.call_sites.get(&(point.code, callee)).copied().filter(|&site| self.is_call(site, callee))
     }
 
     /// Compares some code objects with what was read of them, and forgets what has changed.

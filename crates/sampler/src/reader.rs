@@ -21,9 +21,9 @@ impl Reader {
     #[must_use]
     pub fn new(layout: &Layout, state: u64) -> Self {
         if layout.has_data_stack() {
-            Self::DataStack(Box::new(StackReader::new(state)))
+            Self::DataStack(Box::new(StackReader::new(layout, state)))
         } else {
-            Self::Linked(Box::new(LinkedReader::new(state)))
+            Self::Linked(Box::new(LinkedReader::new(layout, state)))
         }
     }
 

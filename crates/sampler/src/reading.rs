@@ -45,6 +45,8 @@ pub struct Link {
 pub struct Resolved {
     /// What was read.
     pub link: Link,
+    /// The frame whose instruction `point` is: this one, or the one below if this one is hidden.
+    pub visible: Link,
     /// Where the next frame of the data stack must begin.
     pub end: u64,
     /// Index of its code, or of the frame below if it is hidden.

@@ -9,7 +9,7 @@ pub struct Resolver {
     pub links: Vec<Link>,
     /// The frames of the last reading, outermost first.
     pub resolved: Vec<Resolved>,
-    /// Calls of the last reading that were never seen before, if it stood still.
+    /// Calls of the last reading that were not often seen before, if it stood still.
     pub unproven: Vec<Call>,
 }
 
@@ -68,6 +68,20 @@ impl Resolver {
         Reading { stack, cut, certain }
     }
 
+    /// All calls of the last reading, to be counted.
+    pub fn prove_all(&mut self) {
+        self.unproven.clear();
+        let visible = self.resolved.iter().filter(|row| row.visible.address == row.link.address);
+        let mut below: Option<&Resolved> = None;
+        for row in visible.filter(|row| row.point != u32::MAX) {
+            if let Some(below) = below {
+                let (caller, callee) = (below.visible, row.link);
+                self.unproven.push(Call { caller, callee, point: below.point, code: row.code });
+            }
+            below = Some(row);
+        }
+    }
+
     /// One frame on top of those that are resolved; `None` if it cannot be on top of them.
     fn name(
         &mut self,
@@ -80,6 +94,7 @@ impl Resolver {
         let below = self.resolved.last().copied();
         let hidden = |end| Resolved {
             link,
+            visible: below.map_or(link, |below| below.visible),
             end,
             code: below.map_or(u32::MAX, |below| below.code),
             point: below.map_or(u32::MAX, |below| below.point),
@@ -116,8 +131,13 @@ impl Resolver {
         let mut parent = below.map_or(0, |below| below.stack);
         if let Some(below) = below.filter(|below| below.point != u32::MAX) {
             if certain {
-                if !names.is_call(below.point, code) {
-                    self.unproven.push(Call { caller: below.link, callee: link, point: below.point, code });
+                if !names.is_settled(below.point, code) {
+                    self.unproven.push(Call {
+                        caller: below.visible,
+                        callee: link,
+                        point: below.point,
+                        code,
+                    });
                 }
             } else {
                 let site = names.call_site(below.point, code)?;
@@ -128,6 +148,6 @@ impl Resolver {
             }
         }
         let stack = context.tree.stacks.id((parent, names.frame(point)));
-        Some(Resolved { link, end: next, code, point, parent, stack })
+        Some(Resolved { link, visible: link, end: next, code, point, parent, stack })
     }
 }

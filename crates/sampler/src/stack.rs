@@ -16,7 +16,8 @@ use std::io;
 
 use crate::layout::{CHUNK_HEAD, Layout, NONE};
 use crate::names::Names;
-use crate::reading::{Context, Link, OWNER_ENTRY, OWNER_GENERATOR, Reading};
+use crate::reading::{Context, Link, OWNER_ENTRY, Reading};
+use crate::regions::Regions;
 use crate::remote::{Place, int_at, word_at};
 use crate::resolver::Resolver;
 
@@ -28,16 +29,19 @@ const MAX_ATTEMPTS: usize = 4;
 const SLACK: usize = 512;
 /// After as many reads, guesses (depth, frames elsewhere) are made anew.
 const REFRESH: u32 = 256;
-/// The most frame holders (3.11, 3.12) that are read along.
-const MAX_HOLDERS: usize = 4;
+/// One in as many reads notes which frames elsewhere are part of a stack.
+const TOUCH: u32 = 4;
+/// One in as many reads counts the calls that it sees.
+const COUNT: u32 = 64;
+/// The most frame holders (3.11, 3.12) that are read twice.
+const MAX_RECENT: usize = 2;
 
-/// A piece of the target's memory within the buffer.
+/// An older chunk within the buffer.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     address: u64,
     length: usize,
     at: usize,
-    used: bool,
 }
 
 /// Reads the stack of one thread.
@@ -48,14 +52,15 @@ pub struct StackReader {
     window: usize,
     deepest: usize,
     older: Vec<(u64, usize)>,
-    elsewhere: Vec<u64>,
-    holders: Vec<u64>,
+    elsewhere: Regions,
+    holders: Regions,
+    recent: Vec<u64>,
     root: u64,
+    may_be_root: u64,
     places: Vec<Place>,
     spans: Vec<Span>,
     chunk_at: usize,
     state_again: usize,
-    holders_at: usize,
     holders_again: usize,
     buffer: Vec<u8>,
     filled: usize,
@@ -75,21 +80,22 @@ struct State {
 impl StackReader {
     /// For the thread whose state is at an address.
     #[must_use]
-    pub fn new(state: u64) -> Self {
+    pub fn new(layout: &Layout, state: u64) -> Self {
         Self {
             state,
             chunk: 0,
             window: 0,
             deepest: 0,
             older: Vec::new(),
-            elsewhere: Vec::new(),
-            holders: Vec::new(),
+            elsewhere: Regions::new(layout.frame_head),
+            holders: Regions::new(HOLDER),
+            recent: Vec::new(),
             root: 0,
+            may_be_root: 0,
             places: Vec::new(),
             spans: Vec::new(),
             chunk_at: 0,
             state_again: 0,
-            holders_at: 0,
             holders_again: 0,
             buffer: Vec::new(),
             filled: 0,
@@ -108,37 +114,61 @@ impl StackReader {
         if self.reads >= REFRESH {
             self.refresh();
         }
-        let mut attempts = 0;
-        let (state, again) = loop {
-            self.prepare(context.layout);
-            self.filled = context.remote.gather(&mut self.buffer, &self.places)?;
-            let (state, again) = self.states(context.layout);
-            attempts += 1;
-            let Some(state) = state else {
-                if attempts < MAX_ATTEMPTS {
-                    continue;
-                }
-                return Ok(Reading::empty());
-            };
-            if state.frame == 0 {
-                return Ok(Reading::empty());
-            }
-            if attempts >= MAX_ATTEMPTS || !self.misses(context, state) {
-                break (state, again);
-            }
-        };
-        let whole = self.walk(context, state.frame);
+        let Some((state, again)) = self.gather(context)? else { return Ok(Reading::empty()) };
+        let is_still = again == Some(state);
+        let mut whole = self.walk(context, state, state);
+        if !whole && let Some(again) = again.filter(|again| *again != state && again.frame != 0) {
+            whole = self.walk(context, again, state);
+        }
         if !whole {
             self.recover(context.names, context.layout, state, again);
         }
-        let certain = whole && again == Some(state);
+        let certain = whole && is_still;
+        if certain {
+            self.root = self.may_be_root;
+        }
         let (newest, older) = (self.chunk, &self.older);
         let may_begin = |address| is_chunk_start(newest, older, address);
         let reading = self.resolver.resolve(context, certain, whole, may_begin);
+        if certain && self.reads.is_multiple_of(COUNT) {
+            self.resolver.prove_all();
+        }
         if !self.resolver.unproven.is_empty() {
             self.prove(context);
         }
         Ok(reading)
+    }
+
+    /// Reads everything in one call; again only if it was laid out for another place. Both copies of the thread state; `None` if
+    /// no Python runs.
+    fn gather(&mut self, context: &Context<'_>) -> io::Result<Option<(State, Option<State>)>> {
+        for attempt in 1..=MAX_ATTEMPTS {
+            self.prepare(context.layout);
+            self.filled = context.remote.gather(&mut self.buffer, &self.places)?;
+            if self.filled < self.buffer.len() && self.forget_unmapped() {
+                continue;
+            }
+            let (state, again) = self.states(context);
+            let Some(state) = state else { continue };
+            if state.frame == 0 {
+                return Ok(None);
+            }
+            if !self.misses(context, state) || attempt == MAX_ATTEMPTS {
+                return Ok(Some((state, again)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Frames elsewhere may be gone with their memory. Whether there were some.
+    fn forget_unmapped(&mut self) -> bool {
+        let mut end = 0;
+        let gone = self.places.iter().find(|place| {
+            end += place.length();
+            end > self.filled
+        });
+        gone.map(Place::address)
+            .is_some_and(|address| self.elsewhere.forget(address) || self.holders.forget(address))
     }
 
     /// What is known of code objects has changed: frames are named anew.
@@ -150,12 +180,15 @@ impl StackReader {
     /// sampled stays sampled either way.
     fn prove(&mut self, context: &mut Context<'_>) {
         let layout = context.layout;
-        if self.stale || context.remote.gather(&mut self.buffer, &self.places).is_err() {
+        if self.stale
+            || self.elsewhere.is_stale()
+            || context.remote.gather(&mut self.buffer, &self.places).is_err()
+        {
             return;
         }
         let calls = std::mem::take(&mut self.resolver.unproven);
         for call in &calls {
-            let mut again = |link: &Link| {
+            let again = |link: &Link| {
                 let found = self.frame(layout, link.address)?;
                 Some(self.link(layout, link.address, found))
             };
@@ -175,9 +208,8 @@ impl StackReader {
     fn refresh(&mut self) {
         self.reads = 0;
         self.root = 0;
-        let used = |address: &u64| self.spans.iter().any(|span| span.address == *address && span.used);
-        let kept: Vec<u64> = self.elsewhere.iter().filter(|&address| used(address)).copied().collect();
-        self.elsewhere = kept;
+        self.elsewhere.age();
+        self.holders.age();
         self.window = (self.deepest + SLACK).max(SLACK);
         self.deepest = 0;
         self.older.clear();
@@ -186,7 +218,7 @@ impl StackReader {
 
     /// Lays out the read: what is where in the buffer.
     fn prepare(&mut self, layout: &Layout) {
-        if !self.stale {
+        if !self.stale && !self.elsewhere.is_stale() && !self.holders.is_stale() {
             return;
         }
         self.stale = false;
@@ -194,69 +226,68 @@ impl StackReader {
         self.spans.clear();
         let head = state_bytes(layout);
         let mut at = 0;
-        let mut add = |places: &mut Vec<Place>, address: u64, length: usize| {
-            let here = at;
-            places.push(Place::new(address, length));
-            at += length;
-            here
-        };
-        add(&mut self.places, self.state, head);
-        self.holders_at = head;
-        for &holder in &self.holders {
-            add(&mut self.places, holder, HOLDER);
-        }
+        add(&mut self.places, &mut at, self.state, head);
+        at = self.holders.lay_out(&mut self.places, at);
         // The thread state comes again directly behind the chunk, so that the time between them is short.
         self.chunk_at = NONE;
         if self.chunk != 0 {
-            self.chunk_at = add(&mut self.places, self.chunk, self.window);
-        }
-        for &address in &self.elsewhere {
-            let at = add(&mut self.places, address, layout.frame_head);
-            self.spans.push(Span { address, length: layout.frame_head, at, used: false });
+            self.chunk_at = add(&mut self.places, &mut at, self.chunk, self.window);
         }
         for &(address, length) in &self.older {
-            let at = add(&mut self.places, address, length);
-            self.spans.push(Span { address, length, at, used: false });
+            let at = add(&mut self.places, &mut at, address, length);
+            self.spans.push(Span { address, length, at });
         }
-        self.holders_again = add(&mut self.places, self.state, head) + head;
+        at = self.elsewhere.lay_out(&mut self.places, at);
+        self.holders_again = add(&mut self.places, &mut at, self.state, head) + head;
         self.state_again = self.holders_again - head;
-        for &holder in &self.holders {
-            add(&mut self.places, holder, HOLDER);
+        for &holder in &self.recent {
+            add(&mut self.places, &mut at, holder, HOLDER);
         }
-        self.places.truncate(crate::remote::MAX_PLACES);
         self.buffer.resize(at, 0);
     }
 
-    /// Both copies of the thread state. `None` for the first if its frame holder was not read along.
-    fn states(&mut self, layout: &Layout) -> (Option<State>, Option<State>) {
-        let first = self.state_in(layout, 0, self.holders_at);
-        if first.is_none() {
-            let holder = word_at(&self.buffer, layout.thread_cframe);
-            self.holders.retain(|&known| known != holder);
-            self.holders.insert(0, holder);
-            self.holders.truncate(MAX_HOLDERS);
+    /// Both copies of the thread state, each `None` if it was not read, or its frame holder not along with it.
+    fn states(&mut self, context: &Context<'_>) -> (Option<State>, Option<State>) {
+        let layout = context.layout;
+        let (first, again) = (self.state_at(layout, 0), self.state_at(layout, self.state_again));
+        if layout.thread_cframe == NONE {
+            return (first, again);
+        }
+        // What was read as the frame is the frame holder.
+        let Some(first) = first else { return (None, None) };
+        let holder = first.frame;
+        let found = self.holder_frame(context, holder).map(|frame| State { frame, ..first });
+        let again = again.and_then(|again| {
+            let index = self.recent.iter().position(|&known| known == again.frame)?;
+            let at = self.holders_again + index * HOLDER + layout.cframe_frame;
+            (at + 8 <= self.filled).then(|| State { frame: word_at(&self.buffer, at), ..again })
+        });
+        if !self.recent.contains(&holder) {
+            self.recent.insert(0, holder);
+            self.recent.truncate(MAX_RECENT);
             self.stale = true;
         }
-        (first, self.state_in(layout, self.state_again, self.holders_again))
+        (found, again)
     }
 
-    fn state_in(&self, layout: &Layout, at: usize, holders_at: usize) -> Option<State> {
-        let state = self.buffer.get(at..self.filled.max(at))?;
-        if state.len() < state_bytes(layout) {
-            return None;
-        }
-        let frame = if layout.thread_cframe == NONE {
-            word_at(state, layout.thread_frame)
-        } else {
-            let holder = word_at(state, layout.thread_cframe);
-            let index = self.holders.iter().position(|&known| known == holder)?;
-            word_at(self.buffer.get(..self.filled)?, holders_at + index * HOLDER + layout.cframe_frame)
-        };
-        Some(State {
-            frame,
+    fn state_at(&self, layout: &Layout, at: usize) -> Option<State> {
+        let state = self.buffer.get(at..at + state_bytes(layout))?;
+        let frame = if layout.thread_cframe == NONE { layout.thread_frame } else { layout.thread_cframe };
+        (at + state.len() <= self.filled).then(|| State {
+            frame: word_at(state, frame),
             chunk: word_at(state, layout.thread_chunk),
             top: word_at(state, layout.thread_top()),
         })
+    }
+
+    /// The running frame that a frame holder tells (3.11, 3.12).
+    fn holder_frame(&mut self, context: &Context<'_>, holder: u64) -> Option<u64> {
+        self.holders.touch(holder);
+        let found = self.holders.find(holder, self.filled).or_else(|| {
+            let is_there = self.holders.fetch(context.remote, holder, &mut self.buffer, &mut self.filled);
+            is_there.then(|| self.holders.find(holder, self.filled)).flatten()
+        });
+        found.map(|at| word_at(&self.buffer, at + context.layout.cframe_frame))
     }
 
     /// Whether the read was laid out for another chunk or a smaller depth; lays it out anew then.
@@ -292,54 +323,60 @@ impl StackReader {
 
     /// The bytes of the frame at an address, if they were read.
     #[inline]
-    fn frame(&mut self, layout: &Layout, address: u64) -> Option<(usize, bool)> {
+    fn frame(&self, layout: &Layout, address: u64) -> Option<(usize, bool)> {
         let within = address.wrapping_sub(self.chunk);
         if within < self.window as u64 {
             let at = self.chunk_at + usize::try_from(within).ok()?;
             return (at + layout.frame_head <= self.filled.min(self.chunk_at + self.window))
                 .then_some((at, true));
         }
-        for span in &mut self.spans {
+        for span in &self.spans {
             let within = address.wrapping_sub(span.address);
             if within < span.length as u64 {
-                span.used = true;
                 let at = span.at + usize::try_from(within).ok()?;
-                return (at + layout.frame_head <= self.filled)
-                    .then_some((at, span.length != layout.frame_head));
+                return (at + layout.frame_head <= self.filled).then_some((at, true));
             }
         }
-        None
+        self.elsewhere.find(address, self.filled).map(|at| (at, false))
     }
 
-    /// Follows the frames from the innermost out. False if the way was lost: what was read is not one stack.
-    fn walk(&mut self, context: &Context<'_>, innermost: u64) -> bool {
+    /// Follows the frames of a state from the innermost out. False if the way was lost: what was read is not one stack.
+    fn walk(&mut self, context: &Context<'_>, from: State, first: State) -> bool {
         let layout = context.layout;
+        let touches = self.reads.is_multiple_of(TOUCH);
         self.resolver.links.clear();
-        let mut at = innermost;
+        self.may_be_root = self.root;
+        let mut at = from.frame;
         while at != 0 && at != self.root {
-            if self.resolver.links.len() >= MAX_DEPTH {
-                return false;
-            }
             let found = match self.frame(layout, at) {
                 Some(found) => found,
-                None if self.fetch(context, at) => continue,
+                None if self.elsewhere.fetch(context.remote, at, &mut self.buffer, &mut self.filled) => {
+                    continue;
+                }
                 None => return false,
             };
             let link = self.link(layout, at, found);
+            if touches && !link.on_data_stack {
+                self.elsewhere.touch(at);
+            }
+            if link.address == link.previous || self.resolver.links.len() >= MAX_DEPTH {
+                return false;
+            }
             at = link.previous;
             if at == 0 && link.owner >= OWNER_ENTRY {
-                self.root = link.address;
-            }
-            if link.address == at {
-                return false;
+                self.may_be_root = link.address;
             }
             self.resolver.links.push(link);
         }
-        // An executing generator that was suspended meanwhile has no caller: then the outermost frame is not one.
-        match self.resolver.links.last() {
-            Some(last) => at == self.root || last.owner != OWNER_GENERATOR || self.resolver.links.len() == 1,
-            None => true,
-        }
+        // A generator that was suspended meanwhile has no caller: then what lies below is missing.
+        let outermost = self.resolver.links.iter().rev().find(|link| link.on_data_stack);
+        self.begins(outermost.map_or(first.top, |link| link.address))
+    }
+
+    /// Whether nothing lies on the data stack below an address.
+    fn begins(&self, address: u64) -> bool {
+        let oldest = self.older.last().map_or(self.chunk, |&(chunk, _)| chunk);
+        is_chunk_start(oldest, &[], address)
     }
 
     #[inline]
@@ -356,40 +393,16 @@ impl StackReader {
         }
     }
 
-    /// Reads a frame that lies elsewhere by a call of its own, and along with the others from now on.
-    fn fetch(&mut self, context: &Context<'_>, address: u64) -> bool {
-        if !address.is_multiple_of(8) || self.elsewhere.contains(&address) {
-            return false;
-        }
-        let length = context.layout.frame_head;
-        let at = self.filled;
-        if self.buffer.len() < at + length {
-            self.buffer.resize(at + length, 0);
-        }
-        let Some(buffer) = self.buffer.get_mut(at..at + length) else { return false };
-        if context.remote.read(address, buffer).is_err() {
-            return false;
-        }
-        self.filled += length;
-        self.spans.push(Span { address, length, at, used: true });
-        self.elsewhere.push(address);
-        self.stale = true;
-        true
-    }
-
     /// The frames from the outermost in, as far as they are of one stack: used where the way out was lost.
     fn recover(&mut self, names: &Names, layout: &Layout, state: State, again: Option<State>) {
         self.resolver.links.clear();
         let top = again.map_or(state.top, |again| again.top.min(state.top));
         let mut outward = Vec::new();
-        let mut at = self
-            .resolver
-            .resolved
-            .iter()
-            .find(|known| known.link.on_data_stack)
-            .map_or(0, |known| known.link.address);
+        // The very first chunk leaves its first word free.
+        let oldest = self.older.last().map_or(self.chunk, |&(chunk, _)| chunk);
+        let mut at = oldest + CHUNK_HEAD as u64 + 8;
         let mut below = 0;
-        while at != 0 && at < top && self.resolver.links.len() < MAX_DEPTH {
+        while at < top && self.resolver.links.len() < MAX_DEPTH {
             let Some(found) = self.frame(layout, at) else { break };
             let link = self.link(layout, at, found);
             let Some(code) = names.codes.known(link.code).and_then(|index| names.codes.get(index)) else {
@@ -423,6 +436,13 @@ fn is_chunk_start(newest: u64, older: &[(u64, usize)], address: u64) -> bool {
         within == CHUNK_HEAD as u64 || within == CHUNK_HEAD as u64 + 8
     };
     starts(newest) || older.iter().any(|&(chunk, _)| starts(chunk))
+}
+
+fn add(places: &mut Vec<Place>, at: &mut usize, address: u64, length: usize) -> usize {
+    let here = *at;
+    places.push(Place::new(address, length));
+    *at += length;
+    here
 }
 
 /// Bytes of a frame holder.

@@ -14,6 +14,7 @@ mod originals;
 mod outside;
 mod pprof;
 mod pstats;
+mod sampler;
 mod sources;
 mod speedscope;
 mod stacks;
