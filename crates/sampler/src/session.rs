@@ -200,7 +200,7 @@ impl Session {
     }
 
     fn wait_for(&mut self, pid: u32, refusal: &Refusal) {
-        if matches!(refusal, Refusal::NotYet | Refusal::NotPython { .. }) {
+        if matches!(refusal, Refusal::NotYet | Refusal::NotPython { .. } | Refusal::Unsupported { .. }) {
             let now = Instant::now();
             self.pending.push(Pending { pid, since: now, next: now + RETRY });
         }
@@ -405,7 +405,8 @@ impl Session {
                     self.pending.swap_remove(at);
                     self.begin(pid, interpreter);
                 }
-                Err(Refusal::NotYet | Refusal::NotPython { .. }) => {
+                // An interpreter that is only half there makes no sense either.
+                Err(Refusal::NotYet | Refusal::NotPython { .. } | Refusal::Unsupported { .. }) => {
                     if let Some(pending) = self.pending.get_mut(at) {
                         let is_young = now.duration_since(pending.since) < RETRY_SOON_FOR;
                         pending.next = now + if is_young { RETRY } else { RETRY_LATER };
