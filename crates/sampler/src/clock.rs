@@ -7,12 +7,45 @@ pub(crate) const WARM_FROM: u64 = 50_000;
 /// Waits that are shorter are spent looking at the clock: to sleep and wake takes as long.
 const SPIN: u64 = 30_000;
 
-/// Lets this thread wake when it asked to, not up to 50 µs later (the kernel's default slack).
-pub(crate) fn be_prompt() {
-    // SAFETY: sets a number of the calling thread; no memory is involved.
+/// A short turn on the processor, in nanoseconds: the kernel's scheduler (EEVDF, since 6.12 by this number) lets those who
+/// ask for short turns have them soon. A sample takes some microseconds.
+const TURN: u64 = 100_000;
+
+/// Lets this thread, and those that it starts, wake when it asked to: not up to 50 µs later (the kernel's default slack),
+/// and not after all others that want the processor, as far as this user may ask for that.
+pub fn be_prompt() {
+    let attributes = SchedulingAttributes {
+        size: 48,
+        policy: 0,
+        flags: 0,
+        nice: -10,
+        priority: 0,
+        runtime: TURN,
+        deadline: 0,
+        period: 0,
+    };
+    let modest = SchedulingAttributes { nice: 0, ..attributes };
+    // SAFETY: sets numbers of the calling thread from structures of the size that they say.
     unsafe {
         libc::prctl(libc::PR_SET_TIMERSLACK, 1);
+        if libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) != 0 {
+            libc::syscall(libc::SYS_sched_setattr, 0, &raw const modest, 0);
+        }
     }
+}
+
+/// `struct sched_attr` of the kernel.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct SchedulingAttributes {
+    size: u32,
+    policy: u32,
+    flags: u64,
+    nice: i32,
+    priority: u32,
+    runtime: u64,
+    deadline: u64,
+    period: u64,
 }
 
 /// Waits until `ns` nanoseconds after `start`.

@@ -326,7 +326,7 @@ impl StackReader {
     fn frame(&self, layout: &Layout, address: u64) -> Option<(usize, bool)> {
         let within = address.wrapping_sub(self.chunk);
         if within < self.window as u64 {
-            let at = self.chunk_at + usize::try_from(within).ok()?;
+            let at = self.chunk_at.checked_add(usize::try_from(within).ok()?)?;
             return (at + layout.frame_head <= self.filled.min(self.chunk_at + self.window))
                 .then_some((at, true));
         }
