@@ -13,7 +13,7 @@ const TURN: u64 = 100_000;
 
 /// Lets this thread, and those that it starts, wake when it asked to: not up to 50 µs later (the kernel's default slack),
 /// and not after all others that want the processor, as far as this user may ask for that.
-pub fn be_prompt() {
+pub(crate) fn be_prompt() {
     let attributes = SchedulingAttributes {
         size: 48,
         policy: 0,

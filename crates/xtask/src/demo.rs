@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: builds profkit and runs its main job on a real program: Python's own `ast` on its own `argparse`.
+//! `cargo xtask demo`: builds profkit and runs its main job on a real program: Python's own `ast` on its own `argparse`,
+//! recorded by profkit and by the profiler that comes with Python.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,8 @@ use crate::{paths, process};
 
 /// What is done with the dump, as one would type it.
 const STEPS: &[&str] = &[
+    "report sampled.pb.gz --limit 5",
+    "report traced.pb.gz --limit 5 --sort calls",
     "report app.pstats --limit 8",
     "convert app.pstats -o app.pb.gz",
     "convert app.pstats -o app.speedscope.json",
@@ -22,14 +25,25 @@ const STEPS: &[&str] = &[
 /// Leaves its files in `target/demo/`.
 pub(crate) fn run() -> Result<()> {
     process::run(
-        Command::new("cargo").args(["build", "--release", "-p", "profkit"]).current_dir(paths::root()),
+        Command::new("cargo")
+            .args(["build", "--release", "-p", "profkit", "-p", "profkit-preload", "-p", "profkit-tracer"])
+            .current_dir(paths::root()),
     )?;
     let target = target()?;
     let folder = target.join("demo");
     fs::create_dir_all(&folder)?;
     let profkit = target.join("release/profkit");
-    record(&folder, "app.pstats")?;
-    record(&folder, "again.pstats")?;
+    let argparse = argparse()?;
+    for (options, output) in [("--rate 1000", "sampled.pb.gz"), ("--trace", "traced.pb.gz")] {
+        println!("\n$ profkit record {options} -o {output} -- python3 -m ast argparse.py >ast.txt");
+        let printed = fs::File::create(folder.join("ast.txt"))?;
+        let program = ["-o", output, "--", "python3", "-m", "ast", &argparse];
+        let mut command = Command::new(&profkit);
+        command.arg("record").args(options.split(' ')).args(program);
+        done(command.current_dir(&folder).stdin(Stdio::null()).stdout(printed))?;
+    }
+    record(&folder, &argparse, "app.pstats")?;
+    record(&folder, &argparse, "again.pstats")?;
     for step in STEPS {
         println!("\n$ profkit {step}");
         done(Command::new(&profkit).args(step.split(' ')).current_dir(&folder))?;
@@ -38,18 +52,22 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Profiles a program with the profiler that comes with Python.
-fn record(folder: &Path, dump: &str) -> Result<()> {
+/// Where Python's own `argparse` is.
+fn argparse() -> Result<String> {
     let argparse = Command::new("python3")
         .args(["-c", "import argparse; print(argparse.__file__)"])
         .output()
         .context("cannot start python3")?;
-    let argparse = String::from_utf8(argparse.stdout)?;
+    Ok(String::from_utf8(argparse.stdout)?.trim().to_owned())
+}
+
+/// Profiles a program with the profiler that comes with Python.
+fn record(folder: &Path, argparse: &str, dump: &str) -> Result<()> {
     println!("\n$ python3 -m cProfile -o {dump} -m ast argparse.py >ast.txt");
     let printed = fs::File::create(folder.join("ast.txt"))?;
     done(
         Command::new("python3")
-            .args(["-m", "cProfile", "-o", dump, "-m", "ast", argparse.trim()])
+            .args(["-m", "cProfile", "-o", dump, "-m", "ast", argparse])
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(printed),
