@@ -71,9 +71,17 @@ struct Known {
 }
 
 impl Functions {
+    /// The number of a text; 0 if there is no memory for a new one, which is nobody's.
     fn intern(&mut self, text: &[u8]) -> u32 {
         if let Some(&number) = self.by_text.get(text) {
             return number;
+        }
+        // The program must not end because the agent's tables grow.
+        let has_room = self.list.try_reserve(1).is_ok()
+            && self.by_text.try_reserve(1).is_ok()
+            && self.methods.try_reserve(1).is_ok();
+        if !has_room {
+            return 0;
         }
         let text: Arc<[u8]> = text.into();
         self.list.push(Known { text: Arc::clone(&text), is_written: false });
@@ -210,11 +218,12 @@ unsafe fn remember(code: *mut PyObject, qualname: &[u8]) -> Function {
         _ if flags & 0x20 != 0 => kind::GENERATOR,
         _ => kind::PLAIN,
     };
-    let number = process::lock().as_mut().map_or(1, |process| process.functions.intern(&text));
+    let number = process::lock().as_mut().map_or(0, |process| process.functions.intern(&text));
     let function = Function::new(number, kind);
     let index = extra_index();
     if let Some(set) = SYMBOLS.set_code_extra
         && index >= 0
+        && number != 0
         && set(code, index, function.0 as *mut c_void) != 0
     {
         ffi::PyErr_Clear();
@@ -264,9 +273,11 @@ pub(crate) unsafe fn of_method(
     let mut text = begin_text(text::C_FUNCTION, 0);
     push_method_name(&mut text, definition, owner, module);
     let mut lock = process::lock();
-    let number = lock.as_mut().map_or(1, |process| {
+    let number = lock.as_mut().map_or(0, |process| {
         let number = process.functions.intern(&text);
-        process.functions.methods.insert(definition as usize, number);
+        if number != 0 {
+            process.functions.methods.insert(definition as usize, number);
+        }
         number
     });
     Function::new(number, kind::PLAIN)

@@ -5,7 +5,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use pyo3_ffi as ffi;
 use pyo3_ffi::PyObject;
@@ -13,8 +13,9 @@ use pyo3_ffi::PyObject;
 use crate::python::SYMBOLS;
 use crate::{process, start};
 
-/// The interpreter that was looked at last: nearly always the one that there is.
-static LAST: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+/// The interpreter that was looked at last, nearly always the one that there is. By its number: of interpreters that come
+/// and go, the next one often has the address of the last one.
+static LAST: AtomicI64 = AtomicI64::new(-1);
 
 type AuditHook = unsafe extern "C" fn(*const c_char, *mut PyObject, *mut c_void) -> c_int;
 
@@ -23,12 +24,16 @@ type AuditHook = unsafe extern "C" fn(*const c_char, *mut PyObject, *mut c_void)
 /// # Safety
 /// The GIL is held.
 pub(crate) unsafe fn watch() {
-    LAST.store(ffi::PyInterpreterState_Get().cast(), Relaxed);
+    LAST.store(running(), Relaxed);
     let add = libc::dlsym(libc::RTLD_DEFAULT, c"PySys_AddAuditHook".as_ptr());
     if !add.is_null() {
         let add: unsafe extern "C" fn(AuditHook, *mut c_void) -> c_int = std::mem::transmute(add);
         add(on_audit, null_mut());
     }
+}
+
+unsafe fn running() -> i64 {
+    ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get())
 }
 
 unsafe extern "C" fn on_audit(event: *const c_char, _: *mut PyObject, _: *mut c_void) -> c_int {
@@ -40,10 +45,10 @@ unsafe extern "C" fn on_audit(event: *const c_char, _: *mut PyObject, _: *mut c_
     if current_thread.is_none_or(|get| get().is_null()) {
         return 0;
     }
-    let interpreter = ffi::PyInterpreterState_Get().cast::<c_void>();
+    let interpreter = running();
     if interpreter != LAST.load(Relaxed) {
         LAST.store(interpreter, Relaxed);
-        meet(ffi::PyInterpreterState_GetID(interpreter.cast()));
+        meet(interpreter);
     }
     0
 }
@@ -69,7 +74,7 @@ unsafe fn meet(id: i64) {
         }
     } else {
         // Too early, perhaps: look again at its next event.
-        LAST.store(null_mut(), Relaxed);
+        LAST.store(-1, Relaxed);
         if !process.interpreters_failed.contains(&id) {
             process.interpreters_failed.push(id);
             missed.fetch_add(1, Relaxed);

@@ -197,6 +197,9 @@ unsafe fn attach() -> *mut State {
 unsafe fn new_state(process: &mut Process) -> Option<*mut State> {
     let tid = u32::try_from(libc::syscall(libc::SYS_gettid)).unwrap_or(0);
     let state = state_in(process, tid, libc::pthread_self())?;
+    if state.cache.is_null() {
+        return None;
+    }
     let state = Box::into_raw(Box::new(state));
     (*(*state).record).last.store(process.now(state), Relaxed);
     Some(state)

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use profkit_recording::trace_writer::Full;
 use pyo3_ffi::{PyMethodDef, PyObject};
 
 use crate::functions::{self, Function, kind};
@@ -284,6 +285,13 @@ pub(crate) unsafe fn child(state: *mut State, parent: u32, function: u32, scratc
         (*(*state).node(child)).scratch.store(scratch, Relaxed);
         return child;
     }
+    if function == 0 || !Table::has_room(state) {
+        if let Some(process) = process::lock().as_mut() {
+            process.end_for(&Full::Table);
+        }
+        crate::disarm();
+        return 0;
+    }
     let made = {
         let mut lock = process::lock();
         let Some(process) = lock.as_mut() else { return 0 };
@@ -350,16 +358,26 @@ impl Table {
         }
     }
 
-    unsafe fn insert(state: *mut State, id: u32) {
+    /// Sees to it that one more node has room. Says no if there is no memory: the program must not end for that.
+    unsafe fn has_room(state: *mut State) -> bool {
         let table = &mut (*state).table;
-        table.used += 1;
-        if table.used * 4 > table.slots.len() * 3 {
-            let larger = vec![0; table.slots.len() * 2];
+        if (table.used + 1) * 4 > table.slots.len() * 3 {
+            let mut larger = Vec::new();
+            let size = table.slots.len() * 2;
+            if larger.try_reserve_exact(size).is_err() {
+                return false;
+            }
+            larger.resize(size, 0);
             let old = std::mem::replace(&mut table.slots, larger);
             for id in old.into_iter().filter(|&id| id != 0) {
                 Self::place(state, id);
             }
         }
+        true
+    }
+
+    unsafe fn insert(state: *mut State, id: u32) {
+        (*state).table.used += 1;
         Self::place(state, id);
     }
 

@@ -6,6 +6,7 @@ mod inputs;
 mod measure;
 mod merge;
 mod table;
+mod trace;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,6 +40,8 @@ enum What {
     Convert,
     /// Merging many files.
     Merge,
+    /// What a traced call costs.
+    Trace,
 }
 
 /// Where things are, and how often to measure them.
@@ -60,6 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let measurements: &[Measurement] = match arguments.what {
         What::Convert => convert::MEASUREMENTS,
         What::Merge => merge::MEASUREMENTS,
+        What::Trace => trace::MEASUREMENTS,
     };
     let bench = Bench::prepare(arguments.runs.max(1))?;
     let is_wanted = |what: &str| arguments.only.as_ref().is_none_or(|part| what.contains(part.as_str()));

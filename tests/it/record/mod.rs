@@ -1,5 +1,6 @@
 //! `profkit record`: real programs, real processes, real ends. Tests below `reference::` run on every Python.
 
+mod agent;
 mod children;
 mod exact;
 mod front;

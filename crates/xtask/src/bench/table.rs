@@ -81,5 +81,11 @@ pub(super) fn megabytes(bytes: u64) -> f64 {
 
 fn time(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
-    if seconds < 1.0 { format!("{:.2} ms", seconds * 1e3) } else { format!("{seconds:.2} s") }
+    if seconds < 1e-5 {
+        format!("{:.0} ns", seconds * 1e9)
+    } else if seconds < 1.0 {
+        format!("{:.2} ms", seconds * 1e3)
+    } else {
+        format!("{seconds:.2} s")
+    }
 }
