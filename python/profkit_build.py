@@ -13,15 +13,21 @@ from maturin import *  # noqa: F401,F403 - the hooks that need nothing of ours
 
 OBJECTS = ["libprofkit_preload.so", "libprofkit_tracer.so"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PLACE = ROOT / "target" / "wheel-data" / "data" / "lib" / "profkit"
+
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    # maturin wants the folder of the data to be there even where it does not look into it.
+    PLACE.mkdir(parents=True, exist_ok=True)
+    return maturin.prepare_metadata_for_build_wheel(metadata_directory, config_settings)
 
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     target = ROOT / "target"
     build = ["cargo", "build", "--release", "--package", "profkit-preload", "--package", "profkit-tracer"]
     subprocess.run([*build, "--target-dir", target], cwd=ROOT, check=True)
-    place = target / "wheel-data" / "data" / "lib" / "profkit"
-    place.mkdir(parents=True, exist_ok=True)
+    PLACE.mkdir(parents=True, exist_ok=True)
     for name in OBJECTS:
-        shutil.copy2(target / "release" / name, place / name)
-        subprocess.run(["strip", "--strip-unneeded", place / name], check=False)
+        shutil.copy2(target / "release" / name, PLACE / name)
+        subprocess.run(["strip", "--strip-unneeded", PLACE / name], check=False)
     return maturin.build_wheel(wheel_directory, config_settings, metadata_directory)
