@@ -10,6 +10,7 @@ use profkit_profile::{
 };
 use profkit_recording::stream::{BLOCK_HEADER, HEADER, MAGIC, VERSION, checksum, counter, kind, sample};
 
+use crate::columns::Columns;
 use crate::journal::Facts;
 
 /// What a stream says of itself beside its samples.
@@ -17,7 +18,10 @@ use crate::journal::Facts;
 pub(crate) struct Summary {
     pub(crate) processes: usize,
     pub(crate) threads: usize,
+    /// What is missing.
     pub(crate) notes: Vec<String>,
+    /// How it was sampled.
+    pub(crate) remarks: Vec<String>,
     /// When it began, nanoseconds since 1970.
     pub(crate) start_ns: i64,
     /// When its last sample was, nanoseconds since 1970.
@@ -26,24 +30,29 @@ pub(crate) struct Summary {
     pub(crate) interval_ns: i64,
 }
 
-/// The sample types of a stream, in this order.
-pub(crate) fn add_sample_types(builder: &mut ProfileBuilder) -> Result<(), ReadError> {
-    let types: [(&[u8], &[u8]); 5] = [
-        (b"samples", b"count"),
-        (b"wall", b"nanoseconds"),
-        (b"cpu", b"nanoseconds"),
-        (b"gil", b"nanoseconds"),
-        (b"gil_wait", b"nanoseconds"),
+/// The sample types of a stream.
+pub(crate) fn add_sample_types(builder: &mut ProfileBuilder) -> Result<Columns<5>, ReadError> {
+    let types = [
+        ("samples", "count"),
+        ("wall", "nanoseconds"),
+        ("cpu", "nanoseconds"),
+        ("gil", "nanoseconds"),
+        ("gil_wait", "nanoseconds"),
     ];
-    for (name, unit) in types {
-        builder.sample_type(name, unit).at(0)?;
+    let columns = Columns::add(types, builder)?;
+    if builder.meta.default_type.is_none() {
+        builder.meta.default_type = Some(builder.string(b"wall").at(0)?);
     }
-    builder.meta.default_type = Some(builder.string(b"wall").at(0)?);
-    Ok(())
+    Ok(columns)
 }
 
-/// Reads the stream in `bytes` into the builder, whose sample types are those of [`add_sample_types`].
-pub(crate) fn read(bytes: &[u8], facts: &Facts, builder: &mut ProfileBuilder) -> Result<Summary, ReadError> {
+/// Reads the stream in `bytes` into the builder, whose sample types are all added already.
+pub(crate) fn read(
+    bytes: &[u8],
+    columns: Columns<5>,
+    facts: &Facts,
+    builder: &mut ProfileBuilder,
+) -> Result<Summary, ReadError> {
     let Some(version) = bytes.get(MAGIC.len()..HEADER).and_then(<[u8]>::first_chunk) else {
         return Err(ReadError::truncated("the header", bytes.len()));
     };
@@ -59,7 +68,7 @@ pub(crate) fn read(bytes: &[u8], facts: &Facts, builder: &mut ProfileBuilder) ->
         reader.block(&bytes[begin..begin + records], begin, builder)?;
         at = begin + records;
     }
-    reader.finish(at < bytes.len(), facts, builder)
+    reader.finish(at < bytes.len(), columns, facts, builder)
 }
 
 /// How many bytes of records the block at an offset has; `None` if there is no whole block.
@@ -290,10 +299,12 @@ impl Reader {
     fn finish(
         self,
         is_torn: bool,
+        columns: Columns<5>,
         facts: &Facts,
         builder: &mut ProfileBuilder,
     ) -> Result<Summary, ReadError> {
         let origins = self.origins(facts, builder)?;
+        let (all, mut values_of_row) = (builder.sample_types().len(), Vec::new());
         let mut rows: Vec<_> = self.rows.iter().collect();
         rows.sort_unstable_by_key(|&(key, _)| *key);
         for (&(thread, stack), values) in rows {
@@ -302,17 +313,19 @@ impl Reader {
             else {
                 continue;
             };
-            builder
-                .accumulate(Sample { stack: Some(stack), origin, labels: LabelSetId::EMPTY }, values)
-                .at(0)?;
+            columns.fill(values, all, &mut values_of_row);
+            let sample = Sample { stack: Some(stack), origin, labels: LabelSetId::EMPTY };
+            builder.accumulate(sample, &values_of_row).at(0)?;
         }
         let end = self.threads.iter().map(|thread| thread.began.saturating_add(thread.wall)).max();
         let end = self.ended.or(end).unwrap_or(0);
         let time = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
+        let (notes, remarks) = self.notes(is_torn);
         Ok(Summary {
             processes: self.processes.len(),
             threads: self.threads.len(),
-            notes: self.notes(is_torn),
+            notes,
+            remarks,
             start_ns: time(self.start_ns),
             end_ns: time(self.start_ns.saturating_add(end)),
             interval_ns: time(self.interval_ns),
@@ -342,32 +355,35 @@ impl Reader {
     }
 
     /// What is to be known about how the samples came to be.
-    fn notes(&self, is_torn: bool) -> Vec<String> {
+    /// What is missing, and how it was sampled.
+    fn notes(&self, is_torn: bool) -> (Vec<String>, Vec<String>) {
         let count = |which| self.counters.get(&which).copied().unwrap_or(0);
-        let mut notes = Vec::new();
+        let (mut notes, mut remarks) = (Vec::new(), Vec::new());
         let (asked, taken, missed) = (count(counter::ASKED), count(counter::TAKEN), count(counter::MISSED));
         if asked > 0 {
-            notes.push(format!(
+            let text = format!(
                 "{taken} of {asked} moments sampled, {missed} passed before the sampler came to them"
-            ));
+            );
+            // Less than that moves no share of a program by a percent.
+            if missed > asked / 100 { &mut notes } else { &mut remarks }.push(text);
         }
         let (read, cut, failed) = (count(counter::READ), count(counter::CUT), count(counter::FAILED));
         if cut + failed > 0 {
-            notes.push(format!(
+            remarks.push(format!(
                 "{cut} of {read} stacks cut where they changed while they were read, {failed} not readable"
             ));
         }
         let (seen, sampled) = (count(counter::THREADS_SEEN), count(counter::THREADS_SAMPLED));
         if seen > sampled {
-            notes.push(format!("{} of {seen} threads have no Python in them", seen - sampled));
+            remarks.push(format!("{} of {seen} threads have no Python in them", seen - sampled));
         }
         let (seen, sampled) = (count(counter::PROCESSES_SEEN), count(counter::PROCESSES_SAMPLED));
         if seen > sampled {
-            notes.push(format!("{} of {seen} processes not sampled", seen - sampled));
+            remarks.push(format!("{} of {seen} processes not sampled", seen - sampled));
         }
         let interval = count(counter::CPU_INTERVAL);
         if self.interval_ns < interval {
-            notes.push(format!(
+            remarks.push(format!(
                 "processor time was read every {} ms: stacks between share it by their time with the interpreter's lock",
                 interval / 1_000_000
             ));
@@ -378,6 +394,6 @@ impl Reader {
         if is_torn {
             notes.push("the last block is torn: less than a tenth of a second is missing".to_owned());
         }
-        notes
+        (notes, remarks)
     }
 }

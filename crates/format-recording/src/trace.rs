@@ -17,6 +17,7 @@ use profkit_recording::trace::{
 };
 
 use crate::bytes::{f64_at, u32_at, u64_at};
+use crate::columns::Columns;
 use crate::journal::{Facts, command_line};
 
 /// What a trace says of itself beside its samples.
@@ -28,22 +29,26 @@ pub(crate) struct Summary {
     pub(crate) end_ns: i64,
 }
 
-/// The sample types of a trace, in this order.
-pub(crate) fn add_sample_types(bytes: &[u8], builder: &mut ProfileBuilder) -> Result<(), ReadError> {
-    let name: &[u8] = if is_cpu(bytes) { b"cpu" } else { b"wall" };
-    for (name, unit) in [(&b"calls"[..], &b"count"[..]), (name, b"nanoseconds"), (b"await", b"nanoseconds")] {
-        builder.sample_type(name, unit).at(0)?;
-    }
-    builder.meta.default_type = Some(builder.string(name).at(0)?);
-    Ok(())
+/// The sample types of a trace.
+pub(crate) fn add_sample_types(bytes: &[u8], builder: &mut ProfileBuilder) -> Result<Columns<3>, ReadError> {
+    let time = if is_cpu(bytes) { "cpu" } else { "wall" };
+    let types = [("calls", "count"), (time, "nanoseconds"), ("await", "nanoseconds")];
+    let columns = Columns::add(types, builder)?;
+    builder.meta.default_type = Some(builder.string(time.as_bytes()).at(0)?);
+    Ok(columns)
 }
 
 fn is_cpu(bytes: &[u8]) -> bool {
     u32_at(bytes, offset_of!(Header, clock)) == Some(clock::CPU)
 }
 
-/// Reads the trace in `bytes` into the builder, whose sample types are those of [`add_sample_types`].
-pub(crate) fn read(bytes: &[u8], facts: &Facts, builder: &mut ProfileBuilder) -> Result<Summary, ReadError> {
+/// Reads the trace in `bytes` into the builder, whose sample types are all added already.
+pub(crate) fn read(
+    bytes: &[u8],
+    columns: Columns<3>,
+    facts: &Facts,
+    builder: &mut ProfileBuilder,
+) -> Result<Summary, ReadError> {
     let head = Head::read(bytes)?;
     let records = Records::collect(bytes, &head)?;
     let mut summary =
@@ -53,7 +58,7 @@ pub(crate) fn read(bytes: &[u8], facts: &Facts, builder: &mut ProfileBuilder) ->
         let passed = head.wall.nanoseconds(thread.last.saturating_sub(thread.first));
         summary.end_ns = summary.end_ns.max(head.created_ns.saturating_add(passed));
     }
-    Tree { bytes, head: &head, records: &records, facts, nodes: HashMap::new() }.add(builder)?;
+    Tree { bytes, head: &head, records: &records, facts, nodes: HashMap::new() }.add(columns, builder)?;
     Ok(summary)
 }
 
@@ -304,7 +309,8 @@ struct Row {
 }
 
 impl Tree<'_> {
-    fn add(mut self, builder: &mut ProfileBuilder) -> Result<(), ReadError> {
+    fn add(mut self, columns: Columns<3>, builder: &mut ProfileBuilder) -> Result<(), ReadError> {
+        let (all, mut values_of_row) = (builder.sample_types().len(), Vec::new());
         let mut frames = HashMap::new();
         let mut origins = HashMap::new();
         let overheads = self.overheads();
@@ -321,7 +327,8 @@ impl Tree<'_> {
             let values = [calls, self.head.own.nanoseconds(own), self.head.wall.nanoseconds(row.awaited)];
             if place.stack.is_some() && values != [0; 3] {
                 let sample = Sample { stack: place.stack, origin: place.origin, labels: place.labels };
-                builder.sample(sample, &values).at(at)?;
+                columns.fill(&values, all, &mut values_of_row);
+                builder.sample(sample, &values_of_row).at(at)?;
             }
         }
         Ok(())

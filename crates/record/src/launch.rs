@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use crate::agent::Trace;
 use crate::error::RecordError;
 use crate::folder::Folder;
+use crate::missed::{self, Missed};
 use crate::process::{Process, start_ticks};
 use crate::sampling::{LOOK, Sample, Sampling};
 use crate::sentinel::Sentinel;
@@ -130,7 +131,11 @@ impl Launch {
         let status = self.wait(&mut waited, &signals, &mut sentinel, &folder, &mut sampling, on_event)?;
         let end = Instant::now() + STRAGGLERS;
         let is_over = |running: usize| running == 0 || waited.child.is_none() || Instant::now() >= end;
-        let mut count = || sampling.as_mut().map_or_else(|| folder.running(), Sampling::running);
+        let is_traced = matches!(self.recorder, Recorder::Trace(_));
+        let mut count = || match &mut sampling {
+            Some(sampling) if !is_traced => sampling.running(),
+            _ => folder.running(),
+        };
         let mut running = count();
         while !is_over(running) {
             std::thread::sleep(Duration::from_millis(5));
@@ -207,6 +212,8 @@ impl Launch {
         let mut next_snapshot = self.every.map(|every| begin + every);
         let mut end = self.duration.map(|duration| begin + duration);
         let is_own = waited.child.is_some();
+        let is_traced = matches!(self.recorder, Recorder::Trace(_));
+        let mut missed = is_traced.then(|| Missed::new(&folder.path));
         let mut snapshot = |sampling: &Option<Sampling>| {
             if let Some(sampling) = sampling {
                 sampling.flush();
@@ -233,10 +240,12 @@ impl Launch {
                 let late = u32::try_from((now - next).as_nanos() / every.as_nanos().max(1)).unwrap_or(0);
                 next_snapshot = Some(next + every * (late + 1));
             }
-            if let Some(sampling) = sampling {
-                sampling.look();
+            match (&mut missed, &mut *sampling) {
+                (Some(missed), sampling) => missed.look(sampling),
+                (None, Some(sampling)) => sampling.look(),
+                (None, None) => {}
             }
-            let idle = if sampling.is_some() { LOOK } else { Duration::from_secs(3600) };
+            let idle = if is_traced { missed::LOOK } else { LOOK };
             let next = [next_snapshot, end].into_iter().flatten().min();
             let rest = next.map_or(idle, |next| next.saturating_duration_since(now).min(idle));
             let Some(arrived) = signals.wait(rest) else { continue };

@@ -23,6 +23,7 @@ mod agent;
 mod error;
 mod folder;
 mod launch;
+mod missed;
 mod process;
 mod sampling;
 mod sentinel;

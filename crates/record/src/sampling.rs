@@ -61,6 +61,11 @@ impl Sampling {
         Ok((sampling, first))
     }
 
+    /// Samples one more process.
+    pub(crate) fn add(&self, pid: u32) {
+        let _ = self.commands.send(Command::Add(pid, None));
+    }
+
     /// Looks for processes that came and went.
     pub(crate) fn look(&mut self) {
         let thoroughly = self.thorough.elapsed() >= THOROUGH;

@@ -11,7 +11,7 @@
 //! | `exec` | the same, before `execve` and `posix_spawn` | path of the program |
 //! | `traced` | the tracer, when it works | Python's version (hexadecimal, `PY_VERSION_HEX`) |
 //! | `missed` | whoever notices | why the process is not in the recording |
-//! | `ended` | the watcher | its exit status, as a shell has it |
+//! | `sampled` | the front | nothing: what was `missed` is sampled from outside |
 
 /// The name of the file.
 pub const FILE: &str = "processes";

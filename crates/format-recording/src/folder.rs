@@ -1,0 +1,128 @@
+//! All files of a recording, and what it says about itself.
+
+use profkit_profile::{AtOffset, ProfileBuilder, ReadError, count};
+use profkit_recording::{header, journal, stream as samples, trace as traces};
+
+use crate::journal::Facts;
+use crate::pack::Packed;
+use crate::{stream, trace};
+
+/// Reads the files of a recording into the builder.
+pub(crate) fn read(files: &[Packed<'_>], into: &mut ProfileBuilder) -> Result<(), ReadError> {
+    let mut facts = Facts::default();
+    for file in files {
+        match file.name {
+            name if name == header::FILE.as_bytes() => facts.read_header(file.content),
+            name if name == journal::FILE.as_bytes() => facts.read_journal(file.content),
+            _ => {}
+        }
+    }
+    let with = |magic: &'static [u8]| files.iter().filter(move |file| file.content.starts_with(magic));
+    // The types of all files come before the first sample.
+    let traced = match with(&traces::MAGIC).next() {
+        Some(first) => Some(trace::add_sample_types(first.content, into)?),
+        None => None,
+    };
+    let sampled = match with(&samples::MAGIC).next() {
+        Some(_) => Some(stream::add_sample_types(into)?),
+        None => None,
+    };
+    let mut covered = Covered::default();
+    for file in with(&traces::MAGIC) {
+        let Some(columns) = traced else { continue };
+        let summary = trace::read(file.content, columns, &facts, into);
+        covered.add_trace(summary.map_err(|error| within(file, error))?);
+    }
+    for file in with(&samples::MAGIC) {
+        let Some(columns) = sampled else { continue };
+        let summary = stream::read(file.content, columns, &facts, into);
+        covered.add_stream(summary.map_err(|error| within(file, error))?);
+    }
+    covered.describe(&facts, into)
+}
+
+fn within(file: &Packed<'_>, mut error: ReadError) -> ReadError {
+    error.offset += file.offset;
+    error
+}
+
+/// How much a recording covers.
+#[derive(Default)]
+struct Covered {
+    traced: usize,
+    sampled: usize,
+    threads: usize,
+    notes: Vec<String>,
+    remarks: Vec<String>,
+    start_ns: Option<i64>,
+    end_ns: Option<i64>,
+    interval_ns: i64,
+}
+
+impl Covered {
+    fn add_trace(&mut self, summary: trace::Summary) {
+        self.traced += 1;
+        self.threads += summary.threads;
+        self.notes.extend(summary.notes);
+        self.end_ns = self.end_ns.max(Some(summary.end_ns));
+    }
+
+    fn add_stream(&mut self, summary: stream::Summary) {
+        self.sampled += summary.processes;
+        self.threads += summary.threads;
+        self.notes.extend(summary.notes);
+        self.remarks.extend(summary.remarks);
+        let start = self.start_ns.unwrap_or(i64::MAX).min(summary.start_ns);
+        self.start_ns = Some(start);
+        self.end_ns = self.end_ns.max(Some(summary.end_ns));
+        self.interval_ns = summary.interval_ns;
+    }
+
+    /// Who recorded what, and what is missing.
+    fn describe(self, facts: &Facts, into: &mut ProfileBuilder) -> Result<(), ReadError> {
+        into.meta.dialect = if self.traced > 0 { "trace" } else { "samples" };
+        let start = facts.start_ns.or(self.start_ns);
+        into.meta.start_ns = start;
+        // A sampler begins a little after the folder was made.
+        let begin = if self.traced == 0 { self.start_ns.or(start) } else { start };
+        into.meta.duration_ns = self.end_ns.zip(begin).map(|(end, start)| end.saturating_sub(start).max(0));
+        if self.interval_ns > 0 {
+            into.meta.period = self.interval_ns;
+            into.meta.period_type = Some((into.string(b"wall").at(0)?, into.string(b"nanoseconds").at(0)?));
+        }
+        let version = String::from_utf8_lossy(&facts.profkit);
+        into.meta.producer =
+            if version.is_empty() { "profkit".to_owned() } else { format!("profkit {version}") };
+        let mut comments = vec![self.sentence()];
+        if !facts.command.is_empty() {
+            comments.push(format!("command {}", String::from_utf8_lossy(&facts.command)));
+        }
+        let missed = facts.missed.iter().map(|missed| {
+            let command = facts.commands.get(&(missed.pid, missed.start));
+            let command =
+                command.map_or_else(String::new, |line| format!(" ({})", String::from_utf8_lossy(line)));
+            let how = if missed.is_sampled { "sampled instead of traced" } else { "not covered" };
+            format!("process {}{command} {how}: {}", missed.pid, String::from_utf8_lossy(&missed.reason))
+        });
+        let notes: Vec<String> = self.notes.into_iter().chain(missed).collect();
+        for comment in comments.iter().chain(&self.remarks).chain(&notes) {
+            let comment = into.string(format!("profkit: {comment}").as_bytes()).at(0)?;
+            into.meta.comments.push(comment);
+        }
+        into.meta.notes.extend(notes);
+        Ok(())
+    }
+
+    /// `recorded 3 processes and 12 threads`.
+    fn sentence(&self) -> String {
+        let processes = match self.traced + self.sampled {
+            1 => "1 process".to_owned(),
+            number => format!("{number} processes"),
+        };
+        let mixed = match (self.traced, self.sampled) {
+            (0, _) | (_, 0) => String::new(),
+            (_, sampled) => format!(" ({sampled} of them sampled)"),
+        };
+        format!("recorded {processes}{mixed} and {}", count(self.threads, "thread"))
+    }
+}
