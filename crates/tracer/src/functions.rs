@@ -1,8 +1,7 @@
 //! Who a function is: a number for each file, qualified name and first line, however many code objects have it; for
 //! functions in C a number for each name as cProfile gives it.
 //!
-//! The number of a code object is kept in the object itself (its "extra"), which also tells when it dies. Python before 3.11
-//! has no qualified names in code objects: there they are worked out from the constants of the module's code.
+//! The number of a code object is kept in the object itself (its "extra"), which also tells when it dies.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, c_void};
@@ -194,15 +193,20 @@ pub(crate) unsafe fn of_code(code: *mut PyObject) -> Function {
     let mut name = Vec::new();
     let qualname = Owned::attribute(code, c"co_qualname");
     if qualname.0.is_null() {
-        python::push_text(&mut name, Owned::attribute(code, c"co_name").0);
-        name_nested(code, &name);
-    } else {
-        python::push_text(&mut name, qualname.0);
+        crate::qualnames::name(code);
+        if let Some(function) = known_code(code) {
+            return function;
+        }
     }
+    python::push_text(&mut name, qualname.0);
     remember(code, &name)
 }
 
-unsafe fn remember(code: *mut PyObject, qualname: &[u8]) -> Function {
+/// Gives a code object its number.
+///
+/// # Safety
+/// As [`known_code`].
+pub(crate) unsafe fn remember(code: *mut PyObject, qualname: &[u8]) -> Function {
     let line = python::integer(code, c"co_firstlineno");
     let flags = python::integer(code, c"co_flags");
     let mut file = Vec::new();
@@ -229,30 +233,6 @@ unsafe fn remember(code: *mut PyObject, qualname: &[u8]) -> Function {
         ffi::PyErr_Clear();
     }
     function
-}
-
-/// Names the code objects among the constants of one, as Python 3.11 does, and those among theirs.
-unsafe fn name_nested(code: *mut PyObject, qualname: &[u8]) {
-    let is_function = python::integer(code, c"co_flags") & 0x2 != 0;
-    let constants = Owned::attribute(code, c"co_consts");
-    if constants.0.is_null() || ffi::PyTuple_Check(constants.0) == 0 {
-        return;
-    }
-    let mut prefix = qualname.to_vec();
-    if qualname == b"<module>" {
-        prefix.clear();
-    } else {
-        prefix.extend_from_slice(if is_function { b".<locals>." } else { b"." });
-    }
-    for at in 0..ffi::PyTuple_Size(constants.0) {
-        let nested = ffi::PyTuple_GetItem(constants.0, at);
-        if python::type_of(nested) == python::type_of(code) && known_code(nested).is_none() {
-            let mut name = prefix.clone();
-            python::push_text(&mut name, Owned::attribute(nested, c"co_name").0);
-            remember(nested, &name);
-            name_nested(nested, &name);
-        }
-    }
 }
 
 /// The function in C of a definition, which belongs to an object and a module if they are not null.

@@ -27,6 +27,7 @@ mod options;
 mod process;
 mod profile_hook;
 mod python;
+mod qualnames;
 mod start;
 mod suspension;
 mod tasks;

@@ -201,6 +201,9 @@ unsafe fn new_state(process: &mut Process) -> Option<*mut State> {
         return None;
     }
     let state = Box::into_raw(Box::new(state));
+    if process.python >> 16 == 0x030b {
+        (*state).stack_floor = stack_floor();
+    }
     (*(*state).record).last.store(process.now(state), Relaxed);
     Some(state)
 }
@@ -254,7 +257,7 @@ unsafe fn state_at(base: *mut u8, id: u32, root: u32, room: NodeRoom, name: Vec<
         greenlets: HashMap::new(),
         greenlets_watched: false,
         greenlet_function: null_mut(),
-        stack_floor: stack_floor(),
+        stack_floor: 0,
     }
 }
 

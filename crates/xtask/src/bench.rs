@@ -65,7 +65,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Merge => merge::MEASUREMENTS,
         What::Trace => trace::MEASUREMENTS,
     };
-    let bench = Bench::prepare(arguments.runs.max(1))?;
+    let needs_profkit = !matches!(arguments.what, What::Trace);
+    let bench = Bench::prepare(arguments.runs.max(1), needs_profkit)?;
     let is_wanted = |what: &str| arguments.only.as_ref().is_none_or(|part| what.contains(part.as_str()));
     let mut rows = Vec::new();
     for (what, measure) in measurements.iter().filter(|(what, _)| is_wanted(what)) {
@@ -81,11 +82,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 impl Bench {
-    fn prepare(runs: usize) -> Result<Self> {
-        for what in [
+    fn prepare(runs: usize, needs_profkit: bool) -> Result<Self> {
+        let programs = [
             ["--package", "profkit", "--bin", "profkit"],
             ["--package", "profkit-formats", "--example", "load_time"],
-        ] {
+        ];
+        for what in programs.iter().filter(|_| needs_profkit) {
             let mut cargo = Command::new("cargo");
             process::run(
                 cargo.args(["build", "--quiet", "--release"]).args(what).current_dir(paths::root()),
