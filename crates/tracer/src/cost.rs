@@ -30,9 +30,9 @@ def none(n):
     for i in n:
         pass
 ";
-/// Calls in a round, and rounds: of a round's three loops together the agent takes some 50 us.
-const CALLS: i64 = 150;
-const ROUNDS: usize = 6;
+/// Calls in a round, and rounds: of a round's three loops together the agent takes some 30 us.
+const CALLS: i64 = 100;
+const ROUNDS: usize = 5;
 
 /// What a loop took in all, and in what it calls, in ticks.
 #[derive(Clone, Copy)]

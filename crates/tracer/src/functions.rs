@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ffi::{CStr, c_void};
 use std::ptr::null_mut;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering::Relaxed};
 
 use profkit_recording::trace::text;
 use profkit_recording::trace_writer::{Full, TraceFile};
@@ -151,8 +151,30 @@ unsafe extern "C" fn code_died(_: *mut c_void) {
     EPOCH.fetch_add(1, Relaxed);
 }
 
+/// The index of "extras" while there is one interpreter; -1 if not known.
+static EXTRA: AtomicIsize = AtomicIsize::new(-1);
+/// There are other interpreters than the main one.
+static IS_ONE_OF_MANY: AtomicBool = AtomicBool::new(false);
+
+/// Another interpreter begins.
+pub(crate) fn expect_interpreter() {
+    IS_ONE_OF_MANY.store(true, Relaxed);
+}
+
+/// Whether there is but one interpreter, so that its objects can be kept.
+pub(crate) fn is_alone() -> bool {
+    !IS_ONE_OF_MANY.load(Relaxed)
+}
+
 /// The index of "extras" in the interpreter that runs; -1 if there is none.
+#[inline]
 unsafe fn extra_index() -> isize {
+    let known = EXTRA.load(Relaxed);
+    if known >= 0 && is_alone() { known } else { find_extra_index() }
+}
+
+#[cold]
+unsafe fn find_extra_index() -> isize {
     let interpreter = ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get());
     if let Some(process) = process::lock().as_ref()
         && let Some(&(_, index)) = process.functions.extras.iter().find(|extra| extra.0 == interpreter)
@@ -160,6 +182,9 @@ unsafe fn extra_index() -> isize {
         return index;
     }
     let index = SYMBOLS.request_code_extra.map_or(-1, |request| request(code_died));
+    if is_alone() {
+        EXTRA.store(index, Relaxed);
+    }
     if let Some(process) = process::lock().as_mut() {
         process.functions.extras.push((interpreter, index));
     }

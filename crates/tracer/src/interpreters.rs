@@ -11,7 +11,7 @@ use pyo3_ffi as ffi;
 use pyo3_ffi::PyObject;
 
 use crate::python::SYMBOLS;
-use crate::{process, start};
+use crate::{functions, process, start};
 
 /// The interpreter that was looked at last, nearly always the one that there is. By its number: of interpreters that come
 /// and go, the next one often has the address of the last one.
@@ -62,6 +62,7 @@ unsafe fn meet(id: i64) {
     if known {
         return;
     }
+    functions::expect_interpreter();
     let armed = start::arm().is_ok();
     let mut lock = process::lock();
     let Some(process) = lock.as_mut() else { return };

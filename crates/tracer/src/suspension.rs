@@ -41,12 +41,18 @@ pub(crate) unsafe fn resume(state: *mut State, code: *mut PyObject, now: u64) {
 pub(crate) unsafe fn suspend(state: *mut State, code: *mut PyObject, value: *mut PyObject, now: u64) {
     let record = (*state).record;
     let current = (*record).current.load(Relaxed);
-    let Some(function) = functions::known_code(code) else { return };
     let goes_on = (*state).yielded == ((*record).last.load(Relaxed), current);
-    tree::leave_slow(state, function, now);
+    let kind_of_it = match tree::leave_special(state, code, now) {
+        Some(kind) => kind,
+        None => {
+            let Some(function) = functions::known_code(code) else { return };
+            tree::leave_slow(state, function, now);
+            function.kind()
+        }
+    };
     let mut awaits = goes_on;
-    if function.kind() >= kind::COROUTINE {
-        let gives_a_value = function.kind() == kind::ASYNC_GENERATOR && is_value_of_generator(value);
+    if kind_of_it >= kind::COROUTINE {
+        let gives_a_value = kind_of_it == kind::ASYNC_GENERATOR && is_value_of_generator(value);
         awaits = !gives_a_value;
         let frame = ffi::PyEval_GetFrame() as usize;
         let awaiting = &mut (*state).awaiting;

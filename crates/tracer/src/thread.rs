@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::ffi::c_void;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -57,14 +58,14 @@ pub(crate) struct State {
     pub(crate) room: NodeRoom,
     pub(crate) table: Table,
     /// Frames that are suspended in an `await`, and since when.
-    pub(crate) awaiting: HashMap<usize, u64>,
+    pub(crate) awaiting: HashMap<usize, u64, BuildHasherDefault<Addresses>>,
     /// The Python object of the thread, once it is known.
     object: *mut PyObject,
     name: Vec<u8>,
     /// New nodes so far, as far as names are concerned.
     looked: u32,
     /// Where each greenlet is that does not run.
-    pub(crate) greenlets: HashMap<usize, u32>,
+    pub(crate) greenlets: HashMap<usize, u32, BuildHasherDefault<Addresses>>,
     /// The greenlet module tells of switches in this thread, and what it told before.
     pub(crate) greenlets_watched: bool,
     pub(crate) greenlet_function: *mut PyObject,
@@ -80,6 +81,25 @@ impl State {
     #[inline(always)]
     pub(crate) unsafe fn node(&self, id: u32) -> *mut Node {
         self.base.add(id as usize * 8).cast()
+    }
+}
+
+/// Hashes addresses, which nobody chooses in order to make them collide.
+#[derive(Default)]
+pub(crate) struct Addresses(u64);
+
+impl Hasher for Addresses {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_usize(byte.into()));
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        let mixed = (self.0 ^ address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ mixed >> 32;
     }
 }
 
@@ -250,11 +270,11 @@ unsafe fn state_at(base: *mut u8, id: u32, root: u32, room: NodeRoom, name: Vec<
         id,
         room,
         table: Table::new(),
-        awaiting: HashMap::new(),
+        awaiting: HashMap::default(),
         object: null_mut(),
         name,
         looked: 0,
-        greenlets: HashMap::new(),
+        greenlets: HashMap::default(),
         greenlets_watched: false,
         greenlet_function: null_mut(),
         stack_floor: 0,

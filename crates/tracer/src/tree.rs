@@ -130,6 +130,7 @@ pub(crate) unsafe fn call_method(
 #[inline(always)]
 pub(crate) unsafe fn leave(state: *mut State, code: *mut PyObject, now: u64) {
     if !leave_fast(state, code as usize, now)
+        && leave_special(state, code, now).is_none()
         && let Some(function) = functions::known_code(code)
     {
         leave_slow(state, function, now);
@@ -255,6 +256,22 @@ pub(crate) unsafe fn leave_slow(state: *mut State, function: Function, now: u64)
     leave_number(state, function.number(), now);
 }
 
+/// Leaves a generator or coroutine that is the expected one, and says which [`kind`] it is.
+///
+/// # Safety
+/// As [`call`].
+#[inline]
+pub(crate) unsafe fn leave_special(state: *mut State, code: *mut PyObject, now: u64) -> Option<u32> {
+    let current = (*(*state).record).current.load(Relaxed);
+    let node = (*state).node(current);
+    let scratch = (*node).scratch.load(Relaxed);
+    if scratch & !3 != tag(code as usize) || scratch & 3 == kind::PLAIN {
+        return None;
+    }
+    leave_to(state, current, (*node).parent, now);
+    Some(scratch & 3)
+}
+
 unsafe fn leave_number(state: *mut State, number: u32, now: u64) {
     let current = (*(*state).record).current.load(Relaxed);
     let root = (*state).root;
@@ -265,7 +282,11 @@ unsafe fn leave_number(state: *mut State, number: u32, now: u64) {
     if at == root {
         return;
     }
-    let mut to = (*(*state).node(at)).parent;
+    leave_to(state, current, (*(*state).node(at)).parent, now);
+}
+
+unsafe fn leave_to(state: *mut State, current: u32, mut to: u32, now: u64) {
+    let root = (*state).root;
     // A label goes with what is directly below it.
     while to != root && (*(*state).node(to)).scratch.load(Relaxed) == NO_CODE {
         to = (*(*state).node(to)).parent;
