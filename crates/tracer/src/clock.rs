@@ -299,6 +299,7 @@ fn switches_are_seen() -> bool {
 #[inline(never)]
 unsafe fn synchronise(state: *mut State) -> u64 {
     (*state).rseq_cs = rseq_cs();
+    (*(*state).record).last_wall.store(wall(), Relaxed);
     (*state).rseq_cs.write_volatile((&raw const SECTION) as u64);
     let before = counter();
     let time = nanoseconds(libc::CLOCK_THREAD_CPUTIME_ID);

@@ -50,6 +50,8 @@ static FUNCTION_AT: AtomicUsize = AtomicUsize::new(0);
 static DEFAULT: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 /// Somebody else's profile function was seen.
 static REPLACED: AtomicBool = AtomicBool::new(false);
+/// The last thread that could not be armed.
+static REFUSED: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 /// How many evaluations are going on deep in the stack with the evaluation hook taken out.
 static DEEP: AtomicI32 = AtomicI32::new(0);
 
@@ -254,8 +256,15 @@ unsafe fn arm(thread: *mut c_void) {
         }
         return;
     }
+    // One that could not be armed once is not asked at each of its frames.
+    if REFUSED.load(Relaxed) == thread {
+        return;
+    }
     let _errors = Errors::save();
     set_in(thread, hook);
+    if function_of(thread) != hook {
+        REFUSED.store(thread, Relaxed);
+    }
 }
 
 unsafe fn set_in(thread: *mut c_void, hook: usize) {
@@ -264,6 +273,9 @@ unsafe fn set_in(thread: *mut c_void, hook: usize) {
         // It asks audit hooks of the program, which may say no.
         if set(thread, hook, null_mut()) != 0 {
             ffi::PyErr_Clear();
+            if let Some(process) = process::lock().as_ref() {
+                process.file.header().threads_missed.fetch_add(1, Relaxed);
+            }
         }
     } else if let Some(set) = SYMBOLS.set_profile {
         set(hook, null_mut());

@@ -58,6 +58,11 @@ unsafe fn start(options: Options) -> Result<(), String> {
     let python = version()?;
     PYTHON.store(python, Ordering::Relaxed);
     SYMBOLS = Symbols::find();
+    let mut flags = Vec::new();
+    python::push_text(&mut flags, ffi::PySys_GetObject(c"abiflags".as_ptr()));
+    if flags.contains(&b't') {
+        return Err("this Python runs without a GIL".to_owned());
+    }
     let is_known = (0x0309_0000..0x0310_0000).contains(&python);
     if !is_known || !python::layout_is_as_expected() {
         return Err(format!("Python {:x}.{} is not known", python >> 24, python >> 16 & 255));
