@@ -9,7 +9,7 @@ use core::mem::{offset_of, size_of};
 
 use foldhash::{HashMap, HashMapExt};
 use profkit_profile::{
-    AtOffset, Frame, FrameId, Function, Label, LabelSetId, OriginId, ProfileBuilder, ReadError,
+    AtOffset, BuildError, Frame, FrameId, Function, Label, LabelSetId, OriginId, ProfileBuilder, ReadError,
     ReadErrorKind, Sample, StackId,
 };
 use profkit_recording::trace::{
@@ -58,7 +58,8 @@ pub(crate) fn read(
         let passed = head.wall.nanoseconds(thread.last.saturating_sub(thread.first));
         summary.end_ns = summary.end_ns.max(head.created_ns.saturating_add(passed));
     }
-    Tree { bytes, head: &head, records: &records, facts, nodes: HashMap::new() }.add(columns, builder)?;
+    Tree { bytes, head: &head, records: &records, facts, nodes: HashMap::new(), folded: HashMap::new() }
+        .add(columns, builder)?;
     Ok(summary)
 }
 
@@ -283,9 +284,15 @@ fn two(content: &[u8]) -> Option<(&[u8], &[u8])> {
     content.get(4..)?.split_at_checked(length)
 }
 
+/// Recursion is folded from this depth on. Each activation is a node; written as stacks, those of a recursion 100,000
+/// deep would take 5,000,000,000 frames.
+const DEEP: usize = 1000;
+
 /// Where a node is.
 #[derive(Clone, Copy)]
 struct Place {
+    /// How many frames are above.
+    depth: usize,
     stack: Option<StackId>,
     labels: LabelSetId,
     origin: OriginId,
@@ -297,6 +304,8 @@ struct Tree<'a> {
     records: &'a Records<'a>,
     facts: &'a Facts,
     nodes: HashMap<u32, Place>,
+    /// Where a frame below a stack that is deep belongs.
+    folded: HashMap<(StackId, FrameId), StackId>,
 }
 
 /// What a node of the file holds.
@@ -328,7 +337,7 @@ impl Tree<'_> {
             if place.stack.is_some() && values != [0; 3] {
                 let sample = Sample { stack: place.stack, origin: place.origin, labels: place.labels };
                 columns.fill(&values, all, &mut values_of_row);
-                builder.sample(sample, &values_of_row).at(at)?;
+                builder.accumulate(sample, &values_of_row).at(at)?;
             }
         }
         Ok(())
@@ -389,7 +398,7 @@ impl Tree<'_> {
             let row = self.row(at);
             if row.function == 0 {
                 let origin = self.origin(row.parent, at, origins, builder)?;
-                let place = Place { stack: None, labels: LabelSetId::EMPTY, origin };
+                let place = Place { depth: 0, stack: None, labels: LabelSetId::EMPTY, origin };
                 self.nodes.insert(next, place);
                 break place;
             }
@@ -404,7 +413,7 @@ impl Tree<'_> {
     }
 
     fn below(
-        &self,
+        &mut self,
         mut place: Place,
         function: u32,
         at: usize,
@@ -430,8 +439,43 @@ impl Tree<'_> {
                 frame
             }
         };
-        place.stack = Some(builder.stack(place.stack, frame).at(at)?);
+        place.stack = match place.stack.filter(|_| place.depth >= DEEP) {
+            Some(caller) => Some(self.fold(caller, frame, builder).at(at)?),
+            None => Some(builder.stack(place.stack, frame).at(at)?),
+        };
+        place.depth += 1;
         Ok(place)
+    }
+
+    /// The stack of `frame` below a deep one: the nearest one above that ends with the same caller and callee, so that
+    /// self, calls and edges stay what they are; a new one where there is none.
+    fn fold(
+        &mut self,
+        caller: StackId,
+        frame: FrameId,
+        builder: &mut ProfileBuilder,
+    ) -> Result<StackId, BuildError> {
+        if let Some(&known) = self.folded.get(&(caller, frame)) {
+            return Ok(known);
+        }
+        let calling = builder.stack_row(caller).frame;
+        let mut above = Some(caller);
+        let found = loop {
+            let Some(stack) = above else { break None };
+            let row = builder.stack_row(stack);
+            if row.frame == frame
+                && row.parent.is_some_and(|parent| builder.stack_row(parent).frame == calling)
+            {
+                break Some(stack);
+            }
+            above = row.parent;
+        };
+        let stack = match found {
+            Some(stack) => stack,
+            None => builder.stack(Some(caller), frame)?,
+        };
+        self.folded.insert((caller, frame), stack);
+        Ok(stack)
     }
 
     fn origin(
@@ -468,7 +512,7 @@ impl Tree<'_> {
 }
 
 /// A C function has the file `~` and no line, as in cProfile's dumps, so that both meet in a merge.
-fn frame(callee: Callee<'_>, builder: &mut ProfileBuilder) -> Result<FrameId, profkit_profile::BuildError> {
+fn frame(callee: Callee<'_>, builder: &mut ProfileBuilder) -> Result<FrameId, BuildError> {
     let (file, name, line) = match callee {
         Callee::Python { file, name, line } => (file, name, i64::from(line)),
         Callee::C(name) | Callee::Label { value: name, .. } => (&b"~"[..], name, 0),
