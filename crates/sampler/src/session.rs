@@ -259,17 +259,12 @@ impl Session {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Waits until a moment; warms what will be read a moment before. Says when it is.
-    fn wait(&mut self, planned: u64, interval: u64) -> u64 {
+    /// Waits until a moment. Says when it is.
+    fn wait(&self, planned: u64, interval: u64) -> u64 {
         if interval == 0 {
             return planned;
         }
         clock::sleep_until(self.began, planned);
-        if interval >= clock::WARM_FROM {
-            for process in &self.processes {
-                process.warm();
-            }
-        }
         self.elapsed()
     }
 
