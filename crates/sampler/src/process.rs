@@ -80,6 +80,7 @@ pub struct Process {
     pub interpreter: Interpreter,
     /// What was counted.
     pub counts: Counts,
+    command: String,
     names: Names,
     tasks: Tasks,
     tasks_known: Vec<u32>,
@@ -99,10 +100,11 @@ pub struct Process {
 impl Process {
     /// A process whose interpreter was found.
     #[must_use]
-    pub fn new(pid: u32, id: u32, interpreter: Interpreter, now: Moment) -> Self {
+    pub fn new(pid: u32, id: u32, command: String, interpreter: Interpreter, now: Moment) -> Self {
         Self {
             pid,
             id,
+            command,
             interpreter,
             counts: Counts::default(),
             names: Names::default(),
@@ -120,6 +122,12 @@ impl Process {
             last: now,
             marker: 0,
         }
+    }
+
+    /// Whether its command line is what it was.
+    #[must_use]
+    pub fn is_same_program(&self) -> bool {
+        crate::proc_stat::command_line(self.pid) == self.command
     }
 
     /// Samples every thread.
