@@ -217,7 +217,7 @@ impl Process {
         Ok(())
     }
 
-    /// Settles what was seen: what runs every [`CPU_INTERVAL`], everything if `all`. The tables have been written.
+    /// Settles what was seen: what runs every `CPU_INTERVAL`, everything if `all`. The tables have been written.
     pub fn settle(&mut self, now: Moment, writer: &mut Writer, all: bool) {
         for (thread, name) in self.renamed.drain(..) {
             writer.record(kind::NAME, &[u64::from(thread), u64::from(name)]);
