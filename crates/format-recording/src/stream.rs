@@ -392,7 +392,7 @@ impl Reader {
             notes.push("the sampler has not ended, or was ended from outside".to_owned());
         }
         if is_torn {
-            notes.push("the last block is torn: less than a tenth of a second is missing".to_owned());
+            notes.push("the last block is torn: what was seen from there on is missing".to_owned());
         }
         (notes, remarks)
     }

@@ -8,9 +8,10 @@ use std::fs::File;
 
 use hashbrown::HashMap;
 use object::read::elf::{ElfFile64, FileHeader};
-use object::{LittleEndian, Object, ObjectSection, ObjectSymbol, ReadCache, ReadRef};
+use object::{LittleEndian, Object, ObjectSection, ReadCache, ReadRef};
 
 use crate::maps::{FileId, Mapping};
+use crate::remote::{int_at, word_at};
 use crate::version::Version;
 
 /// A file with a Python interpreter in it.
@@ -59,11 +60,26 @@ fn runtime_address<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Option<u64> {
         .filter(|&address| address != 0)
 }
 
+/// Looks through the raw tables: asking for each symbol's name by itself would be a read of the file each.
 fn symbol<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, name: &[u8]) -> Option<u64> {
-    let named = |symbol: &object::read::elf::ElfSymbol64<'a, '_, LittleEndian, R>| {
-        symbol.is_definition() && symbol.name_bytes() == Ok(name)
-    };
-    elf.dynamic_symbols().find(named).or_else(|| elf.symbols().find(named)).map(|symbol| symbol.address())
+    let tables = [(".dynsym", ".dynstr"), (".symtab", ".strtab")];
+    tables.into_iter().find_map(|(symbols, names)| {
+        let data = |section| elf.section_by_name(section)?.data().ok();
+        symbol_in(data(symbols)?, data(names)?, name)
+    })
+}
+
+/// The address of a defined symbol: `u32 name, u8 info, u8 other, u16 section, u64 address, u64 size` each.
+fn symbol_in(symbols: &[u8], names: &[u8], name: &[u8]) -> Option<u64> {
+    // Names are found first, by their NULs: a compiler's tables have tens of thousands of symbols, of which one is wanted.
+    let starts: Vec<u32> = memchr::memmem::find_iter(names, name)
+        .filter(|&at| names.get(at + name.len()) == Some(&0))
+        .filter_map(|at| u32::try_from(at).ok())
+        .collect();
+    let is_named = |symbol: &&[u8]| starts.contains(&int_at(symbol, 0).cast_unsigned());
+    let is_defined = |symbol: &&[u8]| symbol.get(6..8) != Some(&[0, 0]);
+    let found = symbols.chunks_exact(24).find(|symbol| is_named(symbol) && is_defined(symbol))?;
+    Some(word_at(found, 8))
 }
 
 fn base_address<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> u64 {
@@ -80,7 +96,7 @@ fn version<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Option<Version> {
     if let Some(address) = symbol(elf, b"Py_Version") {
         for section in elf.sections() {
             if let Ok(Some(bytes)) = section.data_range(address, 8) {
-                return Some(Version::from_hex(crate::remote::word_at(bytes, 0) & 0xffff_ffff));
+                return Some(Version::from_hex(word_at(bytes, 0) & 0xffff_ffff));
             }
         }
     }

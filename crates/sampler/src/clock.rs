@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-/// Intervals from here on are long enough for caches to grow cold between samples.
-pub(crate) const WARM_FROM: u64 = 50_000;
 /// Waits that are shorter are spent looking at the clock: to sleep and wake takes as long.
 const SPIN: u64 = 30_000;
 

@@ -1,4 +1,40 @@
-//! Reads the Python stacks of other processes.
+//! Reads the Python stacks of other processes, CPython 3.8 to 3.15 on Linux, without any code in them, and samples them at a steady
+//! rate into a stream on disk.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`binary`], [`maps`], [`interpreter`] | which mapped file is the interpreter, and where its runtime lies |
+//! | [`layout`], [`debug_offsets`], [`version`] | where fields are, by version |
+//! | [`stack`], [`linked`], [`regions`] | reading one thread's frames in one call: data stack (3.11 and later), frame objects |
+//! | [`resolver`], [`names`], [`code`], [`lines`] | naming frames, and telling stacks of one moment from torn ones |
+//! | [`process`], [`thread`], [`gil`], [`proc_stat`] | which threads can have run, who has the lock, processor time |
+//! | [`session`] | the loop |
+//! | [`mod@dump`] | every stack once |
+//!
+//! ```no_run
+//! use std::sync::mpsc::channel;
+//! use profkit_sampler::session::{Command, Options, Session};
+//!
+//! let mut session = Session::new("app.samples".as_ref(), Options { rate: 1_000.0 })?;
+//! session.add_process(4711)?;
+//! let (commands, orders) = channel();
+//! let sampling = std::thread::spawn(move || session.run(None, &orders));
+//! // …
+//! commands.send(Command::Stop)?;
+//! # sampling.join().ok();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is believed
+//!
+//! The target runs on while it is read, so a reading may have the inner frames of one moment on the outer frames of another. Never
+//! is a reading dropped or taken again for that: it would prefer states that stand still. Instead:
+//!
+//! * Frames of the data stack are contiguous: the size of a frame tells where its callee must begin.
+//! * The thread state is read before and after; if it did not change, the stack is certain.
+//! * If it changed, each pair of caller and callee must be one that is seen in certain stacks; the stack is cut at the first that
+//!   is not, and counted. A caller that has run on after its callee returned is put back to the call.
+//! * Nothing of a stack is touched before the reading that counts: see [`process`].
 
 pub mod binary;
 mod clock;

@@ -135,7 +135,6 @@ impl Session {
         let unix = u64::try_from(unix.as_nanos()).unwrap_or(0);
         writer.record(kind::BEGIN, &[unix, interval(options)]);
         writer.flush();
-        clock::be_prompt();
         Ok(Self {
             options,
             writer,
@@ -154,15 +153,22 @@ impl Session {
         })
     }
 
-    /// Samples a process from now on. One that is no Python, or not yet, is asked again until it ends.
+    /// Samples a process from now on. One that is no Python, or not yet, is asked again until it ends; one that is sampled
+    /// already and has become another program begins anew.
     ///
     /// # Errors
     /// What it is at this moment.
     pub fn add_process(&mut self, pid: u32) -> Result<(), Refusal> {
-        if self.is_sampled(pid) || self.pending.iter().any(|pending| pending.pid == pid) {
+        if self.pending.iter().any(|pending| pending.pid == pid) {
             return Ok(());
         }
-        self.coverage.processes_seen += 1;
+        match self.processes.iter().position(|process| process.pid == pid) {
+            Some(at) if self.processes.get(at).is_some_and(Process::is_same_program) => {
+                return Ok(());
+            }
+            Some(at) => self.end(at),
+            None => self.coverage.processes_seen += 1,
+        }
         let found = interpreter::find(pid, &mut self.binaries);
         match found {
             Ok(interpreter) => {
@@ -189,14 +195,15 @@ impl Session {
     }
 
     fn begin(&mut self, pid: u32, interpreter: Interpreter) {
-        let command = self.tree.text(&proc_stat::command_line(pid));
+        let line = proc_stat::command_line(pid);
+        let command = self.tree.text(&line);
         self.write_tables();
         let (start, _) = proc_stat::start_and_parent(pid).unwrap_or_default();
         let version = u64::from(interpreter.layout.version.hex());
         self.writer.record(kind::PROCESS, &[u64::from(pid), start, version, u64::from(command)]);
         self.written.processes += 1;
         self.coverage.processes_sampled += 1;
-        self.processes.push(Process::new(pid, self.written.processes, interpreter, self.now));
+        self.processes.push(Process::new(pid, self.written.processes, line, interpreter, self.now));
     }
 
     fn wait_for(&mut self, pid: u32, refusal: &Refusal) {
@@ -223,6 +230,8 @@ impl Session {
 
     /// Samples until a time, a command, or the end of every process.
     pub fn run(&mut self, until: Option<Instant>, commands: &Receiver<Command>) -> Outcome {
+        // Of this thread only: what the front starts must not inherit it.
+        clock::be_prompt();
         let interval = interval(self.options);
         let mut looked = Instant::now();
         let mut next = self.now.ns;
@@ -259,17 +268,12 @@ impl Session {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Waits until a moment; warms what will be read a moment before. Says when it is.
-    fn wait(&mut self, planned: u64, interval: u64) -> u64 {
+    /// Waits until a moment. Says when it is.
+    fn wait(&self, planned: u64, interval: u64) -> u64 {
         if interval == 0 {
             return planned;
         }
         clock::sleep_until(self.began, planned);
-        if interval >= clock::WARM_FROM {
-            for process in &self.processes {
-                process.warm();
-            }
-        }
         self.elapsed()
     }
 

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use crate::interpreter::Interpreter;
 use crate::layout::{DICT_KEYS, DICT_VALUES, OB_SIZE, OB_TYPE};
 use crate::objects;
-use crate::remote::{int_at, word_at};
+use crate::remote::{MAX_PLACES, Place, int_at, word_at};
 
 /// Names by `ident`.
 pub type Names = HashMap<u64, String, foldhash::fast::RandomState>;
@@ -66,9 +66,26 @@ impl Walk<'_> {
         objects::text(self.interpreter.remote, &self.interpreter.layout, address)
     }
 
+    /// The value of an ASCII key, which is compared in many entries by one call: `sys.modules` may have thousands.
     fn lookup(&self, dict: u64, name: &str) -> Option<u64> {
+        let layout = &self.interpreter.layout;
+        let size = layout.unicode_ascii + name.len();
         let entries = self.entries(dict)?;
-        entries.into_iter().find(|&(key, _)| self.text(key).as_deref() == Some(name)).map(|(_, value)| value)
+        for part in entries.chunks(MAX_PLACES) {
+            let places: Vec<Place> = part.iter().map(|&(key, _)| Place::new(key, size)).collect();
+            let mut bytes = vec![0; places.len() * size];
+            // A short key at the very end of mapped memory ends the reading early: then the threads have no names.
+            let read = self.interpreter.remote.gather(&mut bytes, &places).ok()?;
+            let is_name = |bytes: &[u8]| {
+                word_at(bytes, layout.unicode_length) == name.len() as u64
+                    && bytes.get(layout.unicode_ascii..) == Some(name.as_bytes())
+            };
+            let found = bytes.get(..read)?.chunks_exact(size).position(is_name);
+            if let Some(&(_, value)) = found.and_then(|at| part.get(at)) {
+                return Some(value);
+            }
+        }
+        None
     }
 
     /// Keys and values of a dict.
