@@ -106,6 +106,19 @@ def profiled():
     assert calls == [5], calls
 
 
+def profiled_in_python():
+    """The standard library's other profiler, which ends in an AssertionError if it sees a return without a call."""
+    import profile
+    import pstats
+    import warnings
+
+    warnings.simplefilter("ignore")
+    of_python = profile.Profile(bias=0)
+    of_python.runctx("after_the_profiler()", globals(), {})
+    calls = [row[0] for key, row in pstats.Stats(of_python).stats.items() if key[2] == "after_the_profiler"]
+    assert calls == [1], calls
+
+
 def seen_by_both():
     pass
 
@@ -121,3 +134,4 @@ finalizers()
 addresses()
 traced()
 profiled()
+profiled_in_python()

@@ -28,6 +28,7 @@ mod process;
 mod profile_hook;
 mod python;
 mod qualnames;
+mod setprofile;
 mod start;
 mod suspension;
 mod tasks;

@@ -10,14 +10,14 @@
 
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicUsize, Ordering::Relaxed};
 
 use pyo3_ffi as ffi;
 use pyo3_ffi::PyObject;
 
 use crate::clock::{self, Choice, Clock};
 use crate::functions::kind;
-use crate::python::{CFunction, Errors, EvalFrame, Hook, Owned, SYMBOLS, type_of};
+use crate::python::{CFunction, EvalFrame, Hook, Owned, SYMBOLS, type_of};
 use crate::{process, suspension, thread, tree};
 
 const CALL: c_int = 0;
@@ -46,12 +46,13 @@ mod offsets {
 static HOOK: AtomicUsize = AtomicUsize::new(0);
 /// Where a thread state keeps its profile function, in words.
 static FUNCTION_AT: AtomicUsize = AtomicUsize::new(0);
+/// The thread state has a pointer to where it says that the thread is traced, and what it says then.
+static HAS_CFRAME: AtomicBool = AtomicBool::new(false);
+static TRACING: AtomicU8 = AtomicU8::new(0);
 /// CPython's own evaluation function.
 static DEFAULT: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 /// Somebody else's profile function was seen.
 static REPLACED: AtomicBool = AtomicBool::new(false);
-/// The last thread that could not be armed.
-static REFUSED: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 /// How many evaluations are going on deep in the stack with the evaluation hook taken out.
 static DEEP: AtomicI32 = AtomicI32::new(0);
 
@@ -256,30 +257,23 @@ unsafe fn arm(thread: *mut c_void) {
         }
         return;
     }
-    // One that could not be armed once is not asked at each of its frames.
-    if REFUSED.load(Relaxed) == thread {
-        return;
-    }
-    let _errors = Errors::save();
     set_in(thread, hook);
-    if function_of(thread) != hook {
-        REFUSED.store(thread, Relaxed);
-    }
 }
 
+/// Sets the hook in a thread as `_PyEval_SetProfile` does, but for its audit event: a program that listens to those runs
+/// Python at each, whose first frame would set the hook.
 unsafe fn set_in(thread: *mut c_void, hook: usize) {
-    let hook: Option<Hook> = std::mem::transmute(hook);
-    if let Some(set) = SYMBOLS.set_profile_of {
-        // It asks audit hooks of the program, which may say no.
-        if set(thread, hook, null_mut()) != 0 {
-            ffi::PyErr_Clear();
-            if let Some(process) = process::lock().as_ref() {
-                process.file.header().threads_missed.fetch_add(1, Relaxed);
-            }
-        }
-    } else if let Some(set) = SYMBOLS.set_profile {
-        set(hook, null_mut());
-    }
+    let place = thread.cast::<usize>().add(FUNCTION_AT.load(Relaxed));
+    let tracing = tracing_of(thread);
+    *place = hook;
+    *tracing = if hook != 0 || *place.add(1) != 0 { TRACING.load(Relaxed) } else { 0 };
+}
+
+/// Where it says that a thread is traced: 3.9 has it in the word before the profile function, 3.10 and 3.11 have a pointer
+/// to it there. 3.11 has a byte, the others an `int` that is small.
+unsafe fn tracing_of(thread: *mut c_void) -> *mut u8 {
+    let before = thread.cast::<usize>().add(FUNCTION_AT.load(Relaxed) - 1);
+    if HAS_CFRAME.load(Relaxed) { *before.cast::<*mut u8>() } else { before.cast() }
 }
 
 /// Whether frames lie as this file says: a code object is a code object.
@@ -317,11 +311,18 @@ pub(crate) unsafe fn start(minor: u32, choice: Choice, builtins: bool) -> Result
     set(Some(hook), null_mut());
     let thread = ffi::PyThreadState_Get().cast::<c_void>();
     // The function lies among the first words of a thread state.
-    let Some(at) = (0..32).find(|&word| *thread.cast::<usize>().add(word) == hook as usize) else {
+    let Some(at) = (1..32).find(|&word| *thread.cast::<usize>().add(word) == hook as usize) else {
         set(None, null_mut());
         return Err("thread states of this Python lie otherwise".to_owned());
     };
     FUNCTION_AT.store(at, Relaxed);
+    HAS_CFRAME.store(minor > 9, Relaxed);
+    let tracing = *tracing_of(thread);
+    if tracing == 0 {
+        set(None, null_mut());
+        return Err("thread states of this Python lie otherwise".to_owned());
+    }
+    TRACING.store(tracing, Relaxed);
     HOOK.store(hook as usize, Relaxed);
     let interpreter = ffi::PyInterpreterState_Get().cast::<c_void>();
     set_evaluate(interpreter, if minor == 11 { evaluate::<true> } else { evaluate::<false> });

@@ -11,7 +11,7 @@ use pyo3_ffi::{PyMethodDef, PyModuleDef, PyObject};
 use crate::options::Options;
 use crate::process::{self, Process};
 use crate::python::{self, Errors, SYMBOLS, Symbols};
-use crate::{clock, cost, fork, interpreters, monitoring, profile_hook, thread};
+use crate::{clock, cost, fork, interpreters, monitoring, profile_hook, setprofile, thread};
 
 /// Handlers that can be set once in a process are.
 static IS_SET_UP: AtomicBool = AtomicBool::new(false);
@@ -79,6 +79,7 @@ unsafe fn start(options: Options) -> Result<(), String> {
         fork::register();
         ffi::Py_AtExit(Some(at_exit));
         interpreters::watch();
+        setprofile::watch();
     }
     let mut traced = Process::new(options, choice, python).map_err(|error| format!("no file: {error}"))?;
     traced.interpreters.push(ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()));
