@@ -69,6 +69,8 @@ pub(crate) struct State {
     /// The greenlet module tells of switches in this thread, and what it told before.
     pub(crate) greenlets_watched: bool,
     pub(crate) greenlet_function: *mut PyObject,
+    /// Its nodes are in memory that is thrown away.
+    pub(crate) is_scratch: bool,
     /// Below this address the stack is getting short.
     pub(crate) stack_floor: usize,
 }
@@ -254,7 +256,8 @@ unsafe fn state_in(process: &mut Process, tid: u32, ident: u64) -> Option<State>
 /// # Safety
 /// The memory is large enough for the record and the nodes that the state will have, and outlives it.
 pub(crate) unsafe fn scratch(base: *mut u8, record: u32, root: u32) -> *mut State {
-    Box::into_raw(Box::new(state_at(base, record, root, NodeRoom::NONE, Vec::new())))
+    let state = state_at(base, record, root, NodeRoom::NONE, Vec::new());
+    Box::into_raw(Box::new(State { is_scratch: true, ..state }))
 }
 
 unsafe fn state_at(base: *mut u8, id: u32, root: u32, room: NodeRoom, name: Vec<u8>) -> State {
@@ -277,6 +280,7 @@ unsafe fn state_at(base: *mut u8, id: u32, root: u32, room: NodeRoom, name: Vec<
         greenlets: HashMap::default(),
         greenlets_watched: false,
         greenlet_function: null_mut(),
+        is_scratch: false,
         stack_floor: 0,
     }
 }

@@ -88,6 +88,15 @@ pub(crate) unsafe fn remember(state: *mut State, key: usize, parent: u32, child:
     *entry(state, key, parent) = Entry { key, parent, child };
 }
 
+/// Whether [`remember`] still holds: later entries may have taken its place.
+///
+/// # Safety
+/// As [`remember`].
+pub(crate) unsafe fn remembers(state: *mut State, key: usize, parent: u32, child: u32) -> bool {
+    let entry = entry(state, key, parent);
+    (*entry).key == key && (*entry).parent == parent && (*entry).child == child
+}
+
 /// As [`call`], but says false and does nothing if the caches do not know.
 ///
 /// # Safety
@@ -302,6 +311,10 @@ unsafe fn leave_to(state: *mut State, current: u32, mut to: u32, now: u64) {
 /// # Safety
 /// As [`call`].
 pub(crate) unsafe fn child(state: *mut State, parent: u32, function: u32, scratch: u32) -> u32 {
+    // Whatever runs while the agent measures itself: its nodes are not in the file.
+    if (*state).is_scratch {
+        return 0;
+    }
     if let Some(child) = Table::find(state, parent, function) {
         (*(*state).node(child)).scratch.store(scratch, Relaxed);
         return child;
