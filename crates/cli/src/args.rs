@@ -11,6 +11,10 @@ use profkit_profile::views::origins::By;
 
 use crate::input::{InputArguments, LoadArguments};
 
+mod live;
+
+pub(crate) use live::Dump;
+
 /// One tool for every profile a Python engineer meets
 #[derive(Parser, Debug)]
 #[command(name = "profkit", version, max_term_width = 100)]
@@ -23,6 +27,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a program and record it with all its threads and children
     Record(Record),
+    /// Print the stack of every thread of a process and its children, once
+    Dump(Dump),
     /// Convert a profile from one format to another
     Convert(Convert),
     /// Merge many profiles into one

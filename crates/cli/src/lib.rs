@@ -60,6 +60,7 @@ fn status(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             Ok(status) => return status,
             Err(failure) => Err(failure),
         },
+        Command::Dump(arguments) => commands::dump::run(&arguments),
         Command::Convert(arguments) => commands::convert::run(&arguments),
         Command::Merge(arguments) => commands::merge::run(&arguments),
         Command::Diff(arguments) => commands::diff::run(&arguments),

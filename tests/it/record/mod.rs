@@ -2,6 +2,7 @@
 
 mod agent;
 mod children;
+mod dump;
 mod exact;
 mod front;
 mod interpreter;
