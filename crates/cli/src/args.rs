@@ -13,7 +13,7 @@ use crate::input::{InputArguments, LoadArguments};
 
 mod live;
 
-pub(crate) use live::Dump;
+pub(crate) use live::{Dump, Top};
 
 /// One tool for every profile a Python engineer meets
 #[derive(Parser, Debug)]
@@ -29,6 +29,12 @@ pub(crate) enum Command {
     Record(Record),
     /// Print the stack of every thread of a process and its children, once
     Dump(Dump),
+    /// Show what runs, live, in the terminal: functions, threads, processes
+    #[command(
+        override_usage = "profkit top [OPTIONS] <PID>\n       profkit top [OPTIONS] -- <COMMAND>...",
+        after_help = live::TOP_HELP
+    )]
+    Top(Top),
     /// Convert a profile from one format to another
     Convert(Convert),
     /// Merge many profiles into one

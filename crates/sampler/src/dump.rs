@@ -116,7 +116,7 @@ fn read(mut reader: Reader, context: &mut Context<'_>) -> Option<Reading> {
     last
 }
 
-/// A program that calls in every microsecond is met between two calls at every third attempt or so.
+/// Less than a millisecond; after that the last reading has to do, cut where it is not certain.
 const ATTEMPTS: usize = 200;
 
 fn lines(tree: &Tree, stack: u32) -> Vec<FrameLine> {

@@ -9,3 +9,4 @@ mod interpreter;
 mod result;
 mod sample;
 mod survival;
+mod top;
