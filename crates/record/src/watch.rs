@@ -43,7 +43,7 @@ const AGAIN: u32 = 3;
 
 impl Watcher {
     /// Watches `root` and what is below it. With `adopt`, orphans of the tree become children of this process and stay in
-    /// the tree; `ignored` are children of this process that are its own.
+    /// the tree, and are waited for when they end; `ignored` are children of this process that are its own.
     #[must_use]
     pub fn new(root: u32, adopt: bool, ignored: Vec<u32>) -> Self {
         let own = std::process::id();
