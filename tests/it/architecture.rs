@@ -43,7 +43,7 @@ fn dependencies_are_those_of_the_table() {
             if counts && dependency.name.starts_with("profkit") {
                 ours.insert(short(&dependency.name).to_owned());
             }
-            if ["inferno", "clap", "comfy-table"].contains(&dependency.name.as_str()) {
+            if ["inferno", "clap", "comfy-table", "ratatui"].contains(&dependency.name.as_str()) {
                 only_in_cli.insert((short(&package.name).to_owned(), dependency.name.clone()));
             }
         }

@@ -11,6 +11,10 @@ use profkit_profile::views::origins::By;
 
 use crate::input::{InputArguments, LoadArguments};
 
+mod live;
+
+pub(crate) use live::{Dump, Top};
+
 /// One tool for every profile a Python engineer meets
 #[derive(Parser, Debug)]
 #[command(name = "profkit", version, max_term_width = 100)]
@@ -23,6 +27,14 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a program and record it with all its threads and children
     Record(Record),
+    /// Print the stack of every thread of a process and its children, once
+    Dump(Dump),
+    /// Show what runs, live, in the terminal: functions, threads, processes
+    #[command(
+        override_usage = "profkit top [OPTIONS] <PID>\n       profkit top [OPTIONS] -- <COMMAND>...",
+        after_help = live::TOP_HELP
+    )]
+    Top(Top),
     /// Convert a profile from one format to another
     Convert(Convert),
     /// Merge many profiles into one

@@ -28,7 +28,7 @@ use crate::failure::{Failure, print_failure};
 /// Runs one command line, the name of the program first. Prints to stdout and stderr.
 ///
 /// The status is 0 when all is done, 2 for wrong usage and for errors, 1 where the answer is "no"; 128 + n when
-/// signal n interrupts. A closed pipe is no error. `record` has the status of the program that it ran.
+/// signal n interrupts. A closed pipe is no error. `record` and `top` have the status of the program that they ran.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(status(arguments))
 }
@@ -51,8 +51,8 @@ fn status(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return if error.use_stderr() { 2 } else { 0 };
         }
     };
-    // A recording waits for signals itself: they are the program's.
-    if !matches!(arguments.command, Command::Record(_)) {
+    // A recording waits for signals itself: they are the program's. So does what has a terminal to give back.
+    if !matches!(arguments.command, Command::Record(_) | Command::Top(_)) {
         interrupt::watch();
     }
     let done = match arguments.command {
@@ -60,6 +60,11 @@ fn status(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             Ok(status) => return status,
             Err(failure) => Err(failure),
         },
+        Command::Top(arguments) => match commands::top::run(&arguments) {
+            Ok(status) => return status,
+            Err(failure) => Err(failure),
+        },
+        Command::Dump(arguments) => commands::dump::run(&arguments),
         Command::Convert(arguments) => commands::convert::run(&arguments),
         Command::Merge(arguments) => commands::merge::run(&arguments),
         Command::Diff(arguments) => commands::diff::run(&arguments),

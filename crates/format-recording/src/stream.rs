@@ -8,7 +8,9 @@ use profkit_profile::{
     AtOffset, Frame, FrameId, Function, FunctionId, LabelSetId, Origin, OriginId, ProfileBuilder, ReadError,
     ReadErrorKind, Sample, StackId, StringId,
 };
-use profkit_recording::stream::{BLOCK_HEADER, HEADER, MAGIC, VERSION, checksum, counter, kind, sample};
+use profkit_recording::stream::{
+    BLOCK_HEADER, HEADER, MAGIC, Record, Records, Sample as Sampled, VERSION, block, counter,
+};
 
 use crate::columns::Columns;
 use crate::journal::Facts;
@@ -71,16 +73,6 @@ pub(crate) fn read(
     reader.finish(at < bytes.len(), columns, facts, builder)
 }
 
-/// How many bytes of records the block at an offset has; `None` if there is no whole block.
-fn block(bytes: &[u8], at: usize) -> Option<usize> {
-    let head = bytes.get(at..at + BLOCK_HEADER)?;
-    let length = usize::try_from(u32::from_le_bytes(*head.first_chunk()?)).ok()?;
-    let sum = u32::from_le_bytes(*head.get(4..)?.first_chunk()?);
-    let begin = at + BLOCK_HEADER;
-    let records = bytes.get(begin..begin.checked_add(length)?)?;
-    (checksum(records) == sum).then_some(length)
-}
-
 struct Process {
     pid: i64,
     start: u64,
@@ -113,184 +105,102 @@ struct Reader {
     ended: Option<u64>,
 }
 
-/// The numbers of a block.
-struct Cursor<'a> {
-    records: &'a [u8],
-    at: usize,
-    /// Offset of the block's records in the file.
-    offset: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn malformed(&self, what: &'static str) -> ReadError {
-        ReadError::malformed(what, self.offset + self.at)
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        let byte = *self.records.get(self.at)?;
-        self.at += 1;
-        Some(byte)
-    }
-
-    fn number(&mut self) -> Result<u64, ReadError> {
-        let (mut number, mut shift) = (0u64, 0u32);
-        loop {
-            let byte = self.byte().ok_or_else(|| self.malformed("a record ends early"))?;
-            if shift > 63 {
-                return Err(self.malformed("a number is too long"));
-            }
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-            shift += 7;
-        }
-    }
-
-    fn index(&mut self) -> Result<usize, ReadError> {
-        let number = self.number()?;
-        usize::try_from(number).map_err(|_| self.malformed("a number is too large"))
-    }
-
-    fn take(&mut self, length: usize) -> Result<&'a [u8], ReadError> {
-        let end = self.at.checked_add(length).filter(|&end| end <= self.records.len());
-        let end = end.ok_or_else(|| self.malformed("a text ends early"))?;
-        let taken = &self.records[self.at..end];
-        self.at = end;
-        Ok(taken)
-    }
-
-    /// The row of a table that the next number, from 1, names.
-    fn row<T: Copy>(&mut self, table: &[T], what: &'static str) -> Result<T, ReadError> {
-        let index = self.index()?;
-        index.checked_sub(1).and_then(|at| table.get(at)).copied().ok_or_else(|| self.malformed(what))
-    }
+/// The row of a table that a number, from 1, names.
+fn row<T: Copy>(table: &[T], number: u64, what: &'static str, at: usize) -> Result<T, ReadError> {
+    let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    index.and_then(|index| table.get(index)).copied().ok_or_else(|| ReadError::malformed(what, at))
 }
 
 impl Reader {
-    fn block(
-        &mut self,
-        records: &[u8],
-        offset: usize,
-        builder: &mut ProfileBuilder,
-    ) -> Result<(), ReadError> {
-        let mut cursor = Cursor { records, at: 0, offset };
-        let mut last = (0, 0);
-        while let Some(kind) = cursor.byte() {
-            if kind & kind::SAMPLE != 0 {
-                self.sample(kind, &mut cursor, &mut last)?;
-            } else {
-                self.record(kind, &mut cursor, builder)?;
+    fn block(&mut self, bytes: &[u8], offset: usize, builder: &mut ProfileBuilder) -> Result<(), ReadError> {
+        let mut records = Records::new(bytes);
+        loop {
+            let at = offset + records.position();
+            match records.next() {
+                None => return Ok(()),
+                Some(Ok(Record::Sample(sample))) => self.sample(&sample, at)?,
+                Some(Ok(record)) => self.record(record, at, builder)?,
+                Some(Err(error)) => return Err(ReadError::malformed(error.what, offset + error.at)),
             }
         }
-        Ok(())
     }
 
     fn record(
         &mut self,
-        kind: u8,
-        cursor: &mut Cursor<'_>,
-        builder: &mut ProfileBuilder,
-    ) -> Result<(), ReadError> {
-        let at = cursor.offset + cursor.at;
-        match kind {
-            kind::TEXT => {
-                let length = cursor.index()?;
-                let text = cursor.take(length)?;
-                self.texts.push(builder.string(text).at(at)?);
-            }
-            kind::FUNCTION => {
-                let name = cursor.row(&self.texts, "a name is not there")?;
-                let file = cursor.row(&self.texts, "a file is not there")?;
-                let first_line = i64::try_from(cursor.number()?).unwrap_or(0);
-                let function = Function { name, system_name: StringId::EMPTY, file, first_line };
-                self.functions.push(builder.function(function).at(at)?);
-            }
-            kind::FRAME => {
-                let function = cursor.row(&self.functions, "a function is not there")?;
-                let line = i64::try_from(cursor.number()?).unwrap_or(0);
-                self.frames.push(builder.frame(Frame { line, ..Frame::of(function) }).at(at)?);
-            }
-            kind::STACK => self.stack(cursor, at, builder)?,
-            kind::PROCESS => {
-                let pid = i64::try_from(cursor.number()?).unwrap_or(0);
-                let start = cursor.number()?;
-                let _version = cursor.number()?;
-                let command = cursor.row(&self.texts, "a command is not there")?;
-                self.processes.push(Process { pid, start, command });
-            }
-            kind::THREAD => {
-                let process = cursor.index()?;
-                let process = process.checked_sub(1).filter(|&at| at < self.processes.len());
-                let process = process.ok_or_else(|| cursor.malformed("a process is not there"))?;
-                let tid = i64::try_from(cursor.number()?).unwrap_or(0);
-                let began = cursor.number()?;
-                self.threads.push(Thread { process, tid, name: StringId::EMPTY, began, wall: 0 });
-            }
-            kind::NAME => {
-                let thread = cursor.index()?;
-                let name = cursor.row(&self.texts, "a name is not there")?;
-                if let Some(thread) = thread.checked_sub(1).and_then(|at| self.threads.get_mut(at)) {
-                    thread.name = name;
-                }
-            }
-            kind::COUNTER => {
-                let (which, value) = (cursor.number()?, cursor.number()?);
-                self.counters.insert(which, value);
-            }
-            kind::BEGIN => (self.start_ns, self.interval_ns) = (cursor.number()?, cursor.number()?),
-            kind::END => self.ended = Some(cursor.number()?),
-            _ => return Err(cursor.malformed("a record of this kind is unknown")),
-        }
-        Ok(())
-    }
-
-    fn stack(
-        &mut self,
-        cursor: &mut Cursor<'_>,
+        record: Record<'_>,
         at: usize,
         builder: &mut ProfileBuilder,
     ) -> Result<(), ReadError> {
-        let below = match cursor.index()? {
-            0 => None,
-            number => {
-                Some(*self.stacks.get(number - 1).ok_or_else(|| cursor.malformed("a stack is not there"))?)
+        let text = |texts: &[StringId], number, what| row(texts, number, what, at);
+        let integer = |number: u64| i64::try_from(number).unwrap_or(0);
+        match record {
+            Record::Text(text) => self.texts.push(builder.string(text).at(at)?),
+            Record::Function { name, file, first_line } => {
+                let name = text(&self.texts, name, "a name is not there")?;
+                let file = text(&self.texts, file, "a file is not there")?;
+                let first_line = integer(first_line);
+                let function = Function { name, system_name: StringId::EMPTY, file, first_line };
+                self.functions.push(builder.function(function).at(at)?);
             }
-        };
-        let frame = cursor.row(&self.frames, "a frame is not there")?;
-        self.stacks.push(builder.stack(below, frame).at(at)?);
+            Record::Frame { function, line } => {
+                let function = row(&self.functions, function, "a function is not there", at)?;
+                let frame = Frame { line: integer(line), ..Frame::of(function) };
+                self.frames.push(builder.frame(frame).at(at)?);
+            }
+            Record::Stack { below, frame } => {
+                let below = match below {
+                    0 => None,
+                    number => Some(row(&self.stacks, number, "a stack is not there", at)?),
+                };
+                let frame = row(&self.frames, frame, "a frame is not there", at)?;
+                self.stacks.push(builder.stack(below, frame).at(at)?);
+            }
+            Record::Process { pid, start, version: _, command } => {
+                let command = text(&self.texts, command, "a command is not there")?;
+                self.processes.push(Process { pid: integer(pid), start, command });
+            }
+            Record::Thread { process, tid, began } => {
+                let process = usize::try_from(process).ok().and_then(|process| process.checked_sub(1));
+                let process = process.filter(|&process| process < self.processes.len());
+                let process = process.ok_or_else(|| ReadError::malformed("a process is not there", at))?;
+                let (tid, name) = (integer(tid), StringId::EMPTY);
+                self.threads.push(Thread { process, tid, name, began, wall: 0 });
+            }
+            Record::Name { thread, name } => {
+                let name = text(&self.texts, name, "a name is not there")?;
+                let thread = usize::try_from(thread).ok().and_then(|thread| thread.checked_sub(1));
+                if let Some(thread) = thread.and_then(|at| self.threads.get_mut(at)) {
+                    thread.name = name;
+                }
+            }
+            Record::Counter(which, value) => {
+                self.counters.insert(which, value);
+            }
+            Record::Begin { unix_ns, interval_ns } => {
+                (self.start_ns, self.interval_ns) = (unix_ns, interval_ns);
+            }
+            Record::End(ns) => self.ended = Some(ns),
+            Record::Sample(sample) => self.sample(&sample, at)?,
+        }
         Ok(())
     }
 
-    /// `last`: the thread and the wall time of the sample before.
-    fn sample(&mut self, bits: u8, cursor: &mut Cursor<'_>, last: &mut (u32, u64)) -> Result<(), ReadError> {
-        let given = |bit: u8, otherwise: u64, cursor: &mut Cursor<'_>| {
-            if bits & bit != 0 { cursor.number() } else { Ok(otherwise) }
+    #[inline]
+    fn sample(&mut self, sample: &Sampled, at: usize) -> Result<(), ReadError> {
+        let index = usize::try_from(sample.thread).ok().and_then(|thread| thread.checked_sub(1));
+        let Some(thread) = index.and_then(|index| self.threads.get_mut(index)) else {
+            return Err(ReadError::malformed("a thread is not there", at));
         };
-        let stack = cursor.number()?;
-        let thread = given(sample::THREAD, u64::from(last.0), cursor)?;
-        let count = given(sample::COUNT, 1, cursor)?;
-        let wall = given(sample::WALL, last.1, cursor)?;
-        let cpu = given(sample::CPU, if bits & sample::ALL_CPU != 0 { wall } else { 0 }, cursor)?;
-        let gil = given(sample::GIL, if bits & sample::ALL_GIL != 0 { wall } else { 0 }, cursor)?;
-        let wait = given(sample::GIL, 0, cursor)?;
-        let index = usize::try_from(thread).ok().and_then(|thread| thread.checked_sub(1));
-        let Some(row) = index.and_then(|index| self.threads.get_mut(index)) else {
-            return Err(cursor.malformed("a thread is not there"));
-        };
-        row.wall = row.wall.saturating_add(wall);
-        let (Ok(thread), Ok(stack)) = (u32::try_from(thread), u32::try_from(stack)) else {
-            return Err(cursor.malformed("a number is too large"));
-        };
-        *last = (thread, wall);
-        if stack == 0 {
+        thread.wall = thread.wall.saturating_add(sample.wall);
+        if sample.stack == 0 {
             return Ok(());
         }
-        if usize::try_from(stack).is_ok_and(|stack| stack > self.stacks.len()) {
-            return Err(cursor.malformed("a stack is not there"));
+        if usize::try_from(sample.stack).is_ok_and(|stack| stack > self.stacks.len()) {
+            return Err(ReadError::malformed("a stack is not there", at));
         }
-        let sums = self.rows.entry((thread, stack)).or_default();
-        for (sum, value) in sums.iter_mut().zip([count, wall, cpu, gil, wait]) {
+        let sums = self.rows.entry((sample.thread, sample.stack)).or_default();
+        let values = [sample.count, sample.wall, sample.cpu, sample.gil, sample.gil_wait];
+        for (sum, value) in sums.iter_mut().zip(values) {
             *sum = sum.saturating_add(i64::try_from(value).unwrap_or(i64::MAX));
         }
         Ok(())

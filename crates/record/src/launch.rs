@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use profkit_recording::stream::Writer;
 
 use crate::agent::Trace;
 use crate::error::RecordError;
@@ -181,7 +182,8 @@ impl Launch {
             (None, Target::Command(_)) => 0,
         };
         let stream = folder.path.join(format!("{root}-{}-0.samples", start_ticks(root).unwrap_or(0)));
-        let sampling = Sampling::start(&stream, root, sample, vec![sentinel.pid()], child.is_some());
+        let sampling = Writer::create(&stream)
+            .and_then(|stream| Sampling::start(stream, root, sample, vec![sentinel.pid()], child.is_some()));
         let (sampling, first) = sampling.map_err(|error| {
             // A program that is not recorded is not run.
             if let Some(child) = &mut child {

@@ -2,7 +2,7 @@
 //! status the program's own, and tells when the recording is to be read.
 //!
 //! It never writes a profile: whoever calls it reads the folder. What would surprise: nothing of what is recorded passes
-//! through this process, so it may be killed at any time.
+//! through this process, so it may be killed at any time. [`Live`] is for looking only, and leaves nothing.
 //!
 //! ```no_run
 //! use profkit_record::{Launch, Recorder, Sample, Target};
@@ -23,6 +23,7 @@ mod agent;
 mod error;
 mod folder;
 mod launch;
+mod live;
 mod missed;
 mod process;
 mod sampling;
@@ -35,6 +36,7 @@ mod watch;
 pub use agent::{Agent, Clock, Trace};
 pub use error::RecordError;
 pub use launch::{Ended, Event, Launch, Recorder, Target};
+pub use live::Live;
 pub use process::Process;
 pub use sampling::Sample;
 pub use status::Status;

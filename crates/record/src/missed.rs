@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use profkit_recording::journal::{self, Line};
+use profkit_recording::stream::Writer;
 
 use crate::process::start_ticks;
 use crate::sampling::{Sample, Sampling};
@@ -37,7 +38,8 @@ impl Missed {
             } else {
                 let stream = self.folder.join(format!("{pid}-{start}-0.samples"));
                 let sample = Sample { rate: RATE, subprocesses: false };
-                let Ok((started, _)) = Sampling::start(&stream, pid, sample, Vec::new(), false) else {
+                let Ok(stream) = Writer::create(&stream) else { continue };
+                let Ok((started, _)) = Sampling::start(stream, pid, sample, Vec::new(), false) else {
                     continue;
                 };
                 *sampling = Some(started);

@@ -1,14 +1,15 @@
 //! Runs the sampler beside the front, and tells it of processes that begin and end.
 
 use std::io;
-use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use profkit_recording::stream::Writer;
 use profkit_sampler::refusal::Refusal;
 use profkit_sampler::session::{Command, Coverage, Options, Session};
 
+use crate::process::Process;
 use crate::watch::{Change, Watcher};
 
 /// How to sample.
@@ -37,13 +38,13 @@ const THOROUGH: Duration = Duration::from_millis(50);
 impl Sampling {
     /// Begins with one process; says what that is by now.
     pub(crate) fn start(
-        stream: &Path,
+        stream: Writer,
         root: u32,
         sample: Sample,
         own_children: Vec<u32>,
         is_own: bool,
     ) -> io::Result<(Self, Result<(), Refusal>)> {
-        let mut session = Session::new(stream, Options { rate: sample.rate })?;
+        let mut session = Session::to(stream, Options { rate: sample.rate });
         let first = session.add_process(root);
         let (commands, orders) = channel();
         let thread = std::thread::Builder::new().name("sampler".to_owned()).spawn(move || {
@@ -84,6 +85,16 @@ impl Sampling {
             };
             let _ = self.commands.send(command);
         }
+    }
+
+    /// The processes that run, as far as it is known.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.watcher.known()
+    }
+
+    /// Whether the sampler is at work: not if it could not go on.
+    pub(crate) fn is_at_work(&self) -> bool {
+        !self.thread.is_finished()
     }
 
     /// How many of the processes still run.

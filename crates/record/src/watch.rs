@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+
 use crate::process::{Process, children, start_ticks};
 
 /// Something that happened in the tree.
@@ -40,7 +43,7 @@ const AGAIN: u32 = 3;
 
 impl Watcher {
     /// Watches `root` and what is below it. With `adopt`, orphans of the tree become children of this process and stay in
-    /// the tree; `ignored` are children of this process that are its own.
+    /// the tree, and are waited for when they end; `ignored` are children of this process that are its own.
     #[must_use]
     pub fn new(root: u32, adopt: bool, ignored: Vec<u32>) -> Self {
         let own = std::process::id();
@@ -67,6 +70,10 @@ impl Watcher {
         let mut next = self.roots.clone();
         while let Some(pid) = next.pop() {
             for child in children(pid) {
+                // An orphan that ended here has no other parent to take note of it.
+                if pid == self.own && self.roots.first() != Some(&child) && !self.ignored.contains(&child) {
+                    reap(child);
+                }
                 if !self.ignored.contains(&child) && !found.contains_key(&child) {
                     next.push(child);
                 }
@@ -106,6 +113,13 @@ impl Watcher {
     /// Those that run, as far as it is known.
     pub fn known(&self) -> impl Iterator<Item = &Process> {
         self.known.values()
+    }
+}
+
+/// Takes note of a child's end, if it has ended.
+fn reap(pid: u32) {
+    if let Ok(pid) = i32::try_from(pid) {
+        let _ = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
     }
 }
 

@@ -25,8 +25,10 @@
 //! Samples of a thread follow each other in time: their `wall` adds up from the beginning that the thread's record tells. A
 //! sample of stack 0 is time without Python.
 
+mod records;
 mod writer;
 
+pub use records::{Malformed, Record, Records, block};
 pub use writer::{Sample, Writer};
 
 /// The first bytes of a stream.

@@ -4,8 +4,9 @@ use crate::binary::Binaries;
 use crate::gil::{self, Gil};
 use crate::interpreter;
 use crate::names::Names;
+use crate::proc_stat::{self, SystemCall};
 use crate::reader::Reader;
-use crate::reading::Context;
+use crate::reading::{Context, Reading};
 use crate::refusal::Refusal;
 use crate::remote::int_at;
 use crate::thread_names;
@@ -37,6 +38,10 @@ pub struct ThreadStack {
     pub interpreter: u64,
     /// Whether it holds the lock of its interpreter.
     pub holds_gil: bool,
+    /// Whether it sleeps until it gets that lock.
+    pub waits_for_gil: bool,
+    /// Whether it runs, or could at once.
+    pub runs: bool,
     /// Whether it collects garbage.
     pub collects_garbage: bool,
     /// Its frames, innermost first; none if no Python runs in it.
@@ -73,7 +78,7 @@ pub fn dump(pid: u32) -> Result<Dump, Refusal> {
         let collecting = gil::collecting_address(&interpreter, address);
         for state in threads::of_interpreter(&interpreter, address).map_err(failed)? {
             let mut context = Context { remote, layout: &layout, names: &mut names, tree: &mut tree };
-            let Ok(reading) = Reader::new(&layout, state.address).read(&mut context) else { continue };
+            let Some(reading) = read(Reader::new(&layout, state.address), &mut context) else { continue };
             let holds_gil =
                 remote.read(lock, &mut head).is_ok() && Gil::parse(&layout, &head).is_held_by(state.address);
             let is_collecting = remote.bytes(collecting, 4).is_ok_and(|flag| int_at(&flag, 0) != 0);
@@ -84,6 +89,9 @@ pub fn dump(pid: u32) -> Result<Dump, Refusal> {
                 name,
                 interpreter: number,
                 holds_gil,
+                waits_for_gil: SystemCall::open(pid, tid)
+                    .is_ok_and(|call| call.waits_within(lock, gil::SIZE)),
+                runs: proc_stat::runs(pid, tid),
                 collects_garbage: holds_gil && is_collecting,
                 frames: lines(&tree, reading.stack),
             });
@@ -94,6 +102,22 @@ pub fn dump(pid: u32) -> Result<Dump, Refusal> {
     let other_threads = tasks.ids.iter().copied().filter(other).collect();
     Ok(Dump { version: layout.version, threads: found, other_threads })
 }
+
+/// A thread's stack, of a moment at which it stood still if there is one soon: unlike a sample, it stands for no time.
+fn read(mut reader: Reader, context: &mut Context<'_>) -> Option<Reading> {
+    let mut last = None;
+    for _ in 0..ATTEMPTS {
+        match reader.read(context) {
+            Ok(reading) if reading.certain && !reading.cut => return Some(reading),
+            Ok(reading) => last = Some(reading),
+            Err(_) => break,
+        }
+    }
+    last
+}
+
+/// Less than a millisecond; after that the last reading has to do, cut where it is not certain.
+const ATTEMPTS: usize = 200;
 
 fn lines(tree: &Tree, stack: u32) -> Vec<FrameLine> {
     let line = |(function, line): (crate::tree::Function, u32)| FrameLine {

@@ -81,6 +81,13 @@ impl SystemCall {
     }
 }
 
+/// Whether a thread is on a processor, or would be if there were one for it.
+#[must_use]
+pub fn runs(pid: u32, tid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/task/{tid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|fields| fields.trim_start().starts_with('R'))
+}
+
 /// When a process began, in clock ticks since boot, and its parent.
 ///
 /// # Errors

@@ -130,12 +130,17 @@ impl Session {
     /// # Errors
     /// If the file cannot be made.
     pub fn new(stream: &Path, options: Options) -> io::Result<Self> {
-        let mut writer = Writer::create(stream)?;
+        Ok(Self::to(Writer::create(stream)?, options))
+    }
+
+    /// A session that writes to a stream which has only begun.
+    #[must_use]
+    pub fn to(mut writer: Writer, options: Options) -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix = u64::try_from(unix.as_nanos()).unwrap_or(0);
         writer.record(kind::BEGIN, &[unix, interval(options)]);
         writer.flush();
-        Ok(Self {
+        Self {
             options,
             writer,
             tree: Tree::default(),
@@ -150,7 +155,7 @@ impl Session {
             settled: 0,
             now: Moment::default(),
             dice: Dice::new(unix),
-        })
+        }
     }
 
     /// Samples a process from now on. One that is no Python, or not yet, is asked again until it ends; one that is sampled

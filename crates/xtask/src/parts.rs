@@ -21,6 +21,7 @@ pub(crate) const REFERENCE: &[Part] = &[
             "/usr/bin/callgrind_annotate",
             "/usr/bin/chromium",
             "/usr/bin/go",
+            "/usr/bin/tmux",
             "/usr/bin/zstd",
             "/usr/sbin/debootstrap",
         ],

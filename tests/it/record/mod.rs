@@ -2,9 +2,11 @@
 
 mod agent;
 mod children;
+mod dump;
 mod exact;
 mod front;
 mod interpreter;
 mod result;
 mod sample;
 mod survival;
+mod top;

@@ -123,6 +123,25 @@ fn one_process_if_that_is_all_that_is_wanted() {
     assert_eq!(processes(&interpreter).len(), 1);
 }
 
+#[test]
+fn an_orphan_that_ends_is_no_zombie() {
+    let interpreter = Interpreter::default();
+    let code = "import os, time
+for _ in range(5):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            time.sleep(0.05)
+        os._exit(0)
+    os.wait()
+time.sleep(0.6)
+parent = os.getppid()
+children = open(f'/proc/{parent}/task/{parent}/children').read().split()
+print([open(f'/proc/{child}/stat').read().rsplit(')')[-1].split()[0] for child in children].count('Z'))";
+    let arguments = ["record", "-o", "out.pb.gz", "--", interpreter.python(), "-c", code];
+    let recorded = output(&mut interpreter.profkit(&arguments));
+    assert_eq!(String::from_utf8(recorded.stdout).unwrap(), "0\n");
+}
+
 /// On other versions; `reference` since they have to be installed.
 mod reference {
     use super::{Interpreter, output, processes, sample, short_ones, spin, status};

@@ -2,7 +2,8 @@
 //!
 //! Once a write has failed (full disk) nothing more is written, and [`Writer::failure`] says why: what is on disk stays readable.
 
-use std::fs::{File, OpenOptions};
+use std::fmt;
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -27,10 +28,19 @@ pub struct Sample {
     pub gil_wait: u64,
 }
 
+/// Where blocks go, each whole.
+struct Sink(Box<dyn Write + Send>);
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sink")
+    }
+}
+
 /// Appends records.
 #[derive(Debug)]
 pub struct Writer {
-    file: File,
+    sink: Sink,
     block: Vec<u8>,
     threads: u32,
     last_thread: u32,
@@ -48,15 +58,22 @@ impl Writer {
     /// # Errors
     /// If it exists or cannot be made or written.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let mut file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        Self::to(Box::new(OpenOptions::new().append(true).create_new(true).open(path)?))
+    }
+
+    /// A stream to somewhere else: the header, then each block, is handed over in one call.
+    ///
+    /// # Errors
+    /// If the header cannot be written.
+    pub fn to(mut sink: Box<dyn Write + Send>) -> io::Result<Self> {
         let mut header = [0; HEADER];
         header[..8].copy_from_slice(&MAGIC);
         header[8..].copy_from_slice(&VERSION.to_le_bytes());
-        file.write_all(&header)?;
+        sink.write_all(&header)?;
         let mut block = Vec::with_capacity(BLOCK_HEADER + MAX_BLOCK);
         block.resize(BLOCK_HEADER, 0);
         Ok(Self {
-            file,
+            sink: Sink(sink),
             block,
             threads: 0,
             last_thread: 0,
@@ -160,7 +177,7 @@ impl Writer {
         let length = u32::try_from(records.len()).map_err(io::Error::other)?;
         head[..4].copy_from_slice(&length.to_le_bytes());
         head[4..].copy_from_slice(&checksum(records).to_le_bytes());
-        self.file.write_all(&self.block)?;
+        self.sink.0.write_all(&self.block)?;
         self.written += self.block.len() as u64;
         Ok(())
     }
