@@ -1,6 +1,6 @@
 //! What is needed of CPython beside its stable ABI: functions found by name at run time, and where a few fields lie.
 //!
-//! The layouts of `PyCFunctionObject` and `PyMethodDescrObject` are the same from 3.9 to 3.15; [`Layout::is_as_expected`]
+//! The layouts of `PyCFunctionObject` and `PyMethodDescrObject` are the same from 3.9 to 3.15; `is_as_expected`
 //! looks at known objects before anything relies on it.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
