@@ -1,4 +1,7 @@
-"""Main spins for 0.30 s beside a thread that makes many calls: what Python's own profiler reports as 0.016 s from 3.12 on."""
+"""Main spins for 0.30 s beside a thread that makes many calls: what Python's own profiler reports as 0.016 s from 3.12 on.
+
+Prints how long that took by its own clock: on a busy machine more than it asked for.
+"""
 
 import threading
 import time
@@ -16,9 +19,10 @@ def busy():
 
 
 def work_main():
-    end = time.perf_counter() + 0.30
-    while time.perf_counter() < end:
+    begin = time.perf_counter()
+    while time.perf_counter() < begin + 0.30:
         pass
+    print(time.perf_counter() - begin)
 
 
 thread = threading.Thread(target=busy, name="the busy one")

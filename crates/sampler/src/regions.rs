@@ -14,6 +14,8 @@ const MAX_KNOWN: usize = 2_048;
 /// The most ranges.
 const MAX_RANGES: usize = 256;
 const PAGE: u64 = 4_096;
+/// Where the addresses of programs end on the machines that are supported.
+const USER_END: u64 = 1 << 47;
 
 /// A range of the target's memory within the buffer.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +113,7 @@ impl Regions {
 
     /// Reads the frame at an address and what lies around it to the end of a buffer; whether it could be read.
     pub fn fetch(&mut self, remote: Remote, address: u64, buffer: &mut Vec<u8>, filled: &mut usize) -> bool {
-        if !address.is_multiple_of(8) || address < PAGE {
+        if !address.is_multiple_of(8) || !(PAGE..USER_END).contains(&address) {
             return false;
         }
         let end = address + self.frame as u64;

@@ -23,10 +23,12 @@ fn threads(interpreter: &Interpreter) {
 
 /// Main's time is its own, whatever other threads do.
 fn spin(interpreter: &Interpreter) {
-    record(interpreter, "spin.py", "out.pb.gz");
+    interpreter.program("spin.py");
+    let recorded = output(&mut interpreter.record("out.pb.gz", &["spin.py"]));
+    let took: f64 = String::from_utf8(recorded.stdout).unwrap().trim().parse().unwrap();
     let report = Report::of(interpreter, "out.pb.gz");
     let spun = report.total("work_main", "spin.py", "wall");
-    assert!((0.285..0.315).contains(&spun), "{spun}");
+    assert!((spun / took - 1.0).abs() < 0.05, "{spun} of {took}");
     assert_eq!(report.calls("work_main", "spin.py"), 1);
     assert!(report.calls("crunch", "spin.py") > 100);
 }
@@ -50,11 +52,11 @@ fn tasks(interpreter: &Interpreter) {
     }
     // What a coroutine waits for, it and those that wait for it have waited.
     let waited = |name| report.total(name, "tasks.py", "await");
-    assert!((0.38..0.5).contains(&waited("nap")), "{}", waited("nap"));
-    assert!((0.38..0.5).contains(&waited("outer")), "{}", waited("outer"));
-    assert!((0.04..0.25).contains(&waited("ticks")), "{}", waited("ticks"));
+    assert!(waited("nap") >= 0.39, "{}", waited("nap"));
+    assert!((waited("outer") / waited("nap") - 1.0).abs() < 0.02, "{}", waited("outer"));
+    assert!(waited("ticks") >= 0.045, "{}", waited("ticks"));
     let ran = report.total("spin", "tasks.py", "wall");
-    assert!((0.045..0.06).contains(&ran), "{ran}");
+    assert!(ran >= 0.049, "{ran}");
     let labels = json(interpreter, &["report", "out.pb.gz", "--group", "label:task", "--json"]);
     let names: Vec<&str> =
         labels["functions"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();

@@ -9,11 +9,16 @@ use super::result::{Report, json, output, status};
 
 /// `profkit record --rate HZ -o out.pb.gz -- COMMAND`, which must end with 0; its words.
 fn sample(interpreter: &Interpreter, rate: &str, command: &[&str]) -> String {
+    printed(interpreter, rate, command).1
+}
+
+/// The same, and what the command printed before.
+fn printed(interpreter: &Interpreter, rate: &str, command: &[&str]) -> (String, String) {
     let arguments = [&["record", "--rate", rate, "-o", "out.pb.gz", "--"], command].concat();
     let recorded = output(&mut interpreter.profkit(&arguments));
     let stderr = String::from_utf8_lossy(&recorded.stderr).into_owned();
     assert_eq!(status(&recorded), 0, "{stderr}");
-    stderr
+    (String::from_utf8(recorded.stdout).unwrap(), stderr)
 }
 
 /// Pids and command lines.
@@ -28,12 +33,16 @@ fn processes(interpreter: &Interpreter) -> std::collections::BTreeSet<(i64, Stri
 /// The spin takes as long as it says, and the lock was held no longer than time has passed.
 fn spin(interpreter: &Interpreter) {
     interpreter.program("spin.py");
-    let stderr = sample(interpreter, "1000", &[interpreter.python(), "spin.py"]);
+    let command = [interpreter.python(), "spin.py"];
+    // The interpreter's file may have to come from the disk first.
+    sample(interpreter, "1000", &command);
+    let (took, stderr) = printed(interpreter, "1000", &command);
+    let took: f64 = took.trim().parse().unwrap();
     let report = Report::of(interpreter, "out.pb.gz");
     let spun = report.total("work_main", "spin.py", "wall");
-    assert!((0.25..0.4).contains(&spun), "{spun}: {stderr}");
+    assert!((0.7..1.3).contains(&(spun / took)), "{spun} of {took}: {stderr}");
     let held: f64 = ["work_main", "busy"].iter().map(|name| report.total(name, "spin.py", "gil")).sum();
-    assert!((0.15..0.4).contains(&held), "{held}: {stderr}");
+    assert!((0.4..1.3).contains(&(held / took)), "{held} of {took}: {stderr}");
     let names = json(interpreter, &["info", "out.pb.gz", "--json"]);
     let is_named = |thread: &Value| thread["name"] == "the busy one";
     assert!(names["threads"].as_array().unwrap().iter().any(is_named), "{names}");
@@ -73,7 +82,7 @@ fn a_process_that_runs_is_sampled_and_goes_on() {
     let recorded = output(&mut interpreter.profkit(&arguments));
     assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
     let spun = Report::of(&interpreter, "out.pb.gz").total("spin", "<string>", "wall");
-    assert!((0.3..0.8).contains(&spun), "{spun}");
+    assert!((0.25..0.8).contains(&spun), "{spun}");
     let mut printed = String::new();
     std::io::Read::read_to_string(&mut python.stdout.take().unwrap(), &mut printed).unwrap();
     assert!(python.wait().unwrap().success());
@@ -110,7 +119,7 @@ fn nothing_is_lost_when_the_sampler_is_killed() {
     assert_eq!(status(&killed), 137);
     // What the last tenth of a second saw may not be on disk.
     let spun = Report::of(&interpreter, "out.recording").total("spin", "<string>", "wall");
-    assert!((0.6..0.9).contains(&spun), "{spun}");
+    assert!(spun >= 0.5, "{spun}");
 }
 
 #[test]
