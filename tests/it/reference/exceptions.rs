@@ -346,7 +346,7 @@ pub(super) static EXCEPTIONS: &[Exception] = &[
     ),
     row(
         "tuna",
-        &["pstats/cpython-3.11-ticks.pstats"],
+        &["pstats/cpython-3.11-ticks.pstats", "recording/*-calls.trace"],
         &["self"],
         "it draws `exec` as the root and once more below its caller",
     ),
