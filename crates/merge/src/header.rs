@@ -58,8 +58,6 @@ pub(crate) struct Header {
     duration: Option<i128>,
     periods: BTreeSet<Period>,
     default_type: Option<Shown>,
-    /// Whether any input says itself which type that is.
-    says_default: bool,
     comments: BTreeSet<Vec<u8>>,
     /// Frames to drop, frames to keep: they belong together.
     filter: Option<(Vec<u8>, Vec<u8>)>,
@@ -82,7 +80,6 @@ impl Header {
             start: meta.start_ns.filter(|&start| start != 0),
             duration: meta.duration_ns.map(i128::from),
             default_type: Shown::of(meta, types, &string),
-            says_default: text(meta.default_type).is_some(),
             comments: meta.comments.iter().map(|&comment| bytes(comment)).collect(),
             doc_url: text(meta.doc_url),
             estimated: meta.estimated,
@@ -120,7 +117,6 @@ impl Header {
         }
         self.periods.extend(other.periods);
         self.default_type = least(self.default_type.take(), other.default_type);
-        self.says_default |= other.says_default;
         self.comments.extend(other.comments);
         self.filter = least(self.filter.take(), other.filter);
         self.doc_url = least(self.doc_url.take(), other.doc_url);
@@ -133,9 +129,9 @@ impl Header {
         let mut meta = Meta::default();
         self.estimates();
         let unsaid = Shown::of(&meta, builder.sample_types(), |id| builder.bytes(id));
-        // Where none of the inputs says it, it is said only if the columns alone would not.
-        let default_type =
-            self.default_type.take().filter(|shown| self.says_default || unsaid.as_ref() != Some(shown));
+        // It is said only if the columns alone would not: whether some input said it would depend on the grouping, since a
+        // merge of some inputs has to say what a merge of more of them need not.
+        let default_type = self.default_type.take().filter(|shown| unsaid.as_ref() != Some(shown));
         self.period(&mut meta, builder)?;
         if let Some((format, dialect)) = self.format.same() {
             (meta.format, meta.dialect) = (format, dialect);
@@ -232,17 +228,22 @@ mod tests {
         merged.meta().default_type.map(|name| merged.text(name).into_owned())
     }
 
+    fn shown(merged: &Profile) -> Option<String> {
+        let name = |index: usize| merged.text(merged.sample_types()[index].name).into_owned();
+        merged.default_type().map(name)
+    }
+
     #[test]
     fn time_is_shown_first_where_inputs_disagree() {
         let wall = profile(&[("wall", "microseconds")], None, &[]);
         let memory = profile(&[("allocated", "bytes"), ("memory", "bytes")], Some("memory"), &[]);
         let counts = profile(&[("samples", "count")], Some("samples"), &[]);
         for order in [[&wall, &memory, &counts], [&counts, &memory, &wall]] {
-            assert_eq!(said(&merge(order).unwrap()).as_deref(), Some("wall"));
+            assert_eq!(shown(&merge(order).unwrap()).as_deref(), Some("wall"));
         }
-        assert_eq!(said(&merge([&counts, &memory]).unwrap()).as_deref(), Some("memory"));
+        assert_eq!(shown(&merge([&counts, &memory]).unwrap()).as_deref(), Some("memory"));
         let lost = profile(&[("samples", "count")], Some("gone"), &[]);
-        assert_eq!(said(&merge([&counts, &lost]).unwrap()).as_deref(), Some("samples"));
+        assert_eq!(shown(&merge([&counts, &lost]).unwrap()).as_deref(), Some("samples"));
     }
 
     #[test]
