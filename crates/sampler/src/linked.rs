@@ -105,13 +105,7 @@ impl LinkedReader {
                 let place = self.known.find(link.address, self.filled)?;
                 Some(link_at(layout, link.address, self.buffer.get(place..)?))
             };
-            let stands = again(&call.caller).is_some_and(|link| link == call.caller);
-            let callee = again(&call.callee);
-            if stands
-                && callee.is_some_and(|link| {
-                    link.code == call.callee.code && link.previous == call.callee.previous
-                })
-            {
+            if call.stands(again) {
                 context.names.learn_call(call.point, call.code);
             }
         }

@@ -26,6 +26,16 @@ pub struct Call {
     pub code: u32,
 }
 
+impl Call {
+    /// Whether both frames are what they were, in a second reading that `again` looks them up in.
+    #[must_use]
+    pub fn stands(&self, again: impl Fn(&Link) -> Option<Link>) -> bool {
+        again(&self.caller).is_some_and(|link| link == self.caller)
+            && again(&self.callee)
+                .is_some_and(|link| link.code == self.callee.code && link.previous == self.callee.previous)
+    }
+}
+
 impl Resolver {
     /// What is known of code objects has changed: frames are named anew.
     pub fn forget(&mut self) {

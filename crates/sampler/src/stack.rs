@@ -192,13 +192,7 @@ impl StackReader {
                 let found = self.frame(layout, link.address)?;
                 Some(self.link(layout, link.address, found))
             };
-            let stands = again(&call.caller).is_some_and(|link| link == call.caller);
-            let callee = again(&call.callee);
-            if stands
-                && callee.is_some_and(|link| {
-                    link.code == call.callee.code && link.previous == call.callee.previous
-                })
-            {
+            if call.stands(again) {
                 context.names.learn_call(call.point, call.code);
             }
         }
