@@ -4,6 +4,7 @@ use core::ffi::c_char;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use profkit_recording::journal::Line;
+use profkit_recording::stat::Stat;
 
 use crate::Carried;
 
@@ -11,10 +12,7 @@ use crate::Carried;
 pub(crate) fn start_ticks() -> u64 {
     let mut buffer = [0; 1024];
     let text = read(c"/proc/self/stat".as_ptr(), &mut buffer);
-    // The name in parentheses may hold anything; what follows are the fields from the third on.
-    let after = text.iter().rposition(|&byte| byte == b')').map_or(&[][..], |at| &text[at + 1..]);
-    let field = after.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty()).nth(19);
-    field.and_then(|digits| core::str::from_utf8(digits).ok()?.parse().ok()).unwrap_or(0)
+    Stat::parse(text).and_then(|stat| stat.start_ticks()).unwrap_or(0)
 }
 
 /// Tells the journal that this program has begun.

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use profkit_recording::carrier;
+use profkit_recording::journal::escape;
 
 use crate::error::RecordError;
 
@@ -76,7 +77,7 @@ impl Trace {
     pub(crate) fn variables(&self, folder: &Path, tsc_hz: Option<f64>) -> [(OsString, OsString); 2] {
         let mut text = String::new();
         let mut line = |key: &str, value: &[u8]| {
-            let _ = writeln!(text, "{key}\t{}", escaped(value));
+            let _ = writeln!(text, "{key}\t{}", escape(value));
         };
         line("folder", folder.as_os_str().as_bytes());
         line("preload", self.agent.preload.as_os_str().as_bytes());
@@ -94,17 +95,4 @@ impl Trace {
         }
         [("LD_PRELOAD".into(), preload), (carrier::VARIABLE.into(), text.into())]
     }
-}
-
-/// With the escapes of the journal.
-pub(crate) fn escaped(value: &[u8]) -> String {
-    let mut text = String::with_capacity(value.len());
-    for &byte in value {
-        if (b' '..127).contains(&byte) && byte != b'%' {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02x}");
-        }
-    }
-    text
 }

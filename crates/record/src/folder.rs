@@ -9,7 +9,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use profkit_recording::{header, journal};
 
-use crate::agent::escaped;
 use crate::error::RecordError;
 use crate::process::start_ticks;
 
@@ -50,7 +49,7 @@ impl Folder {
         fs::File::create(self.path.join(journal::FILE))?;
         let mut file = fs::File::create(self.path.join(header::FILE))?;
         write!(file, "{}profkit\t{}\nkind\t{kind}\n", header::FIRST_LINE, env!("CARGO_PKG_VERSION"))?;
-        let (command, host) = (escaped(&command), escaped(host.as_bytes()));
+        let (command, host) = (journal::escape(&command), journal::escape(host.as_bytes()));
         write!(file, "start_ns\t{now}\ncommand\t{command}\nhost\t{host}\n")
     }
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use profkit_recording::stat::Stat;
+
 /// A process while it runs one program.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Process {
@@ -31,12 +33,8 @@ impl Process {
 /// When a process started, in clock ticks since boot; `None` if it does not run: zombies have ended.
 pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
     let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything; what follows are the fields from the third on.
-    let end = text.iter().rposition(|&byte| byte == b')')?;
-    let fields = std::str::from_utf8(text.get(end + 1..)?).ok()?;
-    let mut fields = fields.split_ascii_whitespace();
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
+    let stat = Stat::parse(&text)?;
+    if matches!(stat.field(3)?, "Z" | "X") { None } else { stat.start_ticks() }
 }
 
 /// The children of all threads of a process.

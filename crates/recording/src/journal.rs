@@ -71,10 +71,10 @@ impl Line {
     }
 
     fn put(&mut self, text: &[u8]) {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         for &byte in text {
-            let plain = byte == b'\t' && text.len() == 1 || (b' '..127).contains(&byte) && byte != b'%';
-            let escaped = [b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+            let plain = byte == b'\t' && text.len() == 1 || is_plain(byte);
+            let [high, low] = hex(byte);
+            let escaped = [b'%', high, low];
             let piece: &[u8] = if plain { core::slice::from_ref(&byte) } else { &escaped };
             // One byte is left for the newline.
             if self.len + piece.len() < MAX_LINE {
@@ -90,6 +90,30 @@ impl Line {
         self.bytes[self.len] = b'\n';
         &self.bytes[..=self.len]
     }
+}
+
+/// A text with the escapes of a field, for the other files of a recording that use them.
+#[must_use]
+pub fn escape(text: &[u8]) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for &byte in text {
+        if is_plain(byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push('%');
+            escaped.extend(hex(byte).map(char::from));
+        }
+    }
+    escaped
+}
+
+fn is_plain(byte: u8) -> bool {
+    (b' '..127).contains(&byte) && byte != b'%'
+}
+
+fn hex(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
 }
 
 /// Undoes the escapes of a field; what is no escape stays.

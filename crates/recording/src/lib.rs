@@ -16,6 +16,7 @@
 pub mod carrier;
 pub mod header;
 pub mod journal;
+pub mod stat;
 pub mod stream;
 pub mod trace;
 pub mod trace_writer;

@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use profkit_recording::stat::Stat;
+
 /// Processor time of a thread.
 #[derive(Debug)]
 pub struct CpuClock {
@@ -93,12 +95,11 @@ pub fn runs(pid: u32, tid: u32) -> bool {
 /// # Errors
 /// If it has ended.
 pub fn start_and_parent(pid: u32) -> io::Result<(u64, u32)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name in parentheses may have spaces and parentheses itself.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_ascii_whitespace().collect();
-    let number = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
-    let parent = number(1).and_then(|parent| u32::try_from(parent).ok());
-    number(19).zip(parent).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    let text = fs::read(format!("/proc/{pid}/stat"))?;
+    let stat = Stat::parse(&text);
+    let parent = stat.and_then(|stat| u32::try_from(stat.number(4)?).ok());
+    let start = stat.and_then(|stat| stat.start_ticks());
+    start.zip(parent).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// The command line of a process, as a shell would take it but for quotes.

@@ -8,6 +8,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use profkit_recording::journal::Line;
+use profkit_recording::stat::Stat;
 use profkit_recording::trace::{self, state as ending};
 use profkit_recording::trace_writer::{Beginning, Full, TraceFile, append};
 
@@ -115,14 +116,11 @@ pub(crate) fn make_thread_key() {
     THREAD_KEY.store(key, Ordering::Relaxed);
 }
 
-/// When this process started, in clock ticks since boot: field 22 of `/proc/self/stat`.
+/// When this process started, in clock ticks since boot.
 #[must_use]
 pub(crate) fn start_ticks() -> u64 {
     let stat = std::fs::read("/proc/self/stat").unwrap_or_default();
-    // The name of the program is in brackets and may have spaces and brackets.
-    let after = stat.iter().rposition(|&byte| byte == b')').map_or(0, |at| at + 2);
-    let field = stat[after..].split(|&byte| byte == b' ').nth(19).unwrap_or_default();
-    std::str::from_utf8(field).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+    Stat::parse(&stat).and_then(|stat| stat.start_ticks()).unwrap_or(0)
 }
 
 /// Writes a line to the journal of the recording; if that fails, nobody can be told.

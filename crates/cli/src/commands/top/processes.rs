@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use profkit_record::Live;
+use profkit_recording::stat::Stat;
 use profkit_sampler::proc_stat::command_line;
 
 /// A process of the tree.
@@ -127,15 +128,11 @@ fn facts(pid: u32) -> Option<Facts> {
 }
 
 fn parse(stat: &[u8]) -> Option<Facts> {
-    // The name in parentheses may hold anything; what follows are the fields from the third on.
-    let end = stat.iter().rposition(|&byte| byte == b')')?;
-    let fields = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
-    let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
-    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    let stat = Stat::parse(stat)?;
     Some(Facts {
-        parent: u32::try_from(number(1)?).ok()?,
-        cpu: number(11)? + number(12)?,
-        threads: number(17)?,
+        parent: u32::try_from(stat.number(4)?).ok()?,
+        cpu: stat.number(14)? + stat.number(15)?,
+        threads: stat.number(20)?,
     })
 }
 
