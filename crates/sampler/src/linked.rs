@@ -172,12 +172,11 @@ impl LinkedReader {
             if self.resolver.links.len() >= MAX_DEPTH {
                 return false;
             }
-            let Some(place) = self.known.find(at, self.filled) else {
-                if self.known.fetch(context.remote, at, &mut self.buffer, &mut self.filled) {
-                    continue;
-                }
-                return false;
-            };
+            let place = self
+                .known
+                .find(at, self.filled)
+                .or_else(|| self.known.fetch(context.remote, at, &mut self.buffer, &mut self.filled));
+            let Some(place) = place else { return false };
             if touches {
                 self.known.touch(at);
             }

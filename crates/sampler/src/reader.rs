@@ -47,3 +47,83 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+    use super::*;
+    use crate::clock::Dice;
+    use crate::names::Names;
+    use crate::remote::Remote;
+    use crate::tree::Tree;
+    use crate::version::Version;
+
+    const WORDS: usize = 2_048;
+    /// More frames than the memory has room for, or is followed where they go round.
+    const MANY: usize = 20_001;
+
+    /// A word as a memory full of thread states, frames and code objects has it: mostly an address within it.
+    fn word(dice: &mut Dice, base: u64) -> u64 {
+        match dice.below(8) {
+            0 => 0,
+            1 => dice.below(4_096),
+            2 => dice.below(u64::MAX),
+            _ => base + dice.below(WORDS as u64) * 8,
+        }
+    }
+
+    /// A reading ends whatever the memory holds, and while it changes: nothing in it is waited for.
+    fn read_any_memory(minor: u8, readings: usize) {
+        let version = Version { major: 3, minor, micro: 0 };
+        let layout = Layout::known(version).unwrap();
+        let memory: Vec<AtomicU64> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
+        let base = memory.as_ptr() as u64;
+        let is_over = AtomicBool::new(false);
+        let change = |dice: &mut Dice, count: u64| {
+            for _ in 0..count {
+                let at = usize::try_from(dice.below(WORDS as u64)).unwrap();
+                memory[at].store(word(dice, base), Ordering::Relaxed);
+            }
+        };
+        let mut dice = Dice::new(7);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut dice = Dice::new(11);
+                while !is_over.load(Ordering::Relaxed) {
+                    change(&mut dice, 16);
+                    std::thread::yield_now();
+                }
+            });
+            let mut names = Names::default();
+            let mut tree = Tree::default();
+            let mut reader = Reader::new(&layout, base);
+            for reading in 0..readings {
+                if reading % 64 == 0 {
+                    change(&mut dice, WORDS as u64);
+                    reader = Reader::new(&layout, base);
+                    names = Names::default();
+                }
+                let remote = Remote::new(std::process::id());
+                let mut context = Context { remote, layout: &layout, names: &mut names, tree: &mut tree };
+                let depth = reader.read(&mut context).map(|found| tree.frames_of(found.stack).len());
+                assert!(depth.unwrap_or(0) < MANY, "reading {reading}");
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+    }
+
+    #[test]
+    fn any_memory_of_frame_objects() {
+        for minor in [8, 9, 10] {
+            read_any_memory(minor, 2_000);
+        }
+    }
+
+    #[test]
+    fn any_memory_of_a_data_stack() {
+        for minor in [11, 12] {
+            read_any_memory(minor, 5_000);
+        }
+    }
+}

@@ -25,6 +25,12 @@ struct Range {
     at: usize,
 }
 
+impl Range {
+    fn place(&self, address: u64) -> Option<usize> {
+        Some(self.at + usize::try_from(address.checked_sub(self.start)?).ok()?)
+    }
+}
+
 /// The frames that are read along.
 #[derive(Debug)]
 pub struct Regions {
@@ -89,8 +95,7 @@ impl Regions {
         let range = after.checked_sub(1).and_then(|index| self.ranges.get(index));
         let holds = |range: &&Range| range.start <= address && address + self.frame as u64 <= range.end;
         let range = range.filter(holds).or_else(|| self.fetched.iter().find(holds))?;
-        let at = range.at + usize::try_from(address - range.start).ok()?;
-        (at + self.frame <= filled).then_some(at)
+        range.place(address).filter(|at| at + self.frame <= filled)
     }
 
     /// A frame was part of a stack.
@@ -111,10 +116,16 @@ impl Regions {
         self.is_stale |= !is_read;
     }
 
-    /// Reads the frame at an address and what lies around it to the end of a buffer; whether it could be read.
-    pub fn fetch(&mut self, remote: Remote, address: u64, buffer: &mut Vec<u8>, filled: &mut usize) -> bool {
+    /// Reads the frame at an address and what lies around it to the end of a buffer; where it is there, if it could be read.
+    pub fn fetch(
+        &mut self,
+        remote: Remote,
+        address: u64,
+        buffer: &mut Vec<u8>,
+        filled: &mut usize,
+    ) -> Option<usize> {
         if !address.is_multiple_of(8) || !(PAGE..USER_END).contains(&address) {
-            return false;
+            return None;
         }
         let end = address + self.frame as u64;
         let page = address - address % PAGE;
@@ -130,10 +141,10 @@ impl Regions {
                 *filled += length;
                 self.fetched.push(range);
                 self.add(address);
-                return true;
+                return range.place(address);
             }
         }
-        false
+        None
     }
 
     /// A range could not be read: forgets the frames in it. Whether there were any.

@@ -23,6 +23,8 @@ use crate::resolver::Resolver;
 
 /// Deeper stacks are cut at the leaf's end: CPython's own limit of recursion is 1,000 unless changed.
 const MAX_DEPTH: usize = 20_000;
+/// More of a data stack than as many frames need is not read: the memory may say anything.
+const MAX_BYTES: usize = 1 << 24;
 /// Reads that may follow each other because a place was not the expected one (chunk, depth): not because something moved.
 const MAX_ATTEMPTS: usize = 4;
 /// How much more of the chunk is read than was used last time.
@@ -277,16 +279,16 @@ impl StackReader {
     /// The running frame that a frame holder tells (3.11, 3.12).
     fn holder_frame(&mut self, context: &Context<'_>, holder: u64) -> Option<u64> {
         self.holders.touch(holder);
-        let found = self.holders.find(holder, self.filled).or_else(|| {
-            let is_there = self.holders.fetch(context.remote, holder, &mut self.buffer, &mut self.filled);
-            is_there.then(|| self.holders.find(holder, self.filled)).flatten()
-        });
+        let found = self
+            .holders
+            .find(holder, self.filled)
+            .or_else(|| self.holders.fetch(context.remote, holder, &mut self.buffer, &mut self.filled));
         found.map(|at| word_at(&self.buffer, at + context.layout.cframe_frame))
     }
 
     /// Whether the read was laid out for another chunk or a smaller depth; lays it out anew then.
     fn misses(&mut self, context: &Context<'_>, state: State) -> bool {
-        let used = usize::try_from(state.top.saturating_sub(state.chunk)).unwrap_or(0);
+        let used = usize::try_from(state.top.saturating_sub(state.chunk)).unwrap_or(0).min(MAX_BYTES);
         let moved = state.chunk != self.chunk;
         if moved {
             self.chunk = state.chunk;
@@ -318,20 +320,31 @@ impl StackReader {
     /// The bytes of the frame at an address, if they were read.
     #[inline]
     fn frame(&self, layout: &Layout, address: u64) -> Option<(usize, bool)> {
-        let within = address.wrapping_sub(self.chunk);
-        if within < self.window as u64 {
-            let at = self.chunk_at.checked_add(usize::try_from(within).ok()?)?;
-            return (at + layout.frame_head <= self.filled.min(self.chunk_at + self.window))
-                .then_some((at, true));
+        match self.on_data_stack(address) {
+            Some((at, end)) => (at + layout.frame_head <= self.filled.min(end)).then_some((at, true)),
+            None => self.elsewhere.find(address, self.filled).map(|at| (at, false)),
         }
-        for span in &self.spans {
-            let within = address.wrapping_sub(span.address);
-            if within < span.length as u64 {
-                let at = span.at + usize::try_from(within).ok()?;
-                return (at + layout.frame_head <= self.filled).then_some((at, true));
-            }
+    }
+
+    /// Where an address of the data stack is in the buffer, and where what was to be read there ends.
+    #[inline]
+    fn on_data_stack(&self, address: u64) -> Option<(usize, usize)> {
+        let newest = Span { address: self.chunk, length: self.window, at: self.chunk_at };
+        std::iter::once(&newest).filter(|span| span.at != NONE).chain(&self.spans).find_map(|span| {
+            let within = usize::try_from(address.wrapping_sub(span.address)).ok()?;
+            (within < span.length).then_some((span.at + within, span.at + span.length))
+        })
+    }
+
+    /// The same, by a read of its own if it lies elsewhere. What lies on the data stack behind what was read has been called
+    /// since: a later read of it would be of another moment.
+    fn frame_or_fetch(&mut self, context: &Context<'_>, address: u64) -> Option<(usize, bool)> {
+        let found = self.frame(context.layout, address);
+        if found.is_some() || self.on_data_stack(address).is_some() {
+            return found;
         }
-        self.elsewhere.find(address, self.filled).map(|at| (at, false))
+        let Self { elsewhere, buffer, filled, .. } = self;
+        elsewhere.fetch(context.remote, address, buffer, filled).map(|at| (at, false))
     }
 
     /// Follows the frames of a state from the innermost out. False if the way was lost: what was read is not one stack.
@@ -342,13 +355,7 @@ impl StackReader {
         self.may_be_root = self.root;
         let mut at = from.frame;
         while at != 0 && at != self.root {
-            let found = match self.frame(layout, at) {
-                Some(found) => found,
-                None if self.elsewhere.fetch(context.remote, at, &mut self.buffer, &mut self.filled) => {
-                    continue;
-                }
-                None => return false,
-            };
+            let Some(found) = self.frame_or_fetch(context, at) else { return false };
             let link = self.link(layout, at, found);
             if touches && !link.on_data_stack {
                 self.elsewhere.touch(at);
@@ -452,7 +459,8 @@ fn older_chunks(context: &Context<'_>, newest: u64) -> Vec<(u64, usize)> {
     const MAX_CHUNKS: usize = 256;
     let mut found = Vec::new();
     let mut at = newest;
-    while found.len() < MAX_CHUNKS {
+    let mut left = MAX_BYTES;
+    while found.len() < MAX_CHUNKS && left > 0 {
         let Ok(previous) = context.remote.word(at) else { break };
         if previous == 0 {
             break;
@@ -461,7 +469,9 @@ fn older_chunks(context: &Context<'_>, newest: u64) -> Vec<(u64, usize)> {
         // `top` of a chunk that is not the newest counts the words in use.
         let words = usize::try_from(int_at(&head, 16)).unwrap_or(0);
         let size = usize::try_from(word_at(&head, 8)).unwrap_or(0);
-        found.push((previous, (CHUNK_HEAD + words * 8).min(size)));
+        let length = words.saturating_mul(8).saturating_add(CHUNK_HEAD).min(size).min(left);
+        left -= length;
+        found.push((previous, length));
         at = previous;
     }
     found
