@@ -92,9 +92,12 @@ impl<'p> LocationTable<'p> {
             profile,
             single: vec![EncodedId::NONE; profile.frames().len()],
             runs: Vec::new(),
-            ids: HashMap::default(),
+            ids: HashMap::with_capacity_and_hasher(profile.frames().len(), RandomState::default()),
             order: Vec::new(),
-            function_ids: HashMap::default(),
+            function_ids: HashMap::with_capacity_and_hasher(
+                profile.functions().len(),
+                RandomState::default(),
+            ),
             functions: Vec::new(),
             orphans: 0,
         }

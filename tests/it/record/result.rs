@@ -33,6 +33,13 @@ pub(super) fn status(output: &Output) -> i32 {
     output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap())
 }
 
+/// The numbers that a program printed, all on a line.
+pub(super) fn numbers<const COUNT: usize>(stdout: &[u8]) -> [f64; COUNT] {
+    let text = std::str::from_utf8(stdout).unwrap();
+    let numbers: Vec<f64> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
+    numbers.try_into().unwrap()
+}
+
 /// A report.
 pub(super) struct Report(pub(super) Value);
 

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::interpreter::Interpreter;
-use super::result::{Report, json, output, status};
+use super::result::{Report, json, numbers, output, status};
 
 /// `profkit record --rate HZ -o out.pb.gz -- COMMAND`, which must end with 0; its words.
 fn sample(interpreter: &Interpreter, rate: &str, command: &[&str]) -> String {
@@ -37,7 +37,7 @@ fn spin(interpreter: &Interpreter) {
     // The interpreter's file may have to come from the disk first.
     sample(interpreter, "1000", &command);
     let (took, stderr) = printed(interpreter, "1000", &command);
-    let took: f64 = took.trim().parse().unwrap();
+    let [_, took] = numbers(took.as_bytes());
     let report = Report::of(interpreter, "out.pb.gz");
     let spun = report.total("work_main", "spin.py", "wall");
     assert!((0.7..1.3).contains(&(spun / took)), "{spun} of {took}: {stderr}");

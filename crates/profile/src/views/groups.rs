@@ -1,7 +1,8 @@
 //! What the rows of a table are: functions, lines, files or modules.
 
-use std::collections::HashMap;
 use std::hash::Hash;
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::id::{FrameId, FunctionId, Id, MappingId, StringId};
 use crate::profile::Profile;
@@ -48,7 +49,10 @@ impl Groups {
     /// Groups all frames, and the functions that appear in call tables.
     #[must_use]
     pub fn new(profile: &Profile, grouping: Grouping) -> Self {
-        let mut index = Index::default();
+        let mut index = Index::with_capacity(match grouping {
+            Grouping::Function => profile.functions().len(),
+            _ => 0,
+        });
         let mut modules: HashMap<&[u8], StringId> = HashMap::new();
         let mut group = |function: Option<FunctionId>, frame: Option<FrameId>| {
             let row = frame.map(|id| profile.frames()[id]);
@@ -112,13 +116,11 @@ struct Index<T> {
     known: HashMap<T, usize>,
 }
 
-impl<T> Default for Index<T> {
-    fn default() -> Self {
-        Self { rows: Vec::new(), known: HashMap::new() }
-    }
-}
-
 impl<T: Copy + Eq + Hash> Index<T> {
+    fn with_capacity(rows: usize) -> Self {
+        Self { rows: Vec::with_capacity(rows), known: HashMap::with_capacity(rows) }
+    }
+
     fn of(&mut self, row: T) -> usize {
         *self.known.entry(row).or_insert_with(|| {
             self.rows.push(row);

@@ -112,8 +112,12 @@ impl Flow {
         }
         let unknown: Vec<usize> =
             incoming.iter().copied().filter(|&edge| !graph.edges[edge].has_self).collect();
+        if unknown.is_empty() {
+            self.root_own[function] = rest;
+            return;
+        }
         let mut shares = apportion(rest, &caller_weights(graph, sample_type, function, &unknown));
-        self.root_own[function] = if unknown.is_empty() { rest } else { shares.pop().unwrap_or(0) };
+        self.root_own[function] = shares.pop().unwrap_or(0);
         for (edge, share) in unknown.into_iter().zip(shares) {
             self.own[edge] = share;
         }

@@ -76,7 +76,8 @@ pub(super) fn graphs(profile: &Profile) -> Vec<(OriginId, Graph)> {
     let types = profile.sample_types().len();
     let mut of = |origin: OriginId, graphs: &mut Vec<(OriginId, Builder)>| {
         *index[origin.index()].get_or_insert_with(|| {
-            graphs.push((origin, Builder::new(types)));
+            let rows = if graphs.is_empty() { profile.functions().len() } else { 0 };
+            graphs.push((origin, Builder::new(types, rows)));
             graphs.len() - 1
         })
     };
@@ -109,7 +110,8 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(types: usize) -> Self {
+    /// With room for so many functions.
+    fn new(types: usize, functions: usize) -> Self {
         let columns = vec![Vec::new(); types];
         let graph = Graph {
             own: columns.clone(),
@@ -118,7 +120,7 @@ impl Builder {
             edge_total: columns,
             ..Graph::default()
         };
-        Self { types, graph, functions: HashMap::new(), edges: HashMap::new() }
+        Self { types, graph, functions: HashMap::with_capacity(functions), edges: HashMap::new() }
     }
 
     fn function(&mut self, id: FunctionId) -> usize {

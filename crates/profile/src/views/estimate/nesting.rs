@@ -241,15 +241,15 @@ impl Nesting {
             })
         };
         let to_whole: Vec<bool> = edges.iter().map(leads_to_whole).collect();
+        if !to_whole.contains(&true) {
+            return divide(amount, wanted, placer.grain);
+        }
         let only = |which: bool, wanted: &[i64]| -> Vec<i64> {
             wanted.iter().zip(&to_whole).map(|(&wanted, &is)| if is == which { wanted } else { 0 }).collect()
         };
         let others = only(false, wanted);
-        let mut usual = 0;
-        if to_whole.contains(&true) {
-            let part = |&wanted: &i64| i128::from(wanted) * i128::from(item.calls) / i128::from(calls_left);
-            usual = i64::try_from(others.iter().map(part).sum::<i128>()).unwrap_or(i64::MAX).min(amount);
-        }
+        let part = |&wanted: &i64| i128::from(wanted) * i128::from(item.calls) / i128::from(calls_left);
+        let usual = i64::try_from(others.iter().map(part).sum::<i128>()).unwrap_or(i64::MAX).min(amount);
         let mut shares = divide(amount - usual, &only(true, wanted), placer.grain);
         let rest = amount - shares.iter().sum::<i64>();
         for (share, more) in shares.iter_mut().zip(divide(rest, &others, placer.grain)) {

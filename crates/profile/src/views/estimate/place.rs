@@ -154,11 +154,17 @@ impl<'a, 'b> Placer<'a, 'b> {
 
     /// Takes `amount` out of the parcels; what is left stays in them.
     fn split(&self, parcels: &mut Vec<Parcel>, amount: i64) -> Vec<Parcel> {
+        if amount <= 0 {
+            return Vec::new();
+        }
         let supply: Vec<i64> = parcels.iter().map(|parcel| parcel.amount).collect();
         let sum: i64 = supply.iter().sum();
+        if amount >= sum {
+            return std::mem::take(parcels);
+        }
         let mut taken = Vec::new();
         let mut left = Vec::new();
-        for part in transport(&supply, &[amount.min(sum), sum - amount.min(sum)], self.grain) {
+        for part in transport(&supply, &[amount, sum - amount], self.grain) {
             let parcel = Parcel { amount: part.amount, ..parcels[part.from] };
             if part.to == 0 { taken.push(parcel) } else { left.push(parcel) }
         }

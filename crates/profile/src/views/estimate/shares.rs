@@ -41,16 +41,25 @@ fn divide(dividend: u128, divisor: u128) -> (u128, u128) {
     }
 }
 
-/// Divides an amount among places, but moves shares below `grain` to the largest one.
+/// Divides an amount among places in proportion to `weights`, but what would be shares below `grain`, and what is left over
+/// by rounding, goes to the largest one.
 pub(super) fn apportion_coarsely(amount: i64, weights: &[i64], grain: i64) -> Vec<i64> {
-    let mut shares = apportion(amount, weights);
-    let largest = (0..shares.len()).rev().max_by_key(|&index| shares[index]);
-    let Some(largest) = largest else { return shares };
-    for index in 0..shares.len() {
-        if index != largest && shares[index] < grain {
-            shares[largest] += std::mem::take(&mut shares[index]);
+    let mut shares = vec![0; weights.len()];
+    let of = |number: i64| u128::try_from(number).unwrap_or(0);
+    let sum: u128 = weights.iter().map(|&weight| of(weight)).sum();
+    let largest = (0..weights.len()).rev().max_by_key(|&index| weights[index]);
+    let Some(largest) = largest.filter(|_| sum > 0) else { return shares };
+    // Compared before they are divided: nearly all are too small.
+    let enough = of(grain).saturating_mul(sum);
+    let mut left = amount;
+    for (share, &weight) in shares.iter_mut().zip(weights) {
+        let part = of(amount) * of(weight);
+        if part >= enough {
+            *share = i64::try_from(divide(part, sum).0).unwrap_or(i64::MAX);
+            left -= *share;
         }
     }
+    shares[largest] += left;
     shares
 }
 
@@ -66,11 +75,19 @@ pub(super) struct Move {
 /// `grain` are in proportion (every demand draws on every supply alike); the rest is matched in order, which
 /// needs at most one part a supply and a demand. Sorted, without zero parts.
 pub(super) fn transport(supply: &[i64], demand: &[i64], grain: i64) -> Vec<Move> {
+    // Most functions have one context or one callee: nothing is to be matched.
+    let to_each = |(to, &amount)| (amount > 0).then_some(Move { from: 0, to, amount });
+    let from_each = |(from, &amount)| (amount > 0).then_some(Move { from, to: 0, amount });
+    match (supply, demand) {
+        ([_], _) => return demand.iter().enumerate().filter_map(to_each).collect(),
+        (_, [_]) => return supply.iter().enumerate().filter_map(from_each).collect(),
+        _ => {}
+    }
     let mut left: Vec<i64> = supply.to_vec();
     let mut wanted: Vec<i64> = demand.to_vec();
     let mut moves = Vec::new();
     let sum: i128 = supply.iter().map(|&value| i128::from(value)).sum();
-    if supply.len() > 1 && demand.len() > 1 && sum > 0 {
+    if sum > 0 {
         let heaviest = |values: &[i64]| {
             let mut order: Vec<usize> = (0..values.len()).collect();
             order.sort_by_key(|&index| std::cmp::Reverse(values[index]));
