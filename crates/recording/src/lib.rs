@@ -13,6 +13,7 @@
 //! `<start>` is the start time of the process in clock ticks since boot (`/proc/PID/stat`, field 22), since a pid may come
 //! again; `<n>` counts the programs that it ran (`execve`).
 
+mod backing;
 pub mod carrier;
 pub mod header;
 pub mod journal;

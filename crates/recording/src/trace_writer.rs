@@ -11,14 +11,15 @@ use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
-use crate::trace::{CHUNK, ChunkHeader, Header, MAGIC, Node, Text, Thread, VERSION, kind};
+use crate::backing::{CHUNK_BYTES, DESCRIPTOR, allocate, map, out_of_the_way};
+use crate::trace::{ChunkHeader, Header, MAGIC, Node, Text, Thread, VERSION, kind};
 
 /// Why there is no more room.
 #[derive(Debug)]
@@ -69,14 +70,9 @@ impl NodeRoom {
 /// `size_of::<Node>()`, as the shape asserts.
 const NODE: u32 = 40;
 const CHUNK_HEADER: u64 = size_of::<ChunkHeader>() as u64;
-const CHUNK_BYTES: u64 = CHUNK as u64;
 /// What a file begins with, and the least and most that it grows by.
 const FIRST_STEP: u64 = 1 << 18;
 const LAST_STEP: u64 = 1 << 24;
-/// Ids are 32 bits and count 8 bytes.
-const MOST: u64 = 8 << 32;
-/// Of the numbers of descriptors, programs take the lowest ones, and some count on getting them.
-const DESCRIPTOR: RawFd = 200;
 
 /// A trace file that is being written. Dropping it unmaps the memory and closes the file.
 #[derive(Debug)]
@@ -369,79 +365,6 @@ fn new_file(folder: &Path, beginning: &Beginning) -> io::Result<(File, PathBuf)>
     }
 }
 
-/// Backs a part of the file with blocks of the disk; file systems that cannot do it without get zeros written.
-fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
-    // Growing beyond this limit would not only fail, but send SIGXFSZ.
-    // SAFETY: `getrlimit` into memory of ours.
-    let limit = unsafe {
-        let mut limit: libc::rlimit = std::mem::zeroed();
-        libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit);
-        limit.rlim_cur
-    };
-    if limit != libc::RLIM_INFINITY && to > limit {
-        return Err(io::Error::from_raw_os_error(libc::EFBIG));
-    }
-    let (offset, length) = (from.cast_signed(), (to - from).cast_signed());
-    loop {
-        // SAFETY: a plain system call.
-        if unsafe { libc::fallocate(file.as_raw_fd(), 0, offset, length) } == 0 {
-            return Ok(());
-        }
-        let error = io::Error::last_os_error();
-        match error.raw_os_error() {
-            Some(libc::EINTR) => {}
-            Some(libc::EOPNOTSUPP | libc::ENOSYS) => break,
-            _ => return Err(error),
-        }
-    }
-    let zeros = [0u8; CHUNK];
-    for at in (from..to).step_by(CHUNK) {
-        file.write_all_at(&zeros, at)?;
-    }
-    Ok(())
-}
-
-fn map(file: &File) -> io::Result<(NonNull<u8>, u64)> {
-    // SAFETY: `getrlimit` into memory of ours.
-    let limit = unsafe {
-        let mut limit: libc::rlimit = std::mem::zeroed();
-        libc::getrlimit(libc::RLIMIT_AS, &raw mut limit);
-        limit.rlim_cur
-    };
-    // A program whose address space is limited needs it itself.
-    let mut size = if limit == libc::RLIM_INFINITY { MOST } else { (limit / 16).clamp(1 << 22, MOST) };
-    size = size.next_multiple_of(CHUNK_BYTES);
-    loop {
-        let length = usize::try_from(size).unwrap_or(usize::MAX);
-        // SAFETY: a new mapping at a place that the kernel chooses.
-        let place = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                length,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_NORESERVE,
-                file.as_raw_fd(),
-                0,
-            )
-        };
-        if place != libc::MAP_FAILED
-            && let Some(base) = NonNull::new(place.cast())
-        {
-            return Ok((base, size));
-        }
-        size = (size / 4).next_multiple_of(CHUNK_BYTES);
-        if size < 1 << 20 {
-            return Err(io::Error::last_os_error());
-        }
-    }
-}
-
-/// A copy of the descriptor with a high number that programs do not get in the way of; -1 if there is none.
-fn out_of_the_way(file: &File) -> RawFd {
-    // SAFETY: a plain system call on an open file.
-    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, DESCRIPTOR) }
-}
-
 /// Appends a finished line of the [`journal`](crate::journal) to the file of a recording's folder.
 ///
 /// # Errors
@@ -464,6 +387,8 @@ pub fn append(folder: &Path, line: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
     fn beginning() -> Beginning {

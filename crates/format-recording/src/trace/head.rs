@@ -1,0 +1,97 @@
+//! What a trace file says first: its process, its clocks, how much of it is used.
+
+use core::mem::offset_of;
+
+use profkit_profile::{ReadError, ReadErrorKind};
+use profkit_recording::trace::{CHUNK, Header, MAGIC, VERSION, state};
+
+use crate::bytes::{f64_at, u32_at, u64_at};
+
+/// A rate of ticks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rate(f64);
+
+impl Rate {
+    pub(super) fn read(bytes: &[u8], offset: usize) -> Result<Self, ReadError> {
+        match f64_at(bytes, offset) {
+            Some(hz) if hz.is_finite() && hz >= 1.0 => Ok(Self(hz)),
+            _ => Err(ReadError::malformed("the clock has no rate", offset)),
+        }
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "a clock is not that exact, and `as` saturates"
+    )]
+    pub(super) fn nanoseconds(self, ticks: u64) -> i64 {
+        (ticks as f64 * (1e9 / self.0)).round() as i64
+    }
+}
+
+pub(super) struct Head {
+    pub(super) pid: i64,
+    pub(super) start: u64,
+    pub(super) created_ns: i64,
+    pub(super) used: usize,
+    pub(super) own: Rate,
+    pub(super) wall: Rate,
+    /// The process had ended in order: nothing changes any more.
+    pub(super) ended: bool,
+    /// Inside of and outside of a Python function, then of a C function; zeros if not to be subtracted.
+    pub(super) cost: [u64; 4],
+}
+
+impl Head {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, ReadError> {
+        if !bytes.starts_with(&MAGIC) || bytes.len() < CHUNK {
+            return Err(ReadError::truncated("the header", bytes.len()));
+        }
+        let word = |offset| u32_at(bytes, offset).unwrap_or(0);
+        let long = |offset| u64_at(bytes, offset).unwrap_or(0);
+        let version = word(offset_of!(Header, version));
+        if version != VERSION {
+            let reason = format!("a trace of version {version}, this profkit reads {VERSION}");
+            return Err(ReadErrorKind::Unsupported(reason.into()).at(offset_of!(Header, version)));
+        }
+        let used = usize::try_from(long(offset_of!(Header, used))).unwrap_or(usize::MAX);
+        let compensate = u64::from(word(offset_of!(Header, compensate)) == 1);
+        let cost = [0, 4, 8, 12].map(|at| compensate * u64::from(word(offset_of!(Header, cost) + at)));
+        Ok(Self {
+            pid: i64::from(word(offset_of!(Header, pid))),
+            start: long(offset_of!(Header, start_ticks)),
+            created_ns: i64::try_from(long(offset_of!(Header, created_ns))).unwrap_or(0),
+            used: used.min(bytes.len()),
+            own: Rate::read(bytes, offset_of!(Header, self_hz))?,
+            wall: Rate::read(bytes, offset_of!(Header, wall_hz))?,
+            ended: word(offset_of!(Header, state)) == state::ENDED,
+            cost,
+        })
+    }
+
+    pub(super) fn notes(&self, bytes: &[u8]) -> Vec<String> {
+        let pid = self.pid;
+        let mut notes = Vec::new();
+        match u32_at(bytes, offset_of!(Header, state)) {
+            Some(state::DISK_FULL) => {
+                notes.push(format!("process {pid}: the disk was full, tracing stopped"));
+            }
+            Some(state::TABLE_FULL) => {
+                notes.push(format!("process {pid}: a table was full, tracing stopped"));
+            }
+            _ => {}
+        }
+        let missed = [
+            (
+                u64::from(u32_at(bytes, offset_of!(Header, interpreters_missed)).unwrap_or(0)),
+                "subinterpreters",
+            ),
+            (u64::from(u32_at(bytes, offset_of!(Header, threads_missed)).unwrap_or(0)), "threads"),
+            (u64_at(bytes, offset_of!(Header, events_lost)).unwrap_or(0), "events"),
+        ];
+        for (number, what) in missed.into_iter().filter(|&(number, _)| number > 0) {
+            notes.push(format!("process {pid}: {number} {what} not covered"));
+        }
+        notes
+    }
+}

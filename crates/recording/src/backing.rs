@@ -1,0 +1,88 @@
+//! The file and the address space behind a trace: blocks before they are written, a mapping that never moves.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::FileExt;
+use std::ptr::NonNull;
+
+use crate::trace::CHUNK;
+
+/// Ids are 32 bits and count 8 bytes.
+const MOST: u64 = 8 << 32;
+/// Of the numbers of descriptors, programs take the lowest ones, and some count on getting them.
+pub(crate) const DESCRIPTOR: RawFd = 200;
+pub(crate) const CHUNK_BYTES: u64 = CHUNK as u64;
+
+/// Backs a part of the file with blocks of the disk; file systems that cannot do it without get zeros written.
+pub(crate) fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
+    // Growing beyond this limit would not only fail, but send SIGXFSZ.
+    // SAFETY: `getrlimit` into memory of ours.
+    let limit = unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit);
+        limit.rlim_cur
+    };
+    if limit != libc::RLIM_INFINITY && to > limit {
+        return Err(io::Error::from_raw_os_error(libc::EFBIG));
+    }
+    let (offset, length) = (from.cast_signed(), (to - from).cast_signed());
+    loop {
+        // SAFETY: a plain system call.
+        if unsafe { libc::fallocate(file.as_raw_fd(), 0, offset, length) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::EOPNOTSUPP | libc::ENOSYS) => break,
+            _ => return Err(error),
+        }
+    }
+    let zeros = [0u8; CHUNK];
+    for at in (from..to).step_by(CHUNK) {
+        file.write_all_at(&zeros, at)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn map(file: &File) -> io::Result<(NonNull<u8>, u64)> {
+    // SAFETY: `getrlimit` into memory of ours.
+    let limit = unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        libc::getrlimit(libc::RLIMIT_AS, &raw mut limit);
+        limit.rlim_cur
+    };
+    // A program whose address space is limited needs it itself.
+    let mut size = if limit == libc::RLIM_INFINITY { MOST } else { (limit / 16).clamp(1 << 22, MOST) };
+    size = size.next_multiple_of(CHUNK_BYTES);
+    loop {
+        let length = usize::try_from(size).unwrap_or(usize::MAX);
+        // SAFETY: a new mapping at a place that the kernel chooses.
+        let place = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                length,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_NORESERVE,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        if place != libc::MAP_FAILED
+            && let Some(base) = NonNull::new(place.cast())
+        {
+            return Ok((base, size));
+        }
+        size = (size / 4).next_multiple_of(CHUNK_BYTES);
+        if size < 1 << 20 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+}
+
+/// A copy of the descriptor with a high number that programs do not get in the way of; -1 if there is none.
+pub(crate) fn out_of_the_way(file: &File) -> RawFd {
+    // SAFETY: a plain system call on an open file.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, DESCRIPTOR) }
+}
