@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Two looks at both clocks; the longer between them, the more exact the rate: at 5 ms about one part in 100,000.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Measurement(#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))] Option<(u64, u64)>);
+pub(crate) struct Measurement(Option<(u64, u64)>);
 
 const LEAST: Duration = Duration::from_millis(5);
 
