@@ -77,6 +77,10 @@ pub(crate) struct Record {
     /// Sample the first process only
     #[arg(long, conflicts_with = "trace")]
     pub(crate) no_subprocesses: bool,
+    /// Sample asyncio programs by who awaits what: above a running task stand the tasks that await it, each with its name
+    /// (`<task NAME>`) and where it is suspended, in place of the event loop
+    #[arg(long = "async", conflicts_with = "trace")]
+    pub(crate) awaits: bool,
     /// Count and time every call, in every thread and child process, from inside, instead of sampling from outside
     #[arg(long)]
     pub(crate) trace: bool,

@@ -283,6 +283,13 @@ impl Reader {
                 "{cut} of {read} stacks cut where they changed while they were read, {failed} not readable"
             ));
         }
+        let (chains, cut) = (count(counter::CHAINS), count(counter::CHAINS_CUT));
+        if cut > 0 {
+            remarks.push(format!(
+                "{cut} of {} stacks of asyncio tasks without all that await them",
+                chains.max(cut)
+            ));
+        }
         let (seen, sampled) = (count(counter::THREADS_SEEN), count(counter::THREADS_SAMPLED));
         if seen > sampled {
             remarks.push(format!("{} of {seen} threads have no Python in them", seen - sampled));

@@ -19,6 +19,8 @@ pub struct Sample {
     pub rate: f64,
     /// The processes below the first one as well.
     pub subprocesses: bool,
+    /// Who awaits a running asyncio task, in its stack.
+    pub awaits: bool,
 }
 
 /// The sampler at work.
@@ -44,7 +46,7 @@ impl Sampling {
         own_children: Vec<u32>,
         is_own: bool,
     ) -> io::Result<(Self, Result<(), Refusal>)> {
-        let mut session = Session::to(stream, Options { rate: sample.rate });
+        let mut session = Session::to(stream, Options { rate: sample.rate, awaits: sample.awaits });
         let first = session.add_process(root);
         let (commands, orders) = channel();
         let thread = std::thread::Builder::new().name("sampler".to_owned()).spawn(move || {

@@ -114,6 +114,10 @@ pub mod counter {
     pub const LATENESS: u64 = 11;
     /// Nanoseconds between two readings of a thread's processor time at least: samples between share what was used.
     pub const CPU_INTERVAL: u64 = 12;
+    /// Stacks in which an asyncio task ran, if who awaits it was asked for.
+    pub const CHAINS: u64 = 13;
+    /// Stacks of an asyncio task whose awaiters were not all found.
+    pub const CHAINS_CUT: u64 = 14;
 }
 
 /// The checksum of a block's records.

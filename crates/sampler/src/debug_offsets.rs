@@ -142,6 +142,8 @@ const BYTES: Section = ("bytes", &["size", "ob_size", "sval"]);
 const UNICODE_313: Section = ("unicode", &["size", "state", "length", "ascii_size"]);
 const UNICODE_315: Section = ("unicode", &["size", "state", "length", "ascii_size", "compact_size"]);
 const GC: Section = ("gc", &["size", "collecting"]);
+const GC_315: Section = ("gc", &["size", "collecting", "frame", "generation_stats_size", "generation_stats"]);
+const GENERATOR_314: Section = ("generator", &["size", "name", "iframe", "frame_state"]);
 
 const PYTHON_313: &[Section] = &[
     RUNTIME,
@@ -177,6 +179,7 @@ const PYTHON_314: &[Section] = &[
     BYTES,
     UNICODE_313,
     GC,
+    GENERATOR_314,
 ];
 const PYTHON_315: &[Section] = &[
     RUNTIME,
@@ -196,7 +199,8 @@ const PYTHON_315: &[Section] = &[
     LONG,
     BYTES,
     UNICODE_315,
-    GC,
+    GC_315,
+    GENERATOR_314,
 ];
 
 /// Why a runtime's own description cannot be used.
@@ -318,5 +322,14 @@ fn layout(version: Version, fields: &Fields<'_>) -> Option<Layout> {
         type_flags: fields.get("type", "flags")?,
         type_basicsize: fields.get("type", "basicsize").unwrap_or(32),
         heaptype_cached_keys: fields.get("heaptype", "cached_keys").unwrap_or(880),
+        // 3.13 does not say: `PyGenObject`, and `int stacktop` behind `instr_ptr`.
+        generator_frame: fields.get("generator", "iframe").unwrap_or(72),
+        generator_state: fields.get("generator", "frame_state").unwrap_or(67),
+        frame_stack: match fields.get("frame", "stackpointer") {
+            Some(pointer) => pointer,
+            None => fields.get("frame", "instr_ptr")? + 8,
+        },
+        function_code: if version.at_least(14) { NONE } else { 48 },
+        function_closure: if version.at_least(14) { NONE } else { 72 },
     })
 }

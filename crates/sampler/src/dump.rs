@@ -1,16 +1,17 @@
 //! Every thread's stack once: `profkit dump`.
 
+use crate::asyncio::{Chains, Naming};
 use crate::binary::Binaries;
 use crate::gil::{self, Gil};
 use crate::interpreter;
 use crate::names::Names;
 use crate::proc_stat::{self, SystemCall};
 use crate::reader::Reader;
-use crate::reading::{Context, Reading};
+use crate::reading::Context;
 use crate::refusal::Refusal;
 use crate::remote::int_at;
 use crate::thread_names;
-use crate::threads::{self, Tasks};
+use crate::threads::{self, Tasks, ThreadState};
 use crate::tree::Tree;
 use crate::version::Version;
 
@@ -64,6 +65,18 @@ pub struct Dump {
 /// # Errors
 /// If the process has no Python, or may not or cannot be read.
 pub fn dump(pid: u32) -> Result<Dump, Refusal> {
+    take(pid, None)
+}
+
+/// The same, with the tasks that await a running asyncio task in its stack.
+///
+/// # Errors
+/// As [`dump`].
+pub fn dump_with_awaits(pid: u32) -> Result<Dump, Refusal> {
+    take(pid, Some(Chains::new(pid, Naming::All)))
+}
+
+fn take(pid: u32, mut chains: Option<Chains>) -> Result<Dump, Refusal> {
     let interpreter = interpreter::find(pid, &mut Binaries::default())?;
     let failed = |error: std::io::Error| Refusal::from_error(pid, &error);
     let (remote, layout) = (interpreter.remote, interpreter.layout);
@@ -78,7 +91,7 @@ pub fn dump(pid: u32) -> Result<Dump, Refusal> {
         let collecting = gil::collecting_address(&interpreter, address);
         for state in threads::of_interpreter(&interpreter, address).map_err(failed)? {
             let mut context = Context { remote, layout: &layout, names: &mut names, tree: &mut tree };
-            let Some(reading) = read(Reader::new(&layout, state.address), &mut context) else { continue };
+            let Some(stack) = read(&state, chains.as_mut(), &mut context) else { continue };
             let holds_gil =
                 remote.read(lock, &mut head).is_ok() && Gil::parse(&layout, &head).is_held_by(state.address);
             let is_collecting = remote.bytes(collecting, 4).is_ok_and(|flag| int_at(&flag, 0) != 0);
@@ -93,7 +106,7 @@ pub fn dump(pid: u32) -> Result<Dump, Refusal> {
                     .is_ok_and(|call| call.waits_within(lock, gil::SIZE)),
                 runs: proc_stat::runs(pid, tid),
                 collects_garbage: holds_gil && is_collecting,
-                frames: lines(&tree, reading.stack),
+                frames: lines(&tree, stack),
             });
         }
     }
@@ -104,13 +117,20 @@ pub fn dump(pid: u32) -> Result<Dump, Refusal> {
 }
 
 /// A thread's stack, of a moment at which it stood still if there is one soon: unlike a sample, it stands for no time.
-fn read(mut reader: Reader, context: &mut Context<'_>) -> Option<Reading> {
+fn read(state: &ThreadState, mut chains: Option<&mut Chains>, context: &mut Context<'_>) -> Option<u32> {
+    let mut reader = Reader::new(context.layout, state.address);
     let mut last = None;
     for _ in 0..ATTEMPTS {
-        match reader.read(context) {
-            Ok(reading) if reading.certain && !reading.cut => return Some(reading),
-            Ok(reading) => last = Some(reading),
-            Err(_) => break,
+        let Ok(reading) = reader.read(context) else { break };
+        let (mut stack, mut is_whole) = (reading.stack, reading.certain && !reading.cut);
+        if let Some(chains) = &mut chains {
+            let extended = chains.extend(context, state, reader.rows(), stack);
+            stack = extended.stack;
+            is_whole &= !extended.cut;
+        }
+        last = Some(stack);
+        if is_whole {
+            break;
         }
     }
     last

@@ -102,6 +102,17 @@ pub struct Layout {
     pub type_basicsize: usize,
     /// In a heap type: the keys that its instances' inline values share.
     pub heaptype_cached_keys: usize,
+    /// In a coroutine or generator: its frame, within it (3.11 and later), or a pointer to it (before).
+    pub generator_frame: usize,
+    /// In a coroutine or generator: a byte, what its frame does (3.11 and later).
+    pub generator_state: usize,
+    /// In a frame that is suspended: the end of its value stack, as a pointer (3.8, 3.9, 3.14 and later), or as an `int` that
+    /// counts values: all of them (3.10), or local variables too (3.11 to 3.13).
+    pub frame_stack: usize,
+    /// In a function: its code (up to 3.13).
+    pub function_code: usize,
+    /// In a function: the tuple of its cells (up to 3.13).
+    pub function_closure: usize,
 }
 
 /// What a version does not have.
@@ -117,6 +128,34 @@ pub const BYTES_DATA: usize = 32;
 pub const DICT_KEYS: usize = 32;
 /// In every version: the values of a dict, if it shares its keys.
 pub const DICT_VALUES: usize = 40;
+/// In 3.8 to 3.10, in a frame: where its value stack begins.
+pub const FRAME_VALUES: usize = 64;
+/// In 3.8 to 3.10, in a code object: the `bytes` of its instructions.
+pub const CODE_BYTES: usize = 48;
+/// In every version: the name of a type, as C has it.
+pub const TYPE_NAME: usize = 24;
+/// In every version: what a type was derived from.
+pub const TYPE_BASE: usize = 256;
+/// In every version: the items of a tuple.
+pub const TUPLE_ITEMS: usize = 24;
+/// In every version: a pointer to the items of a list.
+pub const LIST_ITEMS: usize = 24;
+/// In every version: how many items a set has.
+pub const SET_USED: usize = 24;
+/// In every version: one less than a set has places.
+pub const SET_MASK: usize = 32;
+/// In every version: a pointer to the places of a set, each an object and its hash.
+pub const SET_TABLE: usize = 40;
+/// In every version: what a cell holds.
+pub const CELL_VALUE: usize = 16;
+/// In every version: the function of a bound method.
+pub const METHOD_FUNCTION: usize = 16;
+/// In every version: what a method is bound to.
+pub const METHOD_SELF: usize = 24;
+/// In every version: the definition of a function in C, which begins with a pointer to its name.
+pub const BUILTIN_DEFINITION: usize = 16;
+/// In every version: what a function in C is bound to.
+pub const BUILTIN_SELF: usize = 24;
 /// In every version from 3.11: what a chunk of the data stack begins with: previous chunk, size in bytes, words in use.
 pub const CHUNK_HEAD: usize = 24;
 
@@ -167,6 +206,11 @@ const PYTHON_38: Layout = Layout {
     type_flags: 168,
     type_basicsize: 32,
     heaptype_cached_keys: 872,
+    generator_frame: 16,
+    generator_state: NONE,
+    frame_stack: 72,
+    function_code: 16,
+    function_closure: 48,
 };
 
 const PYTHON_39: Layout = Layout {
@@ -186,6 +230,9 @@ const PYTHON_310: Layout = Layout {
     frame_running: 108,
     frame_head: 112,
     heaptype_cached_keys: 872,
+    frame_stack: 80,
+    function_code: 48,
+    function_closure: 72,
     ..PYTHON_39
 };
 
@@ -219,6 +266,9 @@ const PYTHON_311: Layout = Layout {
     code_adaptive: 184,
     code_nlocalsplus: 76,
     code_stacksize: 68,
+    generator_frame: 80,
+    generator_state: 75,
+    frame_stack: 64,
     ..PYTHON_310
 };
 
@@ -247,6 +297,8 @@ const PYTHON_312: Layout = Layout {
     unicode_ascii: 40,
     unicode_compact: 56,
     heaptype_cached_keys: 880,
+    generator_frame: 72,
+    generator_state: 67,
     ..PYTHON_311
 };
 
@@ -315,6 +367,25 @@ impl Layout {
             ("type.flags", self.type_flags),
             ("type.basicsize", self.type_basicsize),
             ("heaptype.cached_keys", self.heaptype_cached_keys),
+            ("generator.frame", self.generator_frame),
+            ("generator.state", self.generator_state),
+            ("frame.stack", self.frame_stack),
+            ("function.code", self.function_code),
+            ("function.closure", self.function_closure),
+            ("frame.values", if self.has_data_stack() { NONE } else { FRAME_VALUES }),
+            ("code.bytes", if self.has_data_stack() { NONE } else { CODE_BYTES }),
+            ("type.name", TYPE_NAME),
+            ("type.base", TYPE_BASE),
+            ("tuple.items", TUPLE_ITEMS),
+            ("list.items", LIST_ITEMS),
+            ("set.used", SET_USED),
+            ("set.mask", SET_MASK),
+            ("set.table", SET_TABLE),
+            ("cell.value", CELL_VALUE),
+            ("method.function", METHOD_FUNCTION),
+            ("method.self", METHOD_SELF),
+            ("builtin.definition", BUILTIN_DEFINITION),
+            ("builtin.self", BUILTIN_SELF),
             ("object.type", OB_TYPE),
             ("bytes.size", OB_SIZE),
             ("bytes.data", BYTES_DATA),

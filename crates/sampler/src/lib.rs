@@ -7,6 +7,7 @@
 //! | [`layout`], [`debug_offsets`], [`version`] | where fields are, by version |
 //! | [`stack`], [`linked`], [`regions`] | reading one thread's frames in one call: data stack (3.11 and later), frame objects |
 //! | [`resolver`], [`names`], [`code`], [`lines`] | naming frames, and telling stacks of one moment from torn ones |
+//! | [`asyncio`], [`dicts`] | who awaits the task that runs |
 //! | [`process`], [`thread`], [`gil`], [`proc_stat`] | which threads can have run, who has the lock, processor time |
 //! | [`session`] | the loop |
 //! | [`mod@dump`] | every stack once |
@@ -15,7 +16,7 @@
 //! use std::sync::mpsc::channel;
 //! use profkit_sampler::session::{Command, Options, Session};
 //!
-//! let mut session = Session::new("app.samples".as_ref(), Options { rate: 1_000.0 })?;
+//! let mut session = Session::new("app.samples".as_ref(), Options::default())?;
 //! session.add_process(4711)?;
 //! let (commands, orders) = channel();
 //! let sampling = std::thread::spawn(move || session.run(None, &orders));
@@ -36,10 +37,12 @@
 //!   is not, and counted. A caller that has run on after its callee returned is put back to the call.
 //! * Nothing of a stack is touched before the reading that counts: see [`process`].
 
+pub mod asyncio;
 pub mod binary;
 mod clock;
 pub mod code;
 pub mod debug_offsets;
+pub mod dicts;
 pub mod dump;
 pub mod gil;
 pub mod interpreter;

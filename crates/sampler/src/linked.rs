@@ -9,7 +9,7 @@
 use std::io;
 
 use crate::layout::Layout;
-use crate::reading::{Context, Link, OWNER_GENERATOR, Reading};
+use crate::reading::{Context, Link, OWNER_GENERATOR, Reading, Resolved};
 use crate::regions::Regions;
 use crate::remote::{Place, int_at, word_at};
 use crate::resolver::Resolver;
@@ -50,6 +50,12 @@ impl LinkedReader {
             reads: 0,
             resolver: Resolver::default(),
         }
+    }
+
+    /// The frames of the last reading that had some, outermost first.
+    #[must_use]
+    pub fn rows(&self) -> &[Resolved] {
+        &self.resolver.resolved
     }
 
     /// What is known of code objects has changed: frames are named anew.

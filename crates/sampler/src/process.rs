@@ -12,6 +12,7 @@ use std::io;
 
 use profkit_recording::stream::{Writer, kind};
 
+use crate::asyncio::{Chains, Naming};
 use crate::gil::{self, Gil};
 use crate::interpreter::Interpreter;
 use crate::names::Names;
@@ -63,6 +64,10 @@ pub struct Counts {
     pub cut: u64,
     /// Stacks that could not be read.
     pub failed: u64,
+    /// Stacks in which an asyncio task ran, if its awaiters were asked for.
+    pub chains: u64,
+    /// Stacks of a task whose awaiters were not all found.
+    pub chains_cut: u64,
     /// Threads that the operating system had.
     pub threads_seen: u64,
     /// Threads that were sampled.
@@ -95,6 +100,7 @@ pub struct Process {
     checked: u64,
     last: Moment,
     marker: u32,
+    chains: Option<Chains>,
 }
 
 impl Process {
@@ -102,6 +108,7 @@ impl Process {
     #[must_use]
     pub fn new(pid: u32, id: u32, command: String, interpreter: Interpreter, now: Moment) -> Self {
         Self {
+            chains: None,
             pid,
             id,
             command,
@@ -122,6 +129,11 @@ impl Process {
             last: now,
             marker: 0,
         }
+    }
+
+    /// From now on, who awaits a running asyncio task is part of its stack.
+    pub fn follow_awaits(&mut self) {
+        self.chains = Some(Chains::new(self.pid, Naming::Chosen));
     }
 
     /// Whether its command line is what it was.
@@ -176,7 +188,7 @@ impl Process {
 
     /// Reads the stacks of threads that can have run.
     fn read(&mut self, now: Moment, tree: &mut Tree) -> io::Result<()> {
-        let Self { interpreter, names, threads, locks, counts, last, marker, .. } = self;
+        let Self { interpreter, names, threads, locks, counts, last, marker, chains, .. } = self;
         let layout = interpreter.layout;
         for thread in threads.iter_mut() {
             let Some(lock) = locks.get(thread.lock) else { continue };
@@ -198,6 +210,12 @@ impl Process {
             };
             counts.cut += u64::from(reading.cut);
             let mut stack = reading.stack;
+            if let Some(chains) = chains {
+                let extended = chains.extend(&mut context, &thread.state, thread.reader.rows(), stack);
+                stack = extended.stack;
+                counts.chains += u64::from(extended.has_task);
+                counts.chains_cut += u64::from(extended.cut);
+            }
             if lock.is_collecting && has_gil && stack != 0 {
                 if *marker == 0 {
                     let function = tree.function(GC_MARKER, "", 0);

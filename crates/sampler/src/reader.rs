@@ -4,7 +4,7 @@ use std::io;
 
 use crate::layout::Layout;
 use crate::linked::LinkedReader;
-use crate::reading::{Context, Reading};
+use crate::reading::{Context, Reading, Resolved};
 use crate::stack::StackReader;
 
 /// Reads the stack of one thread.
@@ -36,6 +36,15 @@ impl Reader {
         match self {
             Self::DataStack(reader) => reader.read(context),
             Self::Linked(reader) => reader.read(context),
+        }
+    }
+
+    /// The frames of the last reading that had some, outermost first.
+    #[must_use]
+    pub fn rows(&self) -> &[Resolved] {
+        match self {
+            Self::DataStack(reader) => reader.rows(),
+            Self::Linked(reader) => reader.rows(),
         }
     }
 

@@ -25,11 +25,13 @@ use crate::tree::Tree;
 pub struct Options {
     /// Samples a second of every thread; 0 is as fast as possible.
     pub rate: f64,
+    /// Whether who awaits a running asyncio task is part of its stack.
+    pub awaits: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { rate: 1_000.0 }
+        Self { rate: 1_000.0, awaits: false }
     }
 }
 
@@ -208,7 +210,11 @@ impl Session {
         self.writer.record(kind::PROCESS, &[u64::from(pid), start, version, u64::from(command)]);
         self.written.processes += 1;
         self.coverage.processes_sampled += 1;
-        self.processes.push(Process::new(pid, self.written.processes, line, interpreter, self.now));
+        let mut process = Process::new(pid, self.written.processes, line, interpreter, self.now);
+        if self.options.awaits {
+            process.follow_awaits();
+        }
+        self.processes.push(process);
     }
 
     fn wait_for(&mut self, pid: u32, refusal: &Refusal) {
@@ -375,7 +381,10 @@ impl Session {
             (counter::LATENESS, coverage.lateness_ns),
             (counter::CPU_INTERVAL, CPU_INTERVAL),
         ];
-        for (which, value) in counted {
+        let chains =
+            [(counter::CHAINS, coverage.counts.chains), (counter::CHAINS_CUT, coverage.counts.chains_cut)];
+        let chains = chains.into_iter().filter(|_| self.options.awaits);
+        for (which, value) in counted.into_iter().chain(chains) {
             self.writer.record(kind::COUNTER, &[which, value]);
         }
     }
@@ -456,6 +465,8 @@ fn add(sum: &mut Counts, counts: Counts) {
     sum.read += counts.read;
     sum.cut += counts.cut;
     sum.failed += counts.failed;
+    sum.chains += counts.chains;
+    sum.chains_cut += counts.chains_cut;
     sum.threads_seen += counts.threads_seen;
     sum.threads_sampled += counts.threads_sampled;
 }

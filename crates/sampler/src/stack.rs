@@ -16,7 +16,7 @@ use std::io;
 
 use crate::layout::{CHUNK_HEAD, Layout, NONE};
 use crate::names::Names;
-use crate::reading::{Context, Link, OWNER_ENTRY, Reading};
+use crate::reading::{Context, Link, OWNER_ENTRY, Reading, Resolved};
 use crate::regions::Regions;
 use crate::remote::{Place, int_at, word_at};
 use crate::resolver::Resolver;
@@ -171,6 +171,12 @@ impl StackReader {
         });
         gone.map(Place::address)
             .is_some_and(|address| self.elsewhere.forget(address) || self.holders.forget(address))
+    }
+
+    /// The frames of the last reading that had some, outermost first.
+    #[must_use]
+    pub fn rows(&self) -> &[Resolved] {
+        &self.resolver.resolved
     }
 
     /// What is known of code objects has changed: frames are named anew.

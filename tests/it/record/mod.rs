@@ -1,6 +1,7 @@
 //! `profkit record`: real programs, real processes, real ends. Tests below `reference::` run on every Python.
 
 mod agent;
+mod awaits;
 mod children;
 mod dump;
 mod exact;

@@ -2,6 +2,7 @@
 //! numbers. They are asked through the readers of `tests/reference`; `exceptions.rs` has the table of what they cannot.
 #![allow(clippy::cast_possible_truncation, reason = "numbers of fixtures, which are small")]
 
+mod awaits;
 mod callgrind;
 mod canon;
 mod collapsed;

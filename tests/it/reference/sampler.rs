@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use super::tools::{reader, root, tool};
 
-const VERSIONS: [&str; 8] = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15"];
+pub(super) const VERSIONS: [&str; 8] = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15"];
 
 fn python(version: &str) -> Command {
     let mut command = Command::new(tool(&format!("python/{version}")));
@@ -30,13 +30,13 @@ fn python(version: &str) -> Command {
 }
 
 /// A program that has printed a line and waits for the end of its input.
-struct Running {
+pub(super) struct Running {
     child: Child,
-    line: String,
+    pub(super) line: String,
 }
 
 impl Running {
-    fn start(version: &str, arguments: &[&str]) -> Self {
+    pub(super) fn start(version: &str, arguments: &[&str]) -> Self {
         let mut command = python(version);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -45,9 +45,13 @@ impl Running {
         Self { child, line }
     }
 
-    fn program(version: &str, name: &str) -> Self {
+    pub(super) fn program(version: &str, name: &str, arguments: &[&str]) -> Self {
         let path = root().join("tests/programs").join(name);
-        Self::start(version, &[path.to_str().unwrap()])
+        Self::start(version, &[&[path.to_str().unwrap()], arguments].concat())
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
     }
 }
 
@@ -139,7 +143,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 #[test]
 fn stacks_are_what_the_program_says_of_itself() {
     for version in VERSIONS {
-        let running = Running::program(version, "stacks.py");
+        let running = Running::program(version, "stacks.py", &[]);
         let said: Value = serde_json::from_str(&running.line).unwrap();
         let found = dump(running.child.id()).unwrap();
         assert!(found.version.to_string().starts_with(version), "{version}: {}", found.version);
@@ -184,10 +188,10 @@ fn what_is_no_python_is_named() {
 #[test]
 fn wall_time_of_every_thread_is_the_time_that_passed() {
     for version in VERSIONS {
-        let running = Running::program(version, "stacks.py");
+        let running = Running::program(version, "stacks.py", &[]);
         let folder = TempDir::new().unwrap();
         let stream = folder.path().join("all.samples");
-        let mut session = Session::new(&stream, Options { rate: 500.0 }).unwrap();
+        let mut session = Session::new(&stream, Options { rate: 500.0, ..Options::default() }).unwrap();
         session.add_process(running.child.id()).unwrap();
         let (_keep, commands) = mpsc::channel();
         let until = Instant::now() + Duration::from_millis(600);

@@ -87,16 +87,28 @@ int main(void) {
     OFF(frame.previous, _PyInterpreterFrame, previous);
     OFF(frame.owner, _PyInterpreterFrame, owner);
     OFF(frame.size, _PyInterpreterFrame, localsplus);
+#if PY_VERSION_HEX >= 0x030E0000
+    OFF(frame.stack, _PyInterpreterFrame, stackpointer);
+#else
+    OFF(frame.stack, _PyInterpreterFrame, stacktop);
+#endif
+    OFF(generator.frame, PyGenObject, gi_iframe);
+    OFF(generator.state, PyGenObject, gi_frame_state);
 #else
     OFF(frame.code, PyFrameObject, f_code);
     OFF(frame.instr, PyFrameObject, f_lasti);
     OFF(frame.previous, PyFrameObject, f_back);
     OFF(frame.size, PyFrameObject, f_blockstack);
+    OFF(frame.values, PyFrameObject, f_valuestack);
 #if PY_VERSION_HEX >= 0x030A0000
     OFF(frame.running, PyFrameObject, f_state);
+    OFF(frame.stack, PyFrameObject, f_stackdepth);
 #else
     OFF(frame.running, PyFrameObject, f_executing);
+    OFF(frame.stack, PyFrameObject, f_stacktop);
 #endif
+    OFF(generator.frame, PyGenObject, gi_frame);
+    OFF(code.bytes, PyCodeObject, co_code);
 #endif
     OFF(code.filename, PyCodeObject, co_filename);
     OFF(code.name, PyCodeObject, co_name);
@@ -128,6 +140,19 @@ int main(void) {
     OFF(type.dictoffset, PyTypeObject, tp_dictoffset);
     OFF(type.basicsize, PyTypeObject, tp_basicsize);
     OFF(type.name, PyTypeObject, tp_name);
+    OFF(type.base, PyTypeObject, tp_base);
+    OFF(tuple.items, PyTupleObject, ob_item);
+    OFF(list.items, PyListObject, ob_item);
+    OFF(set.used, PySetObject, used);
+    OFF(set.mask, PySetObject, mask);
+    OFF(set.table, PySetObject, table);
+    OFF(cell.value, PyCellObject, ob_ref);
+    OFF(method.function, PyMethodObject, im_func);
+    OFF(method.self, PyMethodObject, im_self);
+    OFF(builtin.definition, PyCFunctionObject, m_ml);
+    OFF(builtin.self, PyCFunctionObject, m_self);
+    OFF(function.code, PyFunctionObject, func_code);
+    OFF(function.closure, PyFunctionObject, func_closure);
     OFF(heaptype.cached_keys, PyHeapTypeObject, ht_cached_keys);
     OFF(dict.keys, PyDictObject, ma_keys);
     OFF(dict.values, PyDictObject, ma_values);

@@ -12,6 +12,10 @@ pub(crate) struct Dump {
     /// Look at this process only
     #[arg(long)]
     pub(crate) no_subprocesses: bool,
+    /// Below a running asyncio task, print the tasks that await it, each with its name (`<task NAME>`) and where it is suspended,
+    /// in place of the event loop
+    #[arg(long = "async")]
+    pub(crate) awaits: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -72,6 +72,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
     let root = arguments.pid;
+    let look = |pid| look(pid, arguments.awaits);
     let first = look(root);
     let refused = |refusal: &Refusal| Failure::Usage(format!("process {root}: {refusal}"));
     // Without a Python of its own it may still be the shell or the server above some.
@@ -108,10 +109,10 @@ pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
     Ok(())
 }
 
-fn look(pid: u32) -> Result<dump::Dump, Refusal> {
+fn look(pid: u32, awaits: bool) -> Result<dump::Dump, Refusal> {
     let begin = Instant::now();
     loop {
-        match dump::dump(pid) {
+        match if awaits { dump::dump_with_awaits(pid) } else { dump::dump(pid) } {
             Err(Refusal::NotYet) if begin.elapsed() < PATIENCE => {
                 std::thread::sleep(Duration::from_millis(5));
             }

@@ -31,7 +31,11 @@ pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
         let (builtins, compensate) = (!arguments.no_builtins, arguments.compensate);
         Recorder::Trace(Trace { agent, clock, builtins, compensate })
     } else {
-        Recorder::Sample(Sample { rate: arguments.rate, subprocesses: !arguments.no_subprocesses })
+        Recorder::Sample(Sample {
+            rate: arguments.rate,
+            subprocesses: !arguments.no_subprocesses,
+            awaits: arguments.awaits,
+        })
     };
     let launch = Launch {
         target: arguments.pid.map_or_else(

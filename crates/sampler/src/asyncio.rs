@@ -1,0 +1,315 @@
+//! Which asyncio task runs in a thread, and who awaits it: `--async`.
+//!
+//! ```text
+//! read:    <module> → run → run_until_complete → run_forever → _run_once → _run → inner → spin
+//! told:    <module> → run → run_until_complete → <task> → main → <task fetcher> → fetch → <task reader> → inner → spin
+//! ```
+//!
+//! A stack ends at the event loop, which called the task; the loop's frames say nothing of why it runs. In their place come the
+//! tasks that await it, each a marker with its name and the frames in which its coroutine is suspended.
+//!
+//! What is believed: the stack was read before, so the running task is one whose coroutine has its frame in that stack. Tasks that
+//! await it cannot move before it ends; so they are read afterwards, one after another, each as it is: it must be suspended, and
+//! wait for what it was found through. Where that fails, the chain is cut with a marker ([`UNKNOWN`]) and counted; where several
+//! tasks await one, it ends with a marker that counts them: a stack has one caller only.
+//!
+//! Surprising: up to 3.13 the task that runs is found in a dict that changes with each step of a task, and the program has often
+//! gone on when it is read. So tasks that were seen are kept by the frames of their coroutines, and asked again.
+
+mod accelerator;
+mod awaiters;
+mod kinds;
+pub mod offsets;
+mod walk;
+
+use hashbrown::{HashMap, HashSet};
+
+use self::accelerator::{Accelerator, Accelerators, Found, RunningPlace};
+use self::kinds::{Kind, Kinds};
+use self::walk::{Task, Walk};
+use crate::dicts::Dicts;
+use crate::reading::{Context, OWNER_GENERATOR, Resolved};
+use crate::threads::ThreadState;
+use crate::tree::Tree;
+
+/// Stands where a chain could not be followed.
+pub const UNKNOWN: &str = "<awaited by unknown>";
+
+/// Longer chains are cut.
+const MAX_TASKS: usize = 1_000;
+/// More running tasks are forgotten.
+const MAX_RUNNING: usize = 4_096;
+/// More names of tasks are not told apart: a server may name a task after each request.
+const MAX_NAMES: usize = 4_096;
+
+/// Which names of tasks are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// All of them.
+    All,
+    /// Those that the program chose. `Task-17` is a number in the order of creation: each would make stacks of its own.
+    Chosen,
+}
+
+/// A stack with the chain of the task that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extended {
+    /// The stack.
+    pub stack: u32,
+    /// Whether a task runs.
+    pub has_task: bool,
+    /// Whether its chain is not all there.
+    pub cut: bool,
+}
+
+/// The await chains of one process.
+#[derive(Debug)]
+pub struct Chains {
+    naming: Naming,
+    names: HashSet<String, foldhash::fast::RandomState>,
+    accelerators: Accelerators,
+    kinds: Kinds,
+    running: HashMap<u64, u64, foldhash::fast::RandomState>,
+    loops: HashMap<u32, bool, foldhash::fast::RandomState>,
+}
+
+impl Chains {
+    /// Of a process.
+    #[must_use]
+    pub fn new(pid: u32, naming: Naming) -> Self {
+        Self {
+            naming,
+            names: HashSet::default(),
+            accelerators: Accelerators::new(pid),
+            kinds: Kinds::default(),
+            running: HashMap::default(),
+            loops: HashMap::default(),
+        }
+    }
+
+    /// Puts the chain of the running task into a stack that was read, whose frames are `rows`.
+    pub fn extend(
+        &mut self,
+        context: &mut Context<'_>,
+        thread: &ThreadState,
+        rows: &[Resolved],
+        stack: u32,
+    ) -> Extended {
+        let plain = Extended { stack, has_task: false, cut: false };
+        if stack == 0 || !rows.iter().any(may_be_coroutine) {
+            return plain;
+        }
+        let accelerator = match self.accelerators.of(context.remote, context.layout, thread.interpreter) {
+            Found::Here(accelerator) => accelerator,
+            Found::Unknown => return Extended { cut: self.is_step(context.tree, rows), ..plain },
+            Found::Absent(_) => return plain,
+        };
+        let mut walk = Walk { context, kinds: &mut self.kinds, offsets: accelerator.offsets };
+        let Some((at, task)) = find_running(&mut walk, &mut self.running, accelerator, thread, rows) else {
+            return Extended { cut: self.is_step(walk.context.tree, rows), ..plain };
+        };
+        let chain = Chain::of(&mut walk, task);
+        let inner = rows.iter().skip(at).filter(|row| is_visible(row)).count();
+        Extended { stack: self.build(context, &chain, stack, inner), has_task: true, cut: chain.cut }
+    }
+
+    /// The stack with the chain in it, if the task's own part of it is the innermost `inner` frames.
+    fn build(&mut self, context: &mut Context<'_>, chain: &Chain, stack: u32, inner: usize) -> u32 {
+        let (mut below, mut own) = (stack, Vec::with_capacity(inner));
+        while own.len() < inner
+            && let Some(&(parent, frame)) = context.tree.stacks.get(below)
+        {
+            own.push(frame);
+            below = parent;
+        }
+        while let Some(&(parent, frame)) = context.tree.stacks.get(below)
+            && self.is_loop(context.tree, frame)
+        {
+            below = parent;
+        }
+        if let Some(end) = &chain.end {
+            below = put(context.tree, below, end);
+        }
+        for link in chain.links.iter().rev() {
+            let label = self.label(context, &link.task);
+            below = put(context.tree, below, &label);
+            for &frame in &link.frames {
+                below = context.tree.stacks.id((below, frame));
+            }
+        }
+        own.iter().rev().fold(below, |below, &frame| context.tree.stacks.id((below, frame)))
+    }
+
+    /// What stands for a task.
+    fn label(&mut self, context: &Context<'_>, task: &Task) -> String {
+        let name = self.name(context, task.name);
+        let Some(name) = name else { return "<task>".to_owned() };
+        if self.naming == Naming::Chosen {
+            if is_automatic(&name) || (self.names.len() >= MAX_NAMES && !self.names.contains(&name)) {
+                return "<task>".to_owned();
+            }
+            self.names.get_or_insert_with(&name, |name| name.clone());
+        }
+        format!("<task {name}>")
+    }
+
+    fn name(&mut self, context: &Context<'_>, name: u64) -> Option<String> {
+        let dicts = Dicts::new(context.remote, context.layout);
+        let kind = dicts.word(name + crate::layout::OB_TYPE as u64)?;
+        match self.kinds.of_type(context.remote, context.layout, kind)? {
+            Kind::Text => dicts.text(name),
+            // From 3.12 on a name is made of a number when it is asked for.
+            Kind::Integer => Some(format!("Task-{}", dicts.integer(name)?)),
+            _ => None,
+        }
+    }
+
+    /// Whether an event loop called a coroutine here: then a task runs.
+    fn is_step(&mut self, tree: &Tree, rows: &[Resolved]) -> bool {
+        let visible: Vec<&Resolved> = rows.iter().filter(|row| is_visible(row)).collect();
+        visible.windows(2).any(|pair| match pair {
+            [below, row] if may_be_coroutine(row) => {
+                let frame = |row: &Resolved| tree.stacks.get(row.stack).map(|&(_, frame)| frame);
+                let is_loop = |row: &Resolved, loops: &mut Self| {
+                    frame(row).is_some_and(|frame| loops.is_loop(tree, frame))
+                };
+                is_loop(below, self) && !is_loop(row, self)
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether a frame is the event loop's own: what calls callbacks, again and again.
+    fn is_loop(&mut self, tree: &Tree, frame: u32) -> bool {
+        let Some(&(function, _)) = tree.frames.get(frame) else { return false };
+        *self.loops.entry(function).or_insert_with(|| {
+            let Some(function) = tree.functions.get(function) else { return false };
+            let (name, file) = (tree.text_of(function.name), tree.text_of(function.file));
+            match name.rsplit('.').next() {
+                Some("_run") => file.ends_with("asyncio/events.py"),
+                Some("_run_once" | "run_forever") => file.ends_with("asyncio/base_events.py"),
+                _ => false,
+            }
+        })
+    }
+}
+
+/// Before 3.11 every frame may be one.
+fn may_be_coroutine(row: &Resolved) -> bool {
+    row.link.owner == OWNER_GENERATOR && is_visible(row)
+}
+
+fn is_visible(row: &Resolved) -> bool {
+    row.visible.address == row.link.address
+}
+
+fn put(tree: &mut Tree, below: u32, label: &str) -> u32 {
+    let function = tree.function(label, "", 0);
+    let frame = tree.frames.id((function, 0));
+    tree.stacks.id((below, frame))
+}
+
+/// What asyncio calls a task that was given no name.
+fn is_automatic(name: &str) -> bool {
+    name.strip_prefix("Task-")
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+}
+
+/// The task whose coroutine is in a stack, the innermost if there are several, and the row of that.
+fn find_running(
+    walk: &mut Walk<'_, '_>,
+    known: &mut HashMap<u64, u64, foldhash::fast::RandomState>,
+    accelerator: Accelerator,
+    thread: &ThreadState,
+    rows: &[Resolved],
+) -> Option<(usize, Task)> {
+    let candidates = match accelerator.place {
+        RunningPlace::ThreadState(offset) => walk.word(thread.address + offset as u64).into_iter().collect(),
+        RunningPlace::Dict(dict) => {
+            let entries = walk.dicts().entries(dict).unwrap_or_default();
+            entries.into_iter().map(|(_, task)| task).collect::<Vec<u64>>()
+        }
+    };
+    let row_of = |frame: u64| rows.iter().position(|row| may_be_coroutine(row) && row.link.address == frame);
+    let mut found: Option<(usize, Task)> = None;
+    for candidate in candidates {
+        let Some(task) = walk.task(candidate) else { continue };
+        let Some(frame) = walk.frame_of(task.coroutine) else { continue };
+        if known.len() >= MAX_RUNNING {
+            known.clear();
+        }
+        known.insert(frame, candidate);
+        if let Some(at) = row_of(frame)
+            && found.as_ref().is_none_or(|&(best, _)| at > best)
+        {
+            found = Some((at, task));
+        }
+    }
+    if found.is_some() || known.is_empty() {
+        return found;
+    }
+    // The program has gone on to another task: was this one seen before, and is it still?
+    rows.iter().enumerate().rev().filter(|(_, row)| may_be_coroutine(row)).find_map(|(at, row)| {
+        let task = walk.task(*known.get(&row.link.address)?)?;
+        (walk.frame_of(task.coroutine)? == row.link.address).then_some((at, task))
+    })
+}
+
+/// A task and the frames in which it is suspended, outermost first; none for the running one.
+#[derive(Debug)]
+struct Link {
+    task: Task,
+    frames: Vec<u32>,
+}
+
+/// A task and those that await it.
+#[derive(Debug)]
+struct Chain {
+    /// The running task, what awaits it, and so on.
+    links: Vec<Link>,
+    /// What stands above the last one if the chain goes on in a way that a stack cannot tell.
+    end: Option<String>,
+    cut: bool,
+}
+
+impl Chain {
+    fn of(walk: &mut Walk<'_, '_>, task: Task) -> Self {
+        let mut chain = Self { links: vec![Link { task, frames: Vec::new() }], end: None, cut: false };
+        let is_followed = chain.follow(walk);
+        if is_followed.is_none() {
+            chain.end = Some(UNKNOWN.to_owned());
+            chain.cut = true;
+        }
+        chain
+    }
+
+    /// `None` if it cannot be followed.
+    fn follow(&mut self, walk: &mut Walk<'_, '_>) -> Option<()> {
+        while let Some(last) = self.links.last() {
+            let mut awaiters = walk.awaiters(&last.task)?;
+            if awaiters.len() > 1 {
+                self.end = Some(format!("<awaited by {} tasks>", awaiters.len()));
+                return Some(());
+            }
+            let Some(task) = awaiters.pop() else { return Some(()) };
+            let is_known = self.links.iter().any(|link| link.task.address == task.address);
+            if is_known || self.links.len() >= MAX_TASKS {
+                return None;
+            }
+            let frames = walk.suspended(task.coroutine)?;
+            self.links.push(Link { task, frames });
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_nobody_chose() {
+        assert!(is_automatic("Task-1") && is_automatic("Task-4711"));
+        assert!(!is_automatic("Task-") && !is_automatic("Task-a") && !is_automatic("fetcher"));
+    }
+}

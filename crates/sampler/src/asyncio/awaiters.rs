@@ -1,0 +1,204 @@
+//! Who awaits a task.
+//!
+//! From 3.14 on a future says so itself. Before, only its callbacks tell: a task that awaits another has its own wake-up among
+//! them, and what asyncio puts between the two is found in closures (`gather`, `shield`, `wait`), arguments (`wait_for` up to 3.11)
+//! and attributes (`TaskGroup`). Other callbacks are nobody's waiting.
+
+use super::kinds::Kind;
+use super::offsets::{CALLBACK, CALLBACKS, PENDING};
+use super::walk::{Task, Walk};
+use crate::layout::{
+    BUILTIN_DEFINITION, BUILTIN_SELF, CELL_VALUE, LIST_ITEMS, METHOD_FUNCTION, METHOD_SELF, NONE, OB_SIZE,
+    SET_MASK, SET_TABLE, SET_USED, TUPLE_ITEMS,
+};
+use crate::remote::{int_at, word_at};
+
+/// Futures between two tasks: no more are followed.
+const MAX_BETWEEN: usize = 8;
+/// More callbacks, awaiters or cells are not looked through.
+const MAX_ITEMS: u64 = 4_096;
+/// More awaiters need not be told apart.
+const MAX_AWAITERS: usize = 256;
+
+/// Functions of `asyncio/tasks.py` that are called when a future is done and finish another one, which they have in a cell.
+const HAND_ON: [&str; 3] = ["_done_callback", "_inner_done_callback", "_on_completion"];
+
+/// A task that awaits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Awaiter {
+    task: u64,
+    /// The future that it must be waiting for; 0 if that is not known.
+    waits_for: u64,
+}
+
+impl Walk<'_, '_> {
+    /// The tasks that await one; `None` if that could not be found out, or changed meanwhile.
+    pub fn awaiters(&mut self, task: &Task) -> Option<Vec<Task>> {
+        let mut found = Vec::new();
+        self.of_future(task.address, &task.head, &mut found, 0)?;
+        let mut tasks: Vec<Task> = Vec::new();
+        for awaiter in found {
+            let read = self.task(awaiter.task)?;
+            if awaiter.waits_for != 0 && read.waiter != awaiter.waits_for {
+                return None;
+            }
+            if tasks.iter().all(|known| known.address != read.address) {
+                tasks.push(read);
+            }
+        }
+        Some(tasks)
+    }
+
+    fn of_future(
+        &mut self,
+        future: u64,
+        head: &[u8],
+        found: &mut Vec<Awaiter>,
+        between: usize,
+    ) -> Option<()> {
+        if between > MAX_BETWEEN || found.len() > MAX_AWAITERS {
+            return None;
+        }
+        if self.offsets.awaited_by != NONE {
+            return self.said(head, found, between);
+        }
+        if int_at(head, self.offsets.state) != PENDING {
+            return None;
+        }
+        let mut callbacks = Vec::new();
+        callbacks.extend(Some(word_at(head, CALLBACK)).filter(|&first| first != 0));
+        match word_at(head, CALLBACKS) {
+            0 => {}
+            list => {
+                let items = self.word(list + LIST_ITEMS as u64).unwrap_or(0);
+                let count = self.context.remote.word(list + OB_SIZE as u64).ok()?;
+                for pair in self.words(items, count)? {
+                    callbacks.push(self.word(pair + TUPLE_ITEMS as u64)?);
+                }
+            }
+        }
+        callbacks.into_iter().try_for_each(|callback| self.callback(future, callback, found, between))
+    }
+
+    /// The awaiters of a future that is no task itself, but stands between two.
+    fn between(&mut self, future: u64, found: &mut Vec<Awaiter>, between: usize) -> Option<()> {
+        let head = self.context.remote.bytes(future, self.offsets.future_bytes()).ok()?;
+        self.of_future(future, &head, found, between + 1)
+    }
+
+    /// What a future says (3.14 and later).
+    fn said(&mut self, head: &[u8], found: &mut Vec<Awaiter>, between: usize) -> Option<()> {
+        let first = word_at(head, self.offsets.awaited_by);
+        let awaiters = match head.get(self.offsets.awaited_by_is_set)? {
+            0 if first == 0 => Vec::new(),
+            0 => vec![first],
+            _ => self.members(first)?,
+        };
+        for awaiter in awaiters {
+            match self.kind(awaiter)? {
+                Kind::Task => found.push(Awaiter { task: awaiter, waits_for: 0 }),
+                Kind::Future => self.between(awaiter, found, between)?,
+                _ => {}
+            }
+        }
+        Some(())
+    }
+
+    /// The members of a set.
+    fn members(&self, set: u64) -> Option<Vec<u64>> {
+        let head = self.context.remote.bytes(set, SET_TABLE + 8).ok()?;
+        let places = word_at(&head, SET_MASK).checked_add(1)?;
+        let words = self.words(word_at(&head, SET_TABLE), places.checked_mul(2)?)?;
+        // A place whose member was removed has the hash -1, which no object has.
+        let is_used = |place: &&[u64]| matches!(place, [key, hash] if *key != 0 && *hash != u64::MAX);
+        let members: Vec<u64> =
+            words.chunks_exact(2).filter(is_used).filter_map(|place| place.first().copied()).collect();
+        (members.len() as u64 == word_at(&head, SET_USED)).then_some(members)
+    }
+
+    /// What a callback tells of who waits (up to 3.13).
+    fn callback(
+        &mut self,
+        future: u64,
+        callback: u64,
+        found: &mut Vec<Awaiter>,
+        between: usize,
+    ) -> Option<()> {
+        match self.kind(callback)? {
+            Kind::Wakeup => {
+                let task = self.word(callback + 16)?;
+                found.push(Awaiter { task, waits_for: future });
+            }
+            Kind::Builtin if self.is_wakeup(callback)? => {
+                let task = self.word(callback + BUILTIN_SELF as u64)?;
+                found.push(Awaiter { task, waits_for: future });
+            }
+            Kind::Function
+                if HAND_ON.iter().any(|name| self.is_function(callback, name, "asyncio/tasks.py")) =>
+            {
+                let cells = self.word(callback + self.context.layout.function_closure as u64)?;
+                for cell in self.items(cells)? {
+                    let value = self.context.remote.word(cell + CELL_VALUE as u64).ok()?;
+                    if value != 0 && self.kind(value)? == Kind::Future {
+                        self.between(value, found, between)?;
+                    }
+                }
+            }
+            Kind::Partial => {
+                // `fn`, `args`.
+                let function = self.word(callback + 16)?;
+                if self.kind(function)? == Kind::Function
+                    && self.is_function(function, "_release_waiter", "asyncio/tasks.py")
+                {
+                    let arguments = self.word(callback + 24)?;
+                    for future in self.items(arguments)? {
+                        self.between(future, found, between)?;
+                    }
+                }
+            }
+            Kind::Method => {
+                let function = self.word(callback + METHOD_FUNCTION as u64)?;
+                if self.kind(function)? == Kind::Function
+                    && self.is_function(function, "_on_task_done", "asyncio/taskgroups.py")
+                {
+                    let group = self.word(callback + METHOD_SELF as u64)?;
+                    let task = self.dicts().attribute(group, "_parent_task")?;
+                    found.push(Awaiter { task, waits_for: 0 });
+                }
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Whether a function in C wakes a task up (3.10 and later).
+    fn is_wakeup(&self, builtin: u64) -> Option<bool> {
+        const NAME: &[u8] = b"task_wakeup\0";
+        let name = self.word(self.word(builtin + BUILTIN_DEFINITION as u64)?)?;
+        Some(self.context.remote.bytes(name, NAME.len()).is_ok_and(|text| text == NAME))
+    }
+
+    /// Whether a function has a name, and a file that ends so.
+    fn is_function(&mut self, function: u64, name: &str, file: &str) -> bool {
+        let layout = self.context.layout;
+        let Some(code) = self.word(function + layout.function_code as u64) else { return false };
+        let codes = &mut self.context.names.codes;
+        let known = codes.find(self.context.remote, layout, code).and_then(|index| codes.get(index));
+        known.is_some_and(|code| code.name.rsplit('.').next() == Some(name) && code.file.ends_with(file))
+    }
+
+    /// The items of a tuple.
+    fn items(&self, tuple: u64) -> Option<Vec<u64>> {
+        let count = self.context.remote.word(tuple + OB_SIZE as u64).ok()?;
+        self.words(tuple + TUPLE_ITEMS as u64, count)
+    }
+
+    /// Words that follow each other; `None` if they are more than can be.
+    fn words(&self, address: u64, count: u64) -> Option<Vec<u64>> {
+        if count > MAX_ITEMS {
+            return None;
+        }
+        let bytes = self.context.remote.bytes(address, usize::try_from(count).ok()? * 8).ok()?;
+        Some(bytes.chunks_exact(8).map(|word| word_at(word, 0)).collect())
+    }
+}

@@ -1,0 +1,204 @@
+//! Reading tasks, and the frames in which their coroutines are suspended.
+
+use super::kinds::{Kind, Kinds};
+use super::offsets::{MAX_TASK, TaskOffsets};
+use crate::dicts::Dicts;
+use crate::layout::{BYTES_DATA, CODE_BYTES, FRAME_VALUES, NONE, OB_TYPE};
+use crate::reading::Context;
+use crate::remote::{int_at, word_at};
+
+/// Deeper stacks of coroutines are not followed.
+const MAX_DEPTH: usize = 1_000;
+
+/// A task as it was read.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// Where it is.
+    pub address: u64,
+    /// Its coroutine.
+    pub coroutine: u64,
+    /// The object that is its name.
+    pub name: u64,
+    /// The future that it waits for; 0 if none, or from 3.14 on.
+    pub waiter: u64,
+    /// All of it.
+    pub head: [u8; MAX_TASK],
+}
+
+/// What following a chain needs.
+#[derive(Debug)]
+pub struct Walk<'a, 'b> {
+    /// The memory, and what is known of code.
+    pub context: &'a mut Context<'b>,
+    /// What is known of types.
+    pub kinds: &'a mut Kinds,
+    /// How tasks are laid out.
+    pub offsets: TaskOffsets,
+}
+
+impl<'b> Walk<'_, 'b> {
+    /// Looks things up in dicts.
+    #[must_use]
+    pub fn dicts(&self) -> Dicts<'b> {
+        Dicts::new(self.context.remote, self.context.layout)
+    }
+
+    /// A pointer that is not null.
+    #[must_use]
+    pub fn word(&self, address: u64) -> Option<u64> {
+        self.context.remote.word(address).ok().filter(|&word| word != 0)
+    }
+
+    /// What an object is; `None` if there is no object.
+    pub fn kind(&mut self, object: u64) -> Option<Kind> {
+        if object == 0 || !object.is_multiple_of(8) {
+            return None;
+        }
+        let kind = self.word(object + OB_TYPE as u64)?;
+        self.kinds.of_type(self.context.remote, self.context.layout, kind)
+    }
+
+    /// The task at an address; `None` if there is none.
+    pub fn task(&mut self, address: u64) -> Option<Task> {
+        let mut head = [0; MAX_TASK];
+        self.context.remote.read(address, head.get_mut(..self.offsets.size)?).ok()?;
+        let kind = word_at(&head, OB_TYPE);
+        let kind = self.kinds.of_type(self.context.remote, self.context.layout, kind)?;
+        let offsets = &self.offsets;
+        (kind == Kind::Task).then(|| Task {
+            address,
+            coroutine: word_at(&head, offsets.coroutine),
+            name: word_at(&head, offsets.name),
+            waiter: if offsets.waiter == NONE { 0 } else { word_at(&head, offsets.waiter) },
+            head,
+        })
+    }
+
+    /// Where the frame of a coroutine is; `None` if it has none.
+    #[must_use]
+    pub fn frame_of(&self, coroutine: u64) -> Option<u64> {
+        let layout = self.context.layout;
+        let place = coroutine + layout.generator_frame as u64;
+        if layout.has_data_stack() { Some(place) } else { self.word(place) }
+    }
+
+    /// The frames in which a coroutine is suspended, outermost first, as ids of the tree's frames: its own, and those of what it
+    /// awaits. None if it has no frames of Python; `None` if it is not suspended, or moved while it was read.
+    pub fn suspended(&mut self, coroutine: u64) -> Option<Vec<u32>> {
+        let mut frames = Vec::new();
+        let mut at = coroutine;
+        while frames.len() < MAX_DEPTH {
+            let mut kind = self.kind(at)?;
+            if kind == Kind::Step {
+                // `cw_coroutine`, `ags_gen`, `agt_gen`, `wrapped`: the first field of each.
+                at = self.word(at + 16)?;
+                kind = self.kind(at)?;
+            }
+            if !kind.has_frame() {
+                break;
+            }
+            let (frame, awaited) = self.suspended_frame(at, kind)?;
+            frames.push(frame);
+            if awaited == 0 {
+                break;
+            }
+            at = awaited;
+        }
+        Some(frames)
+    }
+
+    /// One of them: its frame, and the object that it awaits, 0 if none.
+    fn suspended_frame(&mut self, coroutine: u64, kind: Kind) -> Option<(u32, u64)> {
+        let layout = self.context.layout;
+        let (frame, code, instr, top) = if layout.has_data_stack() {
+            let head =
+                self.context.remote.bytes(coroutine, layout.generator_frame + layout.frame_head).ok()?;
+            let state = head.get(layout.generator_state)?.cast_signed();
+            let is_delegating = self.is_delegating(state)?;
+            let frame = head.get(layout.generator_frame..)?;
+            let address = coroutine + layout.generator_frame as u64;
+            let top = if is_delegating { self.top_of_record(address, frame)? } else { 0 };
+            // From 3.14 on the lowest bits are tags.
+            (address, word_at(frame, layout.frame_code) & !7, word_at(frame, layout.frame_instr), top)
+        } else {
+            let address = self.word(coroutine + layout.generator_frame as u64)?;
+            let frame = self.context.remote.bytes(address, layout.frame_head).ok()?;
+            let instr = i64::from(int_at(&frame, layout.frame_instr));
+            let top = self.top_of_object(&frame)?;
+            (address, word_at(&frame, layout.frame_code), instr.cast_unsigned(), top)
+        };
+        let Context { remote, names, tree, .. } = &mut *self.context;
+        let index = names.codes.find(*remote, layout, code)?;
+        let point = names.point(layout, tree, index, instr);
+        let id = names.frame(point);
+        let mut awaited = 0;
+        if top > frame && (kind != Kind::Generator || self.is_in_yield_from(code, instr)?) {
+            awaited = self.word(top)? & !7;
+        }
+        Some((id, awaited))
+    }
+
+    /// Whether a frame on the data stack with this state is in an `await` or `yield from`, as far as the state tells; `None` if it
+    /// is not suspended.
+    fn is_delegating(&self, state: i8) -> Option<bool> {
+        let version = self.context.layout.version;
+        match (version.minor, state) {
+            (11 | 12, -1) | (13 | 14, -1) => Some(true),
+            (13 | 14, -2) => Some(false),
+            (15, 2 | 3) => Some(true),
+            (15, 1) => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Where the topmost value of a suspended frame is (3.11 and later); 0 if there is none.
+    fn top_of_record(&self, address: u64, frame: &[u8]) -> Option<u64> {
+        let layout = self.context.layout;
+        let values = address + layout.frame_head as u64;
+        if layout.version.at_least(14) {
+            let end = word_at(frame, layout.frame_stack);
+            return Some(if end > values { end - 8 } else { 0 });
+        }
+        let count = u64::try_from(int_at(frame, layout.frame_stack)).ok()?;
+        Some(if count > 0 { values + (count - 1) * 8 } else { 0 })
+    }
+
+    /// The same for a frame object; `None` if it is not suspended.
+    fn top_of_object(&self, frame: &[u8]) -> Option<u64> {
+        let layout = self.context.layout;
+        let values = word_at(frame, FRAME_VALUES);
+        let runs = frame.get(layout.frame_running)?.cast_signed();
+        if int_at(frame, layout.frame_instr) < 0 {
+            return None;
+        }
+        if layout.version.at_least(10) {
+            let count = u64::try_from(int_at(frame, layout.frame_stack)).ok()?;
+            return (runs == -1).then_some(if count > 0 { values + (count - 1) * 8 } else { 0 });
+        }
+        let end = word_at(frame, layout.frame_stack);
+        (runs == 0 && end != 0).then_some(if end > values { end - 8 } else { 0 })
+    }
+
+    /// Whether a suspended generator is in a `yield from`, whose topmost value is what it delegates to: after a plain `yield` it may
+    /// be anything. Coroutines have no other way to be suspended; from 3.13 on the state tells.
+    fn is_in_yield_from(&self, code: u64, instr: u64) -> Option<bool> {
+        const YIELD_FROM: u8 = 72;
+        let layout = self.context.layout;
+        let remote = self.context.remote;
+        match layout.version.minor {
+            8..=10 => {
+                let unit = if layout.version.at_least(10) { 2 } else { 1 };
+                let instructions = self.word(code + CODE_BYTES as u64)? + BYTES_DATA as u64;
+                let next = remote.bytes(instructions + instr * unit + 2, 1).ok()?;
+                Some(next.first() == Some(&YIELD_FROM))
+            }
+            11 | 12 => {
+                // `RESUME` with 2 (`yield from`) or 3 (`await`), in whatever form it was quickened or instrumented to.
+                let next = remote.bytes(instr + 2, 2).ok()?;
+                let [opcode, argument] = next.as_slice() else { return None };
+                Some(matches!(opcode, 150 | 151 | 240) && argument & 3 >= 2)
+            }
+            _ => Some(true),
+        }
+    }
+}
