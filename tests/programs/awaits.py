@@ -73,6 +73,8 @@ def stand():
     else:
         print(json.dumps(describe()), flush=True)
         spin(time.perf_counter() + SECONDS)
+        # Others wait for ever.
+        os._exit(0)
 
 
 def spin(end):

@@ -29,6 +29,7 @@ use self::kinds::{Kind, Kinds};
 use self::walk::{Task, Walk};
 use crate::dicts::Dicts;
 use crate::reading::{Context, OWNER_GENERATOR, Resolved};
+use crate::remote::int_at;
 use crate::threads::ThreadState;
 use crate::tree::Tree;
 
@@ -101,14 +102,15 @@ impl Chains {
         }
         let accelerator = match self.accelerators.of(context.remote, context.layout, thread.interpreter) {
             Found::Here(accelerator) => accelerator,
-            Found::Unknown => return Extended { cut: self.is_step(context.tree, rows), ..plain },
+            Found::Unknown => return Extended { cut: self.is_step(context, rows), ..plain },
             Found::Absent(_) => return plain,
         };
         let mut walk = Walk { context, kinds: &mut self.kinds, offsets: accelerator.offsets };
-        let Some((at, task)) = find_running(&mut walk, &mut self.running, accelerator, thread, rows) else {
-            return Extended { cut: self.is_step(walk.context.tree, rows), ..plain };
+        let running = find_running(&mut walk, &mut self.running, accelerator, thread, rows);
+        let chain = running.map(|(at, task)| (at, Chain::of(&mut walk, task)));
+        let Some((at, chain)) = chain else {
+            return Extended { cut: self.is_step(context, rows), ..plain };
         };
-        let chain = Chain::of(&mut walk, task);
         let inner = rows.iter().skip(at).filter(|row| is_visible(row)).count();
         Extended { stack: self.build(context, &chain, stack, inner), has_task: true, cut: chain.cut }
     }
@@ -165,18 +167,17 @@ impl Chains {
     }
 
     /// Whether an event loop called a coroutine here: then a task runs.
-    fn is_step(&mut self, tree: &Tree, rows: &[Resolved]) -> bool {
-        let visible: Vec<&Resolved> = rows.iter().filter(|row| is_visible(row)).collect();
-        visible.windows(2).any(|pair| match pair {
-            [below, row] if may_be_coroutine(row) => {
-                let frame = |row: &Resolved| tree.stacks.get(row.stack).map(|&(_, frame)| frame);
-                let is_loop = |row: &Resolved, loops: &mut Self| {
-                    frame(row).is_some_and(|frame| loops.is_loop(tree, frame))
-                };
-                is_loop(below, self) && !is_loop(row, self)
+    fn is_step(&mut self, context: &Context<'_>, rows: &[Resolved]) -> bool {
+        let mut below_is_loop = false;
+        for row in rows.iter().filter(|row| is_visible(row)) {
+            let frame = context.tree.stacks.get(row.stack).map_or(0, |&(_, frame)| frame);
+            let is_loop = self.is_loop(context.tree, frame);
+            if below_is_loop && !is_loop && is_coroutine(context, row) {
+                return true;
             }
-            _ => false,
-        })
+            below_is_loop = is_loop;
+        }
+        false
     }
 
     /// Whether a frame is the event loop's own: what calls callbacks, again and again.
@@ -192,6 +193,15 @@ impl Chains {
             }
         })
     }
+}
+
+/// `CO_COROUTINE` and `CO_ITERABLE_COROUTINE`.
+const COROUTINE_FLAGS: i32 = 0x180;
+
+fn is_coroutine(context: &Context<'_>, row: &Resolved) -> bool {
+    let flags = || context.remote.bytes(row.link.code + context.layout.code_flags as u64, 4).ok();
+    let has_flags = || flags().is_some_and(|flags| int_at(&flags, 0) & COROUTINE_FLAGS != 0);
+    may_be_coroutine(row) && (context.layout.has_data_stack() || has_flags())
 }
 
 /// Before 3.11 every frame may be one.

@@ -32,7 +32,7 @@ fn record(interpreter: &Interpreter, options: &[&str], way: &str) -> (String, St
         ["record", "--rate", "500", "-o", "out.folded", "--to", "collapsed:py-spy", "--value", "samples"];
     let program = ["--", interpreter.python(), "awaits.py", way, "0.4"];
     let recorded = output(&mut interpreter.profkit(&[&first, options, &program].concat()));
-    let stderr = String::from_utf8(recorded.stderr).unwrap();
+    let stderr = String::from_utf8_lossy(&recorded.stderr).into_owned();
     assert_eq!(status(&recorded), 0, "{stderr}");
     (String::from_utf8(recorded.stdout).unwrap(), stderr)
 }

@@ -16,16 +16,16 @@ use crate::remote::Remote;
 
 /// How to find running tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Accelerator {
+pub(super) struct Accelerator {
     /// How they are laid out.
-    pub offsets: TaskOffsets,
+    pub(super) offsets: TaskOffsets,
     /// Where they are.
-    pub place: RunningPlace,
+    pub(super) place: RunningPlace,
 }
 
 /// Where running tasks are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunningPlace {
+pub(super) enum RunningPlace {
     /// The values of the dict at an address.
     Dict(u64),
     /// At an offset of each thread state.
@@ -34,7 +34,7 @@ pub enum RunningPlace {
 
 /// What is known of an interpreter.
 #[derive(Clone, Copy, Debug)]
-pub enum Found {
+pub(super) enum Found {
     /// The module is there.
     Here(Accelerator),
     /// It is there, and laid out as none that is known.
@@ -48,7 +48,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// The accelerators of a process's interpreters.
 #[derive(Debug)]
-pub struct Accelerators {
+pub(super) struct Accelerators {
     pid: u32,
     found: HashMap<u64, Found, foldhash::fast::RandomState>,
     files: HashMap<FileId, Option<(TaskOffsets, usize)>, foldhash::fast::RandomState>,
@@ -57,12 +57,12 @@ pub struct Accelerators {
 impl Accelerators {
     /// Of a process.
     #[must_use]
-    pub fn new(pid: u32) -> Self {
+    pub(super) fn new(pid: u32) -> Self {
         Self { pid, found: HashMap::default(), files: HashMap::default() }
     }
 
     /// That of an interpreter.
-    pub fn of(&mut self, remote: Remote, layout: &Layout, interpreter: u64) -> Found {
+    pub(super) fn of(&mut self, remote: Remote, layout: &Layout, interpreter: u64) -> Found {
         match self.found.get(&interpreter) {
             Some(&Found::Absent(looked)) if looked.elapsed() >= AGAIN => {}
             Some(&found) => return found,

@@ -33,7 +33,7 @@ struct Awaiter {
 
 impl Walk<'_, '_> {
     /// The tasks that await one; `None` if that could not be found out, or changed meanwhile.
-    pub fn awaiters(&mut self, task: &Task) -> Option<Vec<Task>> {
+    pub(super) fn awaiters(&mut self, task: &Task) -> Option<Vec<Task>> {
         let mut found = Vec::new();
         self.of_future(task.address, &task.head, &mut found, 0)?;
         let mut tasks: Vec<Task> = Vec::new();

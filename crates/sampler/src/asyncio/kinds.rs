@@ -10,7 +10,7 @@ use crate::remote::{Place, Remote, word_at};
 
 /// What an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A task of the C implementation.
     Task,
     /// Another future of the C implementation.
@@ -44,7 +44,7 @@ pub enum Kind {
 impl Kind {
     /// Whether it has a frame of its own.
     #[must_use]
-    pub fn has_frame(self) -> bool {
+    pub(super) fn has_frame(self) -> bool {
         matches!(self, Self::Coroutine | Self::Generator | Self::AsyncGenerator)
     }
 }
@@ -59,13 +59,13 @@ const UNICODE_SUBCLASS: u64 = 1 << 28;
 
 /// The types of one process that are something.
 #[derive(Debug, Default)]
-pub struct Kinds {
+pub(super) struct Kinds {
     known: HashMap<u64, Kind, foldhash::fast::RandomState>,
 }
 
 impl Kinds {
     /// What objects of the type at an address are; `None` if there is no type.
-    pub fn of_type(&mut self, remote: Remote, layout: &Layout, address: u64) -> Option<Kind> {
+    pub(super) fn of_type(&mut self, remote: Remote, layout: &Layout, address: u64) -> Option<Kind> {
         if let Some(&kind) = self.known.get(&address) {
             return Some(kind);
         }

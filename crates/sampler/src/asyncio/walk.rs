@@ -12,45 +12,45 @@ const MAX_DEPTH: usize = 1_000;
 
 /// A task as it was read.
 #[derive(Clone, Debug)]
-pub struct Task {
+pub(super) struct Task {
     /// Where it is.
-    pub address: u64,
+    pub(super) address: u64,
     /// Its coroutine.
-    pub coroutine: u64,
+    pub(super) coroutine: u64,
     /// The object that is its name.
-    pub name: u64,
+    pub(super) name: u64,
     /// The future that it waits for; 0 if none, or from 3.14 on.
-    pub waiter: u64,
+    pub(super) waiter: u64,
     /// All of it.
-    pub head: [u8; MAX_TASK],
+    pub(super) head: [u8; MAX_TASK],
 }
 
 /// What following a chain needs.
 #[derive(Debug)]
-pub struct Walk<'a, 'b> {
+pub(super) struct Walk<'a, 'b> {
     /// The memory, and what is known of code.
-    pub context: &'a mut Context<'b>,
+    pub(super) context: &'a mut Context<'b>,
     /// What is known of types.
-    pub kinds: &'a mut Kinds,
+    pub(super) kinds: &'a mut Kinds,
     /// How tasks are laid out.
-    pub offsets: TaskOffsets,
+    pub(super) offsets: TaskOffsets,
 }
 
 impl<'b> Walk<'_, 'b> {
     /// Looks things up in dicts.
     #[must_use]
-    pub fn dicts(&self) -> Dicts<'b> {
+    pub(super) fn dicts(&self) -> Dicts<'b> {
         Dicts::new(self.context.remote, self.context.layout)
     }
 
     /// A pointer that is not null.
     #[must_use]
-    pub fn word(&self, address: u64) -> Option<u64> {
+    pub(super) fn word(&self, address: u64) -> Option<u64> {
         self.context.remote.word(address).ok().filter(|&word| word != 0)
     }
 
     /// What an object is; `None` if there is no object.
-    pub fn kind(&mut self, object: u64) -> Option<Kind> {
+    pub(super) fn kind(&mut self, object: u64) -> Option<Kind> {
         if object == 0 || !object.is_multiple_of(8) {
             return None;
         }
@@ -59,7 +59,7 @@ impl<'b> Walk<'_, 'b> {
     }
 
     /// The task at an address; `None` if there is none.
-    pub fn task(&mut self, address: u64) -> Option<Task> {
+    pub(super) fn task(&mut self, address: u64) -> Option<Task> {
         let mut head = [0; MAX_TASK];
         self.context.remote.read(address, head.get_mut(..self.offsets.size)?).ok()?;
         let kind = word_at(&head, OB_TYPE);
@@ -76,7 +76,7 @@ impl<'b> Walk<'_, 'b> {
 
     /// Where the frame of a coroutine is; `None` if it has none.
     #[must_use]
-    pub fn frame_of(&self, coroutine: u64) -> Option<u64> {
+    pub(super) fn frame_of(&self, coroutine: u64) -> Option<u64> {
         let layout = self.context.layout;
         let place = coroutine + layout.generator_frame as u64;
         if layout.has_data_stack() { Some(place) } else { self.word(place) }
@@ -84,7 +84,7 @@ impl<'b> Walk<'_, 'b> {
 
     /// The frames in which a coroutine is suspended, outermost first, as ids of the tree's frames: its own, and those of what it
     /// awaits. None if it has no frames of Python; `None` if it is not suspended, or moved while it was read.
-    pub fn suspended(&mut self, coroutine: u64) -> Option<Vec<u32>> {
+    pub(super) fn suspended(&mut self, coroutine: u64) -> Option<Vec<u32>> {
         let mut frames = Vec::new();
         let mut at = coroutine;
         while frames.len() < MAX_DEPTH {
@@ -151,13 +151,15 @@ impl<'b> Walk<'_, 'b> {
         }
     }
 
-    /// Where the topmost value of a suspended frame is (3.11 and later); 0 if there is none.
+    /// Where the topmost object of a suspended frame is (3.11 and later); 0 if there is none.
     fn top_of_record(&self, address: u64, frame: &[u8]) -> Option<u64> {
         let layout = self.context.layout;
         let values = address + layout.frame_head as u64;
         if layout.version.at_least(14) {
+            // From 3.15 on an iterator has an index or nothing on top of it.
+            let size = if layout.version.at_least(15) { 16 } else { 8 };
             let end = word_at(frame, layout.frame_stack);
-            return Some(if end > values { end - 8 } else { 0 });
+            return Some(if end >= values + size { end - size } else { 0 });
         }
         let count = u64::try_from(int_at(frame, layout.frame_stack)).ok()?;
         Some(if count > 0 { values + (count - 1) * 8 } else { 0 })
