@@ -19,6 +19,9 @@ fn told(line: &str) -> Vec<String> {
 fn stacks(interpreter: &Interpreter) -> BTreeMap<Vec<String>, u64> {
     let mut found = BTreeMap::new();
     for line in std::fs::read_to_string(interpreter.folder.path().join("out.folded")).unwrap().lines() {
+        if line.starts_with('#') {
+            continue;
+        }
         let (stack, count) = line.rsplit_once(' ').unwrap();
         let name = |frame: &str| frame.split(" (").next().unwrap().to_owned();
         *found.entry(stack.split(';').map(name).collect()).or_default() += count.parse::<u64>().unwrap();
@@ -28,8 +31,19 @@ fn stacks(interpreter: &Interpreter) -> BTreeMap<Vec<String>, u64> {
 
 fn record(interpreter: &Interpreter, options: &[&str], way: &str) -> (String, String) {
     interpreter.program("awaits.py");
-    let first =
-        ["record", "--rate", "500", "-o", "out.folded", "--to", "collapsed:py-spy", "--value", "samples"];
+    let first = [
+        "record",
+        "--rate",
+        "500",
+        "-o",
+        "out.folded",
+        "--to",
+        "collapsed:py-spy",
+        "--by",
+        "none",
+        "--value",
+        "samples",
+    ];
     let program = ["--", interpreter.python(), "awaits.py", way, "0.4"];
     let recorded = output(&mut interpreter.profkit(&[&first, options, &program].concat()));
     let stderr = String::from_utf8_lossy(&recorded.stderr).into_owned();
@@ -107,7 +121,7 @@ async def main():
     await asyncio.gather(asyncio.create_task(left(), name='left'), asyncio.create_task(right(), name='right'))
 asyncio.run(main())";
     let first = ["record", "--async", "--rate", "2000", "-o", "out.folded", "--to", "collapsed:py-spy"];
-    let rest = ["--value", "samples", "--", interpreter.python(), "-c", code];
+    let rest = ["--by", "none", "--value", "samples", "--", interpreter.python(), "-c", code];
     let recorded = output(&mut interpreter.profkit(&[first.as_slice(), &rest].concat()));
     assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
     let (mut whole, mut all) = (0, 0);
