@@ -133,9 +133,7 @@ impl Walk<'_, '_> {
                 let task = self.word(callback + BUILTIN_SELF as u64)?;
                 found.push(Awaiter { task, waits_for: future });
             }
-            Kind::Function
-                if HAND_ON.iter().any(|name| self.is_function(callback, name, "asyncio/tasks.py")) =>
-            {
+            Kind::Function if self.is_function(callback, &HAND_ON, "asyncio/tasks.py") => {
                 let cells = self.word(callback + self.context.layout.function_closure as u64)?;
                 for cell in self.items(cells)? {
                     let value = self.context.remote.word(cell + CELL_VALUE as u64).ok()?;
@@ -148,7 +146,7 @@ impl Walk<'_, '_> {
                 // `fn`, `args`.
                 let function = self.word(callback + 16)?;
                 if self.kind(function)? == Kind::Function
-                    && self.is_function(function, "_release_waiter", "asyncio/tasks.py")
+                    && self.is_function(function, &["_release_waiter"], "asyncio/tasks.py")
                 {
                     let arguments = self.word(callback + 24)?;
                     for future in self.items(arguments)? {
@@ -159,7 +157,7 @@ impl Walk<'_, '_> {
             Kind::Method => {
                 let function = self.word(callback + METHOD_FUNCTION as u64)?;
                 if self.kind(function)? == Kind::Function
-                    && self.is_function(function, "_on_task_done", "asyncio/taskgroups.py")
+                    && self.is_function(function, &["_on_task_done"], "asyncio/taskgroups.py")
                 {
                     let group = self.word(callback + METHOD_SELF as u64)?;
                     let task = self.dicts().attribute(group, "_parent_task")?;
@@ -178,13 +176,16 @@ impl Walk<'_, '_> {
         Some(self.context.remote.bytes(name, NAME.len()).is_ok_and(|text| text == NAME))
     }
 
-    /// Whether a function has a name, and a file that ends so.
-    fn is_function(&mut self, function: u64, name: &str, file: &str) -> bool {
+    /// Whether a function has one of some names, and a file that ends so.
+    fn is_function(&mut self, function: u64, names: &[&str], file: &str) -> bool {
         let layout = self.context.layout;
         let Some(code) = self.word(function + layout.function_code as u64) else { return false };
         let codes = &mut self.context.names.codes;
         let known = codes.find(self.context.remote, layout, code).and_then(|index| codes.get(index));
-        known.is_some_and(|code| code.name.rsplit('.').next() == Some(name) && code.file.ends_with(file))
+        known.is_some_and(|code| {
+            code.file.ends_with(file)
+                && code.name.rsplit('.').next().is_some_and(|name| names.contains(&name))
+        })
     }
 
     /// The items of a tuple.

@@ -69,9 +69,9 @@ impl Kinds {
         if let Some(&kind) = self.known.get(&address) {
             return Some(kind);
         }
-        let kind = look(remote, layout, address)?;
+        let (kind, is_type) = look(remote, layout, address)?;
         // What memory that was never a type looks like is not kept: it may become one.
-        if kind != Kind::Other {
+        if is_type {
             if self.known.len() >= MAX_KNOWN {
                 self.known.clear();
             }
@@ -81,7 +81,8 @@ impl Kinds {
     }
 }
 
-fn look(remote: Remote, layout: &Layout, address: u64) -> Option<Kind> {
+/// What a type is, and whether it certainly is a type.
+fn look(remote: Remote, layout: &Layout, address: u64) -> Option<(Kind, bool)> {
     let mut at = address;
     for depth in 0..MAX_BASES {
         let head = remote.bytes(at, TYPE_BASE + 8).ok()?;
@@ -90,8 +91,8 @@ fn look(remote: Remote, layout: &Layout, address: u64) -> Option<Kind> {
         remote.gather(&mut name, &[Place::new(word_at(&head, TYPE_NAME), 32)]).ok()?;
         let name = name.split(|&byte| byte == 0).next()?;
         match name {
-            b"_asyncio.Task" => return Some(Kind::Task),
-            b"_asyncio.Future" => return Some(Kind::Future),
+            b"_asyncio.Task" => return Some((Kind::Task, true)),
+            b"_asyncio.Future" => return Some((Kind::Future, true)),
             _ => {}
         }
         if depth == 0 {
@@ -101,15 +102,15 @@ fn look(remote: Remote, layout: &Layout, address: u64) -> Option<Kind> {
                 _ => Kind::Text,
             };
             if kind != Kind::Other {
-                return Some(kind);
+                return Some((kind, true));
             }
         }
         at = word_at(&head, TYPE_BASE);
         if at == 0 {
-            break;
+            return Some((Kind::Other, name == b"object"));
         }
     }
-    Some(Kind::Other)
+    Some((Kind::Other, false))
 }
 
 fn by_name(name: &[u8], is_static: bool) -> Kind {

@@ -7,6 +7,8 @@ use crate::layout::{BYTES_DATA, CODE_BYTES, FRAME_VALUES, NONE, OB_TYPE};
 use crate::reading::Context;
 use crate::remote::{int_at, word_at};
 
+/// More objects are not looked at for one chain: some 10 ms, which only a task with thousands of callbacks needs.
+pub(super) const BUDGET: usize = 8_192;
 /// Deeper stacks of coroutines are not followed.
 const MAX_DEPTH: usize = 1_000;
 
@@ -34,6 +36,8 @@ pub(super) struct Walk<'a, 'b> {
     pub(super) kinds: &'a mut Kinds,
     /// How tasks are laid out.
     pub(super) offsets: TaskOffsets,
+    /// How many objects may still be looked at: the memory may lead anywhere.
+    pub(super) budget: usize,
 }
 
 impl<'b> Walk<'_, 'b> {
@@ -51,6 +55,7 @@ impl<'b> Walk<'_, 'b> {
 
     /// What an object is; `None` if there is no object.
     pub(super) fn kind(&mut self, object: u64) -> Option<Kind> {
+        self.budget = self.budget.checked_sub(1)?;
         if object == 0 || !object.is_multiple_of(8) {
             return None;
         }
