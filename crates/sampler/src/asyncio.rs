@@ -26,7 +26,7 @@ use hashbrown::{HashMap, HashSet};
 
 use self::accelerator::{Accelerator, Accelerators, Found, RunningPlace};
 use self::kinds::{Kind, Kinds};
-use self::walk::{BUDGET, Task, Walk};
+use self::walk::{Task, Walk};
 use crate::dicts::Dicts;
 use crate::reading::{Context, OWNER_GENERATOR, Resolved};
 use crate::remote::int_at;
@@ -105,7 +105,7 @@ impl Chains {
             Found::Unknown => return Extended { cut: self.is_step(context, rows), ..plain },
             Found::Absent(_) => return plain,
         };
-        let mut walk = Walk { context, kinds: &mut self.kinds, offsets: accelerator.offsets, budget: BUDGET };
+        let mut walk = Walk::new(context, &mut self.kinds, accelerator.offsets);
         let running = find_running(&mut walk, &mut self.running, accelerator, thread, rows);
         let chain = running.map(|(at, task)| (at, Chain::of(&mut walk, task)));
         let Some((at, chain)) = chain else {
@@ -390,7 +390,7 @@ mod tests {
                 }
                 let remote = Remote::new(std::process::id());
                 let mut context = Context { remote, layout, names: &mut names, tree: &mut tree };
-                let mut walk = Walk { context: &mut context, kinds: &mut kinds, offsets, budget: BUDGET };
+                let mut walk = Walk::new(&mut context, &mut kinds, offsets);
                 let task = walk.task(base + dice.below(WORDS as u64 / 2) * 8);
                 let chain = task.map(|task| Chain::of(&mut walk, task));
                 longest = longest.max(chain.map_or(0, |chain| chain.links.len()));

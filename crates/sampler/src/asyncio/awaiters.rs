@@ -17,6 +17,8 @@ use crate::remote::{int_at, word_at};
 const MAX_BETWEEN: usize = 8;
 /// More callbacks, awaiters or cells are not looked through.
 const MAX_ITEMS: u64 = 4_096;
+/// Longer arrays have reads of their own.
+const SHORT: usize = 128;
 /// More awaiters need not be told apart.
 const MAX_AWAITERS: usize = 256;
 
@@ -71,7 +73,7 @@ impl Walk<'_, '_> {
             0 => {}
             list => {
                 let items = self.word(list + LIST_ITEMS as u64).unwrap_or(0);
-                let count = self.context.remote.word(list + OB_SIZE as u64).ok()?;
+                let count = self.number(list + OB_SIZE as u64)?;
                 for pair in self.words(items, count)? {
                     callbacks.push(self.word(pair + TUPLE_ITEMS as u64)?);
                 }
@@ -82,7 +84,7 @@ impl Walk<'_, '_> {
 
     /// The awaiters of a future that is no task itself, but stands between two.
     fn between(&mut self, future: u64, found: &mut Vec<Awaiter>, between: usize) -> Option<()> {
-        let head = self.context.remote.bytes(future, self.offsets.future_bytes()).ok()?;
+        let head = self.bytes(future, self.offsets.future_bytes())?.to_vec();
         self.of_future(future, &head, found, between + 1)
     }
 
@@ -105,8 +107,8 @@ impl Walk<'_, '_> {
     }
 
     /// The members of a set.
-    fn members(&self, set: u64) -> Option<Vec<u64>> {
-        let head = self.context.remote.bytes(set, SET_TABLE + 8).ok()?;
+    fn members(&mut self, set: u64) -> Option<Vec<u64>> {
+        let head = self.bytes(set, SET_TABLE + 8)?.to_vec();
         let places = word_at(&head, SET_MASK).checked_add(1)?;
         let words = self.words(word_at(&head, SET_TABLE), places.checked_mul(2)?)?;
         // A place whose member was removed has the hash -1, which no object has.
@@ -136,7 +138,7 @@ impl Walk<'_, '_> {
             Kind::Function if self.is_function(callback, &HAND_ON, "asyncio/tasks.py") => {
                 let cells = self.word(callback + self.context.layout.function_closure as u64)?;
                 for cell in self.items(cells)? {
-                    let value = self.context.remote.word(cell + CELL_VALUE as u64).ok()?;
+                    let value = self.number(cell + CELL_VALUE as u64)?;
                     if value != 0 && self.kind(value)? == Kind::Future {
                         self.between(value, found, between)?;
                     }
@@ -170,10 +172,11 @@ impl Walk<'_, '_> {
     }
 
     /// Whether a function in C wakes a task up (3.10 and later).
-    fn is_wakeup(&self, builtin: u64) -> Option<bool> {
+    fn is_wakeup(&mut self, builtin: u64) -> Option<bool> {
         const NAME: &[u8] = b"task_wakeup\0";
-        let name = self.word(self.word(builtin + BUILTIN_DEFINITION as u64)?)?;
-        Some(self.context.remote.bytes(name, NAME.len()).is_ok_and(|text| text == NAME))
+        let definition = self.word(builtin + BUILTIN_DEFINITION as u64)?;
+        let name = self.word(definition)?;
+        Some(self.bytes(name, NAME.len())? == NAME)
     }
 
     /// Whether a function has one of some names, and a file that ends so.
@@ -189,17 +192,26 @@ impl Walk<'_, '_> {
     }
 
     /// The items of a tuple.
-    fn items(&self, tuple: u64) -> Option<Vec<u64>> {
-        let count = self.context.remote.word(tuple + OB_SIZE as u64).ok()?;
+    fn items(&mut self, tuple: u64) -> Option<Vec<u64>> {
+        let count = self.number(tuple + OB_SIZE as u64)?;
         self.words(tuple + TUPLE_ITEMS as u64, count)
     }
 
     /// Words that follow each other; `None` if they are more than can be.
-    fn words(&self, address: u64, count: u64) -> Option<Vec<u64>> {
-        if count > MAX_ITEMS {
-            return None;
+    fn words(&mut self, address: u64, count: u64) -> Option<Vec<u64>> {
+        match count {
+            0 => return Some(Vec::new()),
+            1..=MAX_ITEMS => {}
+            _ => return None,
         }
-        let bytes = self.context.remote.bytes(address, usize::try_from(count).ok()? * 8).ok()?;
+        let length = usize::try_from(count).ok()? * 8;
+        let long;
+        let bytes = if length <= SHORT {
+            self.bytes(address, length)?
+        } else {
+            long = self.context.remote.bytes(address, length).ok()?;
+            &long
+        };
         Some(bytes.chunks_exact(8).map(|word| word_at(word, 0)).collect())
     }
 }

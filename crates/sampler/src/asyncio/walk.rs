@@ -5,10 +5,10 @@ use super::offsets::{MAX_TASK, TaskOffsets};
 use crate::dicts::Dicts;
 use crate::layout::{BYTES_DATA, CODE_BYTES, FRAME_VALUES, NONE, OB_TYPE};
 use crate::reading::Context;
-use crate::remote::{int_at, word_at};
+use crate::remote::{Place, int_at, word_at};
 
 /// More objects are not looked at for one chain: some 10 ms, which only a task with thousands of callbacks needs.
-pub(super) const BUDGET: usize = 8_192;
+const BUDGET: usize = 8_192;
 /// Deeper stacks of coroutines are not followed.
 const MAX_DEPTH: usize = 1_000;
 
@@ -37,10 +37,53 @@ pub(super) struct Walk<'a, 'b> {
     /// How tasks are laid out.
     pub(super) offsets: TaskOffsets,
     /// How many objects may still be looked at: the memory may lead anywhere.
-    pub(super) budget: usize,
+    budget: usize,
+    near: [Block; BLOCKS],
+    oldest: usize,
 }
 
-impl<'b> Walk<'_, 'b> {
+/// What was read around an object: its other fields, or its neighbours, are often read next.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    address: u64,
+    filled: usize,
+    bytes: [u8; BLOCK],
+}
+
+/// Every object but long tuples and dicts fits.
+const BLOCK: usize = 192;
+const BLOCKS: usize = 4;
+
+impl<'a, 'b> Walk<'a, 'b> {
+    /// Begins with nothing read.
+    pub(super) fn new(context: &'a mut Context<'b>, kinds: &'a mut Kinds, offsets: TaskOffsets) -> Self {
+        let none = Block { address: 0, filled: 0, bytes: [0; BLOCK] };
+        Self { context, kinds, offsets, budget: BUDGET, near: [none; BLOCKS], oldest: 0 }
+    }
+
+    /// Some bytes, by a read of more of them unless a recent one had them; no more than a block.
+    pub(super) fn bytes(&mut self, address: u64, length: usize) -> Option<&[u8]> {
+        let within = |block: &Block| {
+            let at = usize::try_from(address.wrapping_sub(block.address)).ok()?;
+            (at < block.filled && length <= block.filled - at).then_some(at)
+        };
+        let known = self.near.iter().enumerate().find_map(|(index, block)| Some((index, within(block)?)));
+        let (index, at) = match known {
+            Some(found) => found,
+            None => {
+                self.oldest = (self.oldest + 1) % BLOCKS;
+                let block = self.near.get_mut(self.oldest)?;
+                block.address = address;
+                block.filled = 0;
+                block.filled =
+                    self.context.remote.gather(&mut block.bytes, &[Place::new(address, BLOCK)]).ok()?;
+                (self.oldest, 0)
+            }
+        };
+        let block = self.near.get(index)?;
+        block.bytes.get(..block.filled)?.get(at..at + length)
+    }
+
     /// Looks things up in dicts.
     #[must_use]
     pub(super) fn dicts(&self) -> Dicts<'b> {
@@ -48,9 +91,13 @@ impl<'b> Walk<'_, 'b> {
     }
 
     /// A pointer that is not null.
-    #[must_use]
-    pub(super) fn word(&self, address: u64) -> Option<u64> {
-        self.context.remote.word(address).ok().filter(|&word| word != 0)
+    pub(super) fn word(&mut self, address: u64) -> Option<u64> {
+        self.number(address).filter(|&word| word != 0)
+    }
+
+    /// A 64-bit number.
+    pub(super) fn number(&mut self, address: u64) -> Option<u64> {
+        self.bytes(address, 8).map(|word| word_at(word, 0))
     }
 
     /// What an object is; `None` if there is no object.
@@ -59,7 +106,7 @@ impl<'b> Walk<'_, 'b> {
         if object == 0 || !object.is_multiple_of(8) {
             return None;
         }
-        let kind = self.word(object + OB_TYPE as u64)?;
+        let kind = word_at(self.bytes(object, OB_TYPE + 8)?, OB_TYPE);
         self.kinds.of_type(self.context.remote, self.context.layout, kind)
     }
 
@@ -80,8 +127,7 @@ impl<'b> Walk<'_, 'b> {
     }
 
     /// Where the frame of a coroutine is; `None` if it has none.
-    #[must_use]
-    pub(super) fn frame_of(&self, coroutine: u64) -> Option<u64> {
+    pub(super) fn frame_of(&mut self, coroutine: u64) -> Option<u64> {
         let layout = self.context.layout;
         let place = coroutine + layout.generator_frame as u64;
         if layout.has_data_stack() { Some(place) } else { self.word(place) }
@@ -116,8 +162,7 @@ impl<'b> Walk<'_, 'b> {
     fn suspended_frame(&mut self, coroutine: u64, kind: Kind) -> Option<(u32, u64)> {
         let layout = self.context.layout;
         let (frame, code, instr, top) = if layout.has_data_stack() {
-            let head =
-                self.context.remote.bytes(coroutine, layout.generator_frame + layout.frame_head).ok()?;
+            let head = self.bytes(coroutine, layout.generator_frame + layout.frame_head)?.to_vec();
             let state = head.get(layout.generator_state)?.cast_signed();
             let is_delegating = self.is_delegating(state)?;
             let frame = head.get(layout.generator_frame..)?;
@@ -127,7 +172,7 @@ impl<'b> Walk<'_, 'b> {
             (address, word_at(frame, layout.frame_code) & !7, word_at(frame, layout.frame_instr), top)
         } else {
             let address = self.word(coroutine + layout.generator_frame as u64)?;
-            let frame = self.context.remote.bytes(address, layout.frame_head).ok()?;
+            let frame = self.bytes(address, layout.frame_head)?.to_vec();
             let instr = i64::from(int_at(&frame, layout.frame_instr));
             let top = self.top_of_object(&frame)?;
             (address, word_at(&frame, layout.frame_code), instr.cast_unsigned(), top)
@@ -188,7 +233,7 @@ impl<'b> Walk<'_, 'b> {
 
     /// Whether a suspended generator is in a `yield from`, whose topmost value is what it delegates to: after a plain `yield` it may
     /// be anything. Coroutines have no other way to be suspended; from 3.13 on the state tells.
-    fn is_in_yield_from(&self, code: u64, instr: u64) -> Option<bool> {
+    fn is_in_yield_from(&mut self, code: u64, instr: u64) -> Option<bool> {
         const YIELD_FROM: u8 = 72;
         let layout = self.context.layout;
         let remote = self.context.remote;
