@@ -147,10 +147,13 @@ impl Chains {
         let name = self.name(context, task.name);
         let Some(name) = name else { return "<task>".to_owned() };
         if self.naming == Naming::Chosen {
-            if is_automatic(&name) || (self.names.len() >= MAX_NAMES && !self.names.contains(&name)) {
+            let is_new = !self.names.contains(&name);
+            if is_automatic(&name) || (is_new && self.names.len() >= MAX_NAMES) {
                 return "<task>".to_owned();
             }
-            self.names.get_or_insert_with(&name, |name| name.clone());
+            if is_new {
+                self.names.insert(name.clone());
+            }
         }
         format!("<task {name}>")
     }

@@ -71,6 +71,11 @@ fn a_chain_of_tasks() {
 }
 
 #[test]
+fn tasks_that_take_turns_have_their_own_chains() {
+    turns_are_told_apart(&Interpreter::default());
+}
+
+#[test]
 fn without_it_the_event_loop_stands_there() {
     let interpreter = Interpreter::default();
     record(&interpreter, &[], "nested");
@@ -103,9 +108,7 @@ fn a_dump_tells_it_too() {
 }
 
 /// Each step of a task is shorter than the sampler needs to look after it, and the tasks take turns.
-#[test]
-fn tasks_that_take_turns_have_their_own_chains() {
-    let interpreter = Interpreter::default();
+fn turns_are_told_apart(interpreter: &Interpreter) {
     let code = "
 import asyncio, time
 def spin():
@@ -125,7 +128,7 @@ asyncio.run(main())";
     let recorded = output(&mut interpreter.profkit(&[first.as_slice(), &rest].concat()));
     assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
     let (mut whole, mut all) = (0, 0);
-    for (stack, count) in stacks(&interpreter) {
+    for (stack, count) in stacks(interpreter) {
         if stack.last().is_none_or(|top| top != "spin") {
             continue;
         }
@@ -146,7 +149,7 @@ asyncio.run(main())";
 
 /// On other versions; `reference` since they have to be installed.
 mod reference {
-    use super::{Interpreter, the_chain_is_there};
+    use super::{Interpreter, the_chain_is_there, turns_are_told_apart};
 
     macro_rules! versions {
         ($($test:ident $version:literal $($way:literal)*),*) => {$(
@@ -155,6 +158,7 @@ mod reference {
                 for way in ["direct", "nested" $(, $way)*] {
                     the_chain_is_there(&Interpreter::reference($version), way);
                 }
+                turns_are_told_apart(&Interpreter::reference($version));
             }
         )*};
     }
