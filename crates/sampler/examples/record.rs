@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [file, rate, seconds, pids @ ..] = arguments.as_slice() else {
         return Err("usage: record FILE RATE SECONDS PID...".into());
     };
-    let mut session = Session::new(file.as_ref(), Options { rate: rate.parse()? })?;
+    let mut session = Session::new(file.as_ref(), Options { rate: rate.parse()?, ..Options::default() })?;
     for pid in pids {
         session.add_process(pid.parse()?)?;
     }
