@@ -100,10 +100,18 @@ impl Chains {
         if stack == 0 || !rows.iter().any(may_be_coroutine) {
             return plain;
         }
-        let accelerator = match self.accelerators.of(context.remote, context.layout, thread.interpreter) {
+        let (remote, layout) = (context.remote, context.layout);
+        let found = match self.accelerators.of(remote, layout, thread.interpreter, false) {
+            Found::Absent(_) if self.is_step(context, rows) => {
+                self.accelerators.of(remote, layout, thread.interpreter, true)
+            }
+            found => found,
+        };
+        let accelerator = match found {
             Found::Here(accelerator) => accelerator,
-            Found::Unknown => return Extended { cut: self.is_step(context, rows), ..plain },
-            Found::Absent(_) => return plain,
+            Found::Unknown | Found::Absent(_) => {
+                return Extended { cut: self.is_step(context, rows), ..plain };
+            }
         };
         let mut walk = Walk::new(context, &mut self.kinds, accelerator.offsets);
         let running = find_running(&mut walk, &mut self.running, accelerator, thread, rows);

@@ -43,8 +43,9 @@ pub(super) enum Found {
     Absent(Instant),
 }
 
-/// A module that is not there is looked for again after as long.
+/// A module that is not there is looked for again after as long; sooner where an event loop runs.
 const AGAIN: Duration = Duration::from_millis(50);
+const AGAIN_SOON: Duration = Duration::from_millis(5);
 
 /// The accelerators of a process's interpreters.
 #[derive(Debug)]
@@ -61,10 +62,11 @@ impl Accelerators {
         Self { pid, found: HashMap::default(), files: HashMap::default() }
     }
 
-    /// That of an interpreter.
-    pub(super) fn of(&mut self, remote: Remote, layout: &Layout, interpreter: u64) -> Found {
+    /// That of an interpreter; `soon` if it should be there.
+    pub(super) fn of(&mut self, remote: Remote, layout: &Layout, interpreter: u64, soon: bool) -> Found {
+        let again = if soon { AGAIN_SOON } else { AGAIN };
         match self.found.get(&interpreter) {
-            Some(&Found::Absent(looked)) if looked.elapsed() >= AGAIN => {}
+            Some(&Found::Absent(looked)) if looked.elapsed() >= again => {}
             Some(&found) => return found,
             None => {}
         }
