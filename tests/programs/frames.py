@@ -119,6 +119,22 @@ def profiled_in_python():
     assert calls == [1], calls
 
 
+def outlives(leaf=leaf):
+    try:
+        yield
+    finally:
+        leaf()
+
+
+def kept():
+    """Generators that are closed when the interpreter is cleared: no module is there any more."""
+    import codecs
+
+    for generator in [outlives(), (number for number in [1, 2])]:
+        next(generator)
+        codecs.register(lambda name, generator=generator: None)
+
+
 def seen_by_both():
     pass
 
@@ -135,3 +151,4 @@ addresses()
 traced()
 profiled()
 profiled_in_python()
+kept()

@@ -27,6 +27,7 @@ struct Callback {
 struct Events {
     start: Vectorcall,
     resume: Vectorcall,
+    throw: Vectorcall,
     leave: Vectorcall,
     suspend: Vectorcall,
     call: Vectorcall,
@@ -70,7 +71,7 @@ unsafe extern "C" fn on_leave<C: Clock>(
     none()
 }
 
-unsafe extern "C" fn on_resume<C: Clock>(
+unsafe extern "C" fn on_resume<C: Clock, const IS_THROWN: bool>(
     _: *mut PyObject,
     arguments: *const *mut PyObject,
     _: usize,
@@ -78,7 +79,7 @@ unsafe extern "C" fn on_resume<C: Clock>(
 ) -> *mut PyObject {
     let state = thread::get();
     if !state.is_null() {
-        suspension::resume(state, *arguments, C::now(state));
+        suspension::resume(state, *arguments, C::now(state), IS_THROWN);
     }
     none()
 }
@@ -148,7 +149,8 @@ impl Events {
     fn of<C: Clock>() -> Self {
         Self {
             start: on_start::<C>,
-            resume: on_resume::<C>,
+            resume: on_resume::<C, false>,
+            throw: on_resume::<C, true>,
             leave: on_leave::<C>,
             suspend: on_suspend::<C>,
             call: on_call::<C>,
@@ -225,7 +227,7 @@ pub(crate) unsafe fn start(choice: Choice, builtins: bool) -> Result<(), String>
     let mut wanted: Vec<(&CStr, Vectorcall)> = vec![
         (c"PY_START", events.start),
         (c"PY_RESUME", events.resume),
-        (c"PY_THROW", events.resume),
+        (c"PY_THROW", events.throw),
         (c"PY_RETURN", events.leave),
         (c"PY_UNWIND", events.leave),
         (c"PY_YIELD", events.suspend),

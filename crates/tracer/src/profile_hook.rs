@@ -159,7 +159,8 @@ unsafe fn call<V: Version>(state: *mut thread::State, frame: *mut PyObject, code
     if begins {
         tree::call(state, code, now);
     } else {
-        suspension::resume(state, code, now);
+        // The hook does not say how; eager tasks came with 3.12.
+        suspension::resume(state, code, now, true);
     }
 }
 

@@ -236,12 +236,23 @@ pub(crate) unsafe fn push_text(buffer: &mut Vec<u8>, text: *mut PyObject) {
     }
 }
 
+/// The dictionary of modules, borrowed; null if there is none any more.
+///
+/// # Safety
+/// The GIL is held.
+pub(crate) unsafe fn modules() -> *mut PyObject {
+    // The last generators are closed after the modules have gone, where `PyImport_GetModuleDict` ends the process (3.9 to
+    // 3.11).
+    let modules = ffi::PySys_GetObject(c"modules".as_ptr());
+    if !modules.is_null() && ffi::PyDict_Check(modules) != 0 { modules } else { null_mut() }
+}
+
 /// A module that was imported before, borrowed; null if it was not.
 ///
 /// # Safety
 /// The GIL is held.
 pub(crate) unsafe fn imported(name: &CStr) -> *mut PyObject {
-    let modules = ffi::PyImport_GetModuleDict();
+    let modules = modules();
     if modules.is_null() { null_mut() } else { ffi::PyDict_GetItemString(modules, name.as_ptr()) }
 }
 

@@ -73,7 +73,7 @@ unsafe fn module_of(file: &[u8]) -> *mut PyObject {
         let module = python::imported(name);
         return if module.is_null() { null_mut() } else { ffi::PyModule_GetDict(module) };
     }
-    let modules = ffi::PyImport_GetModuleDict();
+    let modules = python::modules();
     let (mut at, mut key, mut module) = (0, null_mut(), null_mut());
     let mut text = Vec::new();
     while !modules.is_null() && ffi::PyDict_Next(modules, &raw mut at, &raw mut key, &raw mut module) != 0 {

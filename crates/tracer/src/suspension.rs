@@ -2,6 +2,9 @@
 //!
 //! Of a chain of coroutines that are suspended together, the innermost one awaits; the others wait for it, as callers do,
 //! and have its time in their totals. It is told from the others by being the one at which no yield has come just before.
+//!
+//! An exception from outside (a cancellation) enters the innermost coroutine straight away: those that wait for it are told
+//! when it leaves that one, and are not around it. So what it has awaited until then goes where it was suspended.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -13,11 +16,11 @@ use crate::python;
 use crate::thread::State;
 use crate::{clock, functions, tree};
 
-/// A generator or coroutine goes on.
+/// A generator or coroutine goes on; perhaps by an exception that is thrown into it.
 ///
 /// # Safety
 /// The GIL is held, the state is the calling thread's, `code` is that of the running frame.
-pub(crate) unsafe fn resume(state: *mut State, code: *mut PyObject, now: u64) {
+pub(crate) unsafe fn resume(state: *mut State, code: *mut PyObject, now: u64, may_be_thrown: bool) {
     let current = (*(*state).record).current.load(Relaxed);
     let child = tree::enter_code(state, current, code);
     if child == 0 {
@@ -26,12 +29,19 @@ pub(crate) unsafe fn resume(state: *mut State, code: *mut PyObject, now: u64) {
     tree::go(state, current, child, now);
     if !(*state).awaiting.is_empty() && tree::kind_of(state, child) >= kind::COROUTINE {
         let frame = ffi::PyEval_GetFrame();
-        if let Some(since) = (*state).awaiting.remove(&(frame as usize)) {
-            let node = (*state).node(child);
+        if let Some((since, place)) = (*state).awaiting.remove(&(frame as usize)) {
+            // Whoever begins a coroutine by hand and leaves it to the event loop (an eager task) has not waited for it.
+            let is_cut_off = may_be_thrown && is_awaited(state, place) && !is_awaited(state, child);
+            let node = (*state).node(if is_cut_off { place } else { child });
             let awaited = clock::wall().wrapping_sub(since);
             (*node).await_time.store((*node).await_time.load(Relaxed).wrapping_add(awaited), Relaxed);
         }
     }
+}
+
+/// Whether a coroutine is right above a node.
+unsafe fn is_awaited(state: *mut State, node: u32) -> bool {
+    tree::kind_of(state, (*(*state).node(node)).parent) >= kind::COROUTINE
 }
 
 /// A generator or coroutine is suspended and gives `value` to whoever resumed it.
@@ -57,7 +67,7 @@ pub(crate) unsafe fn suspend(state: *mut State, code: *mut PyObject, value: *mut
         let frame = ffi::PyEval_GetFrame() as usize;
         let awaiting = &mut (*state).awaiting;
         if awaits && !goes_on {
-            awaiting.insert(frame, clock::wall());
+            awaiting.insert(frame, (clock::wall(), current));
         } else if !awaiting.is_empty() {
             // What a frame that had this address has left.
             awaiting.remove(&frame);

@@ -57,8 +57,8 @@ pub(crate) struct State {
     pub(crate) id: u32,
     pub(crate) room: NodeRoom,
     pub(crate) table: Table,
-    /// Frames that are suspended in an `await`, and since when.
-    pub(crate) awaiting: HashMap<usize, u64, BuildHasherDefault<Addresses>>,
+    /// Frames that are suspended in an `await`: since when, and where they were in the tree.
+    pub(crate) awaiting: HashMap<usize, (u64, u32), BuildHasherDefault<Addresses>>,
     /// The Python object of the thread, once it is known.
     object: *mut PyObject,
     name: Vec<u8>,

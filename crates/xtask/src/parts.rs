@@ -55,6 +55,13 @@ pub(crate) const REFERENCE: &[Part] = &[
         ],
     },
     Part {
+        name: "programs",
+        recipe: recipe!("programs.sh"),
+        inputs: &["crates/xtask/recipes/programs.txt"],
+        pythons: &["3.11", "3.13"],
+        makes: &["3.11/bin/gunicorn", "3.13/bin/gunicorn", "click/tests/conftest.py"],
+    },
+    Part {
         name: "pprof",
         recipe: recipe!("pprof.sh"),
         inputs: &["tests/reference/pprof_dump/build.sh", "tests/reference/pprof_dump/main.go"],

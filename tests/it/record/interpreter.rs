@@ -44,6 +44,12 @@ impl Interpreter {
         Self { folder, root: Some(root), python: format!("/usr/bin/python{version}") }
     }
 
+    /// One of a virtual environment among the reference tools, by its path there.
+    pub(super) fn installed(path: &str) -> Self {
+        let python = crate::reference::tools::tool(path).display().to_string();
+        Self { folder: TempDir::new().unwrap(), root: None, python }
+    }
+
     /// The folder as the programs see it.
     pub(super) fn inside(&self) -> PathBuf {
         let folder = self.folder.path();

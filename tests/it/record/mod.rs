@@ -2,11 +2,14 @@
 
 mod agent;
 mod awaits;
+mod beside;
 mod children;
+mod coroutines;
 mod dump;
 mod exact;
 mod front;
 mod interpreter;
+mod programs;
 mod result;
 mod sample;
 mod survival;
