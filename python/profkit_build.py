@@ -29,5 +29,6 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     PLACE.mkdir(parents=True, exist_ok=True)
     for name in OBJECTS:
         shutil.copy2(target / "release" / name, PLACE / name)
-        subprocess.run(["strip", "--strip-unneeded", PLACE / name], check=False)
+        if shutil.which("strip"):
+            subprocess.run(["strip", "--strip-unneeded", PLACE / name], check=False)
     return maturin.build_wheel(wheel_directory, config_settings, metadata_directory)

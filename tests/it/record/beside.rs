@@ -33,7 +33,8 @@ fn assert_whole(report: &Report) {
 /// `sys.monitoring`.
 fn debugger(interpreter: &Interpreter) {
     let mut arguments = vec!["-m", "pdb"];
-    let commands = ["break leaf, number == 7", "continue", "where", "next", "step", "p number", "clear 1", "continue"];
+    let commands =
+        ["break leaf, number == 7", "continue", "where", "next", "step", "p number", "clear 1", "continue"];
     commands.iter().for_each(|command| arguments.extend(["-c", command]));
     // At its end, pdb starts the program anew and waits for commands.
     arguments.extend(["-c", "quit", "beside.py", "argument"]);
@@ -79,7 +80,10 @@ mod reference {
             let arguments = ["-m", "cProfile", "-o", "theirs.pstats", "beside.py"];
             let (report, said) = below(&Interpreter::reference(version), "", &arguments, &["-c", asked]);
             assert_whole(&report);
-            assert!(said.contains("('main', 1, 1)") && said.contains("('leaf', 50, 50)"), "{version}: {said}");
+            assert!(
+                said.contains("('main', 1, 1)") && said.contains("('leaf', 50, 50)"),
+                "{version}: {said}"
+            );
         }
     }
 
@@ -109,7 +113,10 @@ mod reference {
         for version in ["3.14", "3.15"] {
             let interpreter = Interpreter::reference(version);
             // Its part in C is for another version, and not needed.
-            copy(&tool("programs/3.13/lib/python3.13/site-packages/coverage"), &interpreter.folder.path().join("coverage"));
+            copy(
+                &tool("programs/3.13/lib/python3.13/site-packages/coverage"),
+                &interpreter.folder.path().join("coverage"),
+            );
             coverage(&interpreter, "sysmon", &["--branch"]);
         }
     }
