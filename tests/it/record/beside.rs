@@ -6,8 +6,8 @@ use super::interpreter::Interpreter;
 use super::result::{Report, output, status};
 
 /// Runs the program below another tool, without and with recording; what is printed, and what the tool says afterwards by
-/// `asked`, is the same.
-fn below(interpreter: &Interpreter, core: &str, arguments: &[&str], asked: &[&str]) -> (Report, String) {
+/// `asked`, is the same. Returns these, too.
+fn below(interpreter: &Interpreter, core: &str, arguments: &[&str], asked: &[&str]) -> (Report, [String; 2]) {
     interpreter.program("beside.py");
     let run = |mut command: Command| {
         let ran = output(command.env("COVERAGE_CORE", core));
@@ -18,8 +18,7 @@ fn below(interpreter: &Interpreter, core: &str, arguments: &[&str], asked: &[&st
     let bare = [run(interpreter.bare(arguments)), run(interpreter.bare(asked))];
     let recorded = [run(interpreter.record("out.pb.gz", arguments)), run(interpreter.bare(asked))];
     assert_eq!(recorded, bare);
-    let [_, said] = bare;
-    (Report::of(interpreter, "out.pb.gz"), said)
+    (Report::of(interpreter, "out.pb.gz"), bare)
 }
 
 /// The calls of the whole program.
@@ -38,7 +37,9 @@ fn debugger(interpreter: &Interpreter) {
     commands.iter().for_each(|command| arguments.extend(["-c", command]));
     // At its end, pdb starts the program anew and waits for commands.
     arguments.extend(["-c", "quit", "beside.py", "argument"]);
-    assert_whole(&below(interpreter, "", &arguments, &["-c", ""]).0);
+    let (report, [said, _]) = below(interpreter, "", &arguments, &["-c", ""]);
+    assert_whole(&report);
+    assert!(said.contains("-> if number % 2:") && said.contains("\n7\n"), "{said}");
 }
 
 #[test]
@@ -78,7 +79,7 @@ mod reference {
             print(sorted((key[2], row[0], row[1]) for key, row in rows if 'beside' in key[0]))";
         for version in ["3.12", "3.13", "3.14", "3.15"] {
             let arguments = ["-m", "cProfile", "-o", "theirs.pstats", "beside.py"];
-            let (report, said) = below(&Interpreter::reference(version), "", &arguments, &["-c", asked]);
+            let (report, [_, said]) = below(&Interpreter::reference(version), "", &arguments, &["-c", asked]);
             assert_whole(&report);
             assert!(
                 said.contains("('main', 1, 1)") && said.contains("('leaf', 50, 50)"),
@@ -93,7 +94,7 @@ mod reference {
         arguments.push("beside.py");
         let asked = "import coverage; data = coverage.CoverageData(); data.read(); \
             print(*[(sorted(data.lines(file)), sorted(data.arcs(file) or [])) for file in data.measured_files()])";
-        let (report, said) = below(interpreter, core, &arguments, &["-c", asked]);
+        let (report, [_, said]) = below(interpreter, core, &arguments, &["-c", asked]);
         assert_whole(&report);
         assert!(said.starts_with("([") && said.len() > 60, "{core}: {said}");
     }

@@ -64,29 +64,10 @@ mod reference {
     fn test_suite(version: &str) {
         let interpreter = installed(version);
         let click = tool("programs/click").display().to_string();
-        let files = [
-            "termui",
-            "testing",
-            "context",
-            "chain",
-            "stream_lifecycle",
-            "shell_completion",
-            "commands",
-            "types",
-        ];
-        let files = files
-            .map(|name| format!("{click}/tests/test_{name}{}", if name == "types" { "" } else { ".py" }));
-        let mut arguments = vec![
-            "-m",
-            "pytest",
-            "--verbose",
-            "--color=no",
-            "--tb=no",
-            "-p",
-            "no:cacheprovider",
-            "--rootdir",
-            &click,
-        ];
+        let files = "termui.py testing.py context.py chain.py stream_lifecycle.py shell_completion.py commands.py types";
+        let files: Vec<String> = files.split(' ').map(|name| format!("{click}/tests/test_{name}")).collect();
+        let options = "-m pytest --verbose --color=no --tb=no -p no:cacheprovider --rootdir";
+        let mut arguments: Vec<&str> = options.split(' ').chain([click.as_str()]).collect();
         arguments.extend(files.iter().map(String::as_str));
         let (bare, recorded) =
             at_once(interpreter.bare(&arguments), interpreter.record("out.pb.gz", &arguments));
