@@ -104,7 +104,7 @@ def computes(count):
 
 async def busy(rounds):
     for _ in range(rounds):
-        computes(100_000)
+        computes(10_000)
         await asyncio.sleep(0.01)
 
 
