@@ -81,6 +81,10 @@ pub(crate) struct Record {
     /// (`<task NAME>`) and where it is suspended, in place of the event loop
     #[arg(long = "async", conflicts_with = "trace")]
     pub(crate) awaits: bool,
+    /// Stop threads while their stacks are read (ptrace): no stack is ever cut, but the program is slower, the more so the
+    /// higher the rate. Its parent does not notice, and it goes on whatever happens to profkit
+    #[arg(long, conflicts_with = "trace")]
+    pub(crate) pause: bool,
     /// Count and time every call, in every thread and child process, from inside, instead of sampling from outside
     #[arg(long)]
     pub(crate) trace: bool,

@@ -3,6 +3,8 @@
 //! The file may be written while it is read, and its writer may have been killed: reading ends before a block that is not
 //! whole. Samples are added up by stack and thread; their order in time is given up, which a profile of hours needs.
 
+use std::time::Duration;
+
 use foldhash::HashMap;
 use profkit_profile::{
     AtOffset, Frame, FrameId, Function, FunctionId, LabelSetId, Origin, OriginId, ProfileBuilder, ReadError,
@@ -278,9 +280,9 @@ impl Reader {
             if missed > asked / 100 { &mut notes } else { &mut remarks }.push(text);
         }
         let (read, cut, failed) = (count(counter::READ), count(counter::CUT), count(counter::FAILED));
-        if cut + failed > 0 {
+        if read > 0 {
             remarks.push(format!(
-                "{cut} of {read} stacks cut where they changed while they were read, {failed} not readable"
+                "{read} stacks read, {cut} cut where they changed while they were read, {failed} not readable"
             ));
         }
         let (chains, cut) = (count(counter::CHAINS), count(counter::CHAINS_CUT));
@@ -304,6 +306,14 @@ impl Reader {
                 "processor time was read every {} ms: stacks between share it by their time with the interpreter's lock",
                 interval / 1_000_000
             ));
+        }
+        let interval = count(counter::LOCK_INTERVAL);
+        if self.interval_ns < interval {
+            remarks.push(format!("the interpreter's lock was looked at every {} µs", interval / 1_000));
+        }
+        let stopped = Duration::from_nanos(count(counter::STOPPED));
+        if !stopped.is_zero() {
+            remarks.push(format!("threads were stopped while they were read, {stopped:.1?} in all"));
         }
         if self.ended.is_none() {
             notes.push("the sampler has not ended, or was ended from outside".to_owned());

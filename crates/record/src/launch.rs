@@ -14,7 +14,7 @@ use crate::agent::Trace;
 use crate::error::RecordError;
 use crate::folder::Folder;
 use crate::missed::{self, Missed};
-use crate::process::{Process, start_ticks};
+use crate::process::{Process, has_ended, start_ticks};
 use crate::sampling::{LOOK, Sample, Sampling};
 use crate::sentinel::Sentinel;
 use crate::signals::Signals;
@@ -85,14 +85,25 @@ struct Waited<'a> {
     /// `None` for one that was not started here.
     child: Option<&'a mut Child>,
     start: Option<u64>,
+    looked: Instant,
 }
+
+/// Whether a process that was not started here still runs is asked as often: to ask costs more than a sample.
+const ASK: Duration = Duration::from_millis(20);
 
 impl Waited<'_> {
     fn ended(&mut self) -> Result<Option<Status>, RecordError> {
         let Some(child) = &mut self.child else {
+            if self.looked.elapsed() < ASK {
+                return Ok(None);
+            }
+            self.looked = Instant::now();
             let runs = self.start.is_some() && start_ticks(self.pid) == self.start;
             return Ok((!runs).then_some(Status::Exited(0)));
         };
+        if !has_ended(child.id()) {
+            return Ok(None);
+        }
         let status =
             child.try_wait().map_err(|error| RecordError::System("waiting for the command", error))?;
         Ok(status.map(Status::of))
@@ -128,7 +139,7 @@ impl Launch {
             (None, Target::Process(pid)) => *pid,
             (None, Target::Command(_)) => 0,
         };
-        let mut waited = Waited { pid, child: child.as_mut(), start: start_ticks(pid) };
+        let mut waited = Waited { pid, child: child.as_mut(), start: start_ticks(pid), looked: begin };
         let status = self.wait(&mut waited, &signals, &mut sentinel, &folder, &mut sampling, on_event)?;
         let end = Instant::now() + STRAGGLERS;
         let is_over = |running: usize| running == 0 || waited.child.is_none() || Instant::now() >= end;
@@ -242,12 +253,14 @@ impl Launch {
                 let late = u32::try_from((now - next).as_nanos() / every.as_nanos().max(1)).unwrap_or(0);
                 next_snapshot = Some(next + every * (late + 1));
             }
-            match (&mut missed, &mut *sampling) {
-                (Some(missed), sampling) => missed.look(sampling),
+            let idle = match (&mut missed, &mut *sampling) {
+                (Some(missed), sampling) => {
+                    missed.look(sampling);
+                    missed::LOOK
+                }
                 (None, Some(sampling)) => sampling.look(),
-                (None, None) => {}
-            }
-            let idle = if is_traced { missed::LOOK } else { LOOK };
+                (None, None) => LOOK,
+            };
             let next = [next_snapshot, end].into_iter().flatten().min();
             let rest = next.map_or(idle, |next| next.saturating_duration_since(now).min(idle));
             let Some(arrived) = signals.wait(rest) else { continue };

@@ -10,7 +10,7 @@
 //! let launch = Launch {
 //!     target: Target::Command(vec!["python3".into(), "app.py".into()]),
 //!     folder: "app.recording".into(),
-//!     recorder: Recorder::Sample(Sample { rate: 100.0, subprocesses: true, awaits: false }),
+//!     recorder: Recorder::Sample(Sample { rate: 100.0, subprocesses: true, awaits: false, pause: false }),
 //!     every: None,
 //!     duration: None,
 //! };

@@ -37,7 +37,7 @@ impl Missed {
                 sampling.add(pid);
             } else {
                 let stream = self.folder.join(format!("{pid}-{start}-0.samples"));
-                let sample = Sample { rate: RATE, subprocesses: false, awaits: false };
+                let sample = Sample { rate: RATE, subprocesses: false, awaits: false, pause: false };
                 let Ok(stream) = Writer::create(&stream) else { continue };
                 let Ok((started, _)) = Sampling::start(stream, pid, sample, Vec::new(), false) else {
                     continue;

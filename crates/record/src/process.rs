@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
 use profkit_recording::stat::Stat;
 
 /// A process while it runs one program.
@@ -35,6 +38,18 @@ pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
     let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let stat = Stat::parse(&text)?;
     if matches!(stat.field(3)?, "Z" | "X") { None } else { stat.start_ticks() }
+}
+
+/// Whether a child has ended. It is still to be waited for, which must not be done before: a child that the sampler has
+/// stopped (`--pause`) is shown to `waitpid` as well, and who takes note of that takes it away.
+pub(crate) fn has_ended(child: u32) -> bool {
+    let Ok(child) = i32::try_from(child) else { return false };
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    match waitid(Id::Pid(Pid::from_raw(child)), flags) {
+        Ok(status) => matches!(status, WaitStatus::Exited(..) | WaitStatus::Signaled(..)),
+        // No child of ours: who asks for its status learns that.
+        Err(error) => error == Errno::ECHILD,
+    }
 }
 
 /// The children of all threads of a process.

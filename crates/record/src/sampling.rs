@@ -21,6 +21,8 @@ pub struct Sample {
     pub subprocesses: bool,
     /// Who awaits a running asyncio task, in its stack.
     pub awaits: bool,
+    /// Stop threads while they are read.
+    pub pause: bool,
 }
 
 /// The sampler at work.
@@ -32,8 +34,9 @@ pub(crate) struct Sampling {
     thorough: Instant,
 }
 
-/// New processes are looked for this often: a child of 20 ms must be seen.
+/// New processes are looked for this often, and soon again after some have begun: a child of 20 ms must be seen.
 pub(crate) const LOOK: Duration = Duration::from_millis(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// The whole tree is walked this often, for programs that became others.
 const THOROUGH: Duration = Duration::from_millis(50);
 
@@ -46,7 +49,8 @@ impl Sampling {
         own_children: Vec<u32>,
         is_own: bool,
     ) -> io::Result<(Self, Result<(), Refusal>)> {
-        let mut session = Session::to(stream, Options { rate: sample.rate, awaits: sample.awaits });
+        let Sample { rate, awaits, pause, .. } = sample;
+        let mut session = Session::to(stream, Options { rate, awaits, pause });
         let first = session.add_process(root);
         let (commands, orders) = channel();
         let thread = std::thread::Builder::new().name("sampler".to_owned()).spawn(move || {
@@ -69,13 +73,13 @@ impl Sampling {
         let _ = self.commands.send(Command::Add(pid, None));
     }
 
-    /// Looks for processes that came and went.
-    pub(crate) fn look(&mut self) {
+    /// Looks for processes that came and went. How long the next look can wait.
+    pub(crate) fn look(&mut self) -> Duration {
         let thoroughly = self.thorough.elapsed() >= THOROUGH;
         if thoroughly {
             self.thorough = Instant::now();
         } else if !self.subprocesses {
-            return;
+            return LOOK;
         }
         for change in self.watcher.look(thoroughly) {
             let command = match change {
@@ -87,6 +91,7 @@ impl Sampling {
             };
             let _ = self.commands.send(command);
         }
+        if self.watcher.is_busy() { LOOK_AGAIN } else { LOOK }
     }
 
     /// The processes that run, as far as it is known.

@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask, sigaction,
+};
 
 /// A signal, and who sent it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +33,7 @@ impl Signals {
         set.add(Signal::SIGUSR1);
         let mut before = SigSet::empty();
         pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before))?;
+        hear_of_ends_only()?;
         Ok(Self { set, before })
     }
 
@@ -58,6 +61,19 @@ impl Signals {
         // SI_USER, SI_QUEUE, SI_TKILL; all others are the kernel's.
         Some(Arrived { signal, by_process: matches!(info.si_code, 0 | -1 | -6) })
     }
+}
+
+/// SIGCHLD comes when a child ends, not when the sampler stops one (`--pause`).
+fn hear_of_ends_only() -> io::Result<()> {
+    let action = SigAction::new(SigHandler::SigDfl, SaFlags::SA_NOCLDSTOP, SigSet::empty());
+    // SAFETY: no handler is installed, and none is taken away: who started profkit left the default, or had it ignored.
+    unsafe {
+        let before = sigaction(Signal::SIGCHLD, &action)?;
+        if before.handler() == SigHandler::SigIgn {
+            sigaction(Signal::SIGCHLD, &before)?;
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Signals {

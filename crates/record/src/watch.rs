@@ -5,13 +5,13 @@
 //! to be their reaper; nobody else would know them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
-use crate::process::{Process, children, start_ticks};
+use crate::process::{Process, children, has_ended, start_ticks};
 
 /// Something that happened in the tree.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,7 +33,8 @@ pub struct Watcher {
     own: u32,
     ignored: Vec<u32>,
     known: BTreeMap<u32, Process>,
-    last_pid: Vec<u8>,
+    load: Load,
+    last_pid: Option<u32>,
     /// The tree is walked so many times more: a pid is given out before its process is in its parent's list.
     again: u32,
 }
@@ -51,14 +52,15 @@ impl Watcher {
         if adopt && nix::sys::prctl::set_child_subreaper(true).is_ok() {
             roots.push(own);
         }
-        Self { roots, own, ignored, known: BTreeMap::new(), last_pid: Vec::new(), again: 0 }
+        let load = Load::default();
+        Self { roots, own, ignored, known: BTreeMap::new(), load, last_pid: None, again: 0 }
     }
 
     /// What has happened since the last time, if it may be something. With `thoroughly` the tree is walked in any case:
     /// a process that ended or became another program is seen only then.
     pub fn look(&mut self, thoroughly: bool) -> Vec<Change> {
-        let last_pid = last_pid();
-        if last_pid.is_empty() || last_pid != self.last_pid {
+        let last_pid = self.load.last_pid();
+        if last_pid.is_none() || last_pid != self.last_pid {
             self.again = AGAIN;
         } else if !thoroughly && self.again == 0 {
             return Vec::new();
@@ -78,10 +80,11 @@ impl Watcher {
                     next.push(child);
                 }
             }
-            if pid != self.own
-                && !found.contains_key(&pid)
-                && let Some(process) = Process::look(pid)
-            {
+            if pid == self.own || found.contains_key(&pid) {
+                continue;
+            }
+            let known = self.known.get(&pid).filter(|_| !thoroughly).cloned();
+            if let Some(process) = known.or_else(|| Process::look(pid)) {
                 found.insert(pid, process);
             }
         }
@@ -110,6 +113,12 @@ impl Watcher {
         changes
     }
 
+    /// Whether something has begun just now that may not be seen yet.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.again > 0
+    }
+
     /// Those that run, as far as it is known.
     pub fn known(&self) -> impl Iterator<Item = &Process> {
         self.known.values()
@@ -118,15 +127,28 @@ impl Watcher {
 
 /// Takes note of a child's end, if it has ended.
 fn reap(pid: u32) {
-    if let Ok(pid) = i32::try_from(pid) {
+    if has_ended(pid)
+        && let Ok(pid) = i32::try_from(pid)
+    {
         let _ = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
     }
 }
 
-/// The last field of `/proc/loadavg`: the pid that was given out last.
-fn last_pid() -> Vec<u8> {
-    let text = fs::read(Path::new("/proc/loadavg")).unwrap_or_default();
-    text.rsplit(|&byte| byte == b' ').next().unwrap_or_default().to_vec()
+/// `/proc/loadavg`, kept open: it is read some hundred times a second.
+#[derive(Debug, Default)]
+struct Load(Option<File>);
+
+impl Load {
+    /// Its last field: the pid that was given out last.
+    fn last_pid(&mut self) -> Option<u32> {
+        if self.0.is_none() {
+            self.0 = File::open("/proc/loadavg").ok();
+        }
+        let mut text = [0; 128];
+        let length = self.0.as_ref()?.read_at(&mut text, 0).ok()?;
+        let last = text.get(..length)?.rsplit(|&byte| byte == b' ').next()?;
+        std::str::from_utf8(last).ok()?.trim().parse().ok()
+    }
 }
 
 #[cfg(test)]

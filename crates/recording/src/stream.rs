@@ -118,6 +118,10 @@ pub mod counter {
     pub const CHAINS: u64 = 13;
     /// Stacks of an asyncio task whose awaiters were not all found.
     pub const CHAINS_CUT: u64 = 14;
+    /// Nanoseconds for which threads of a process were stopped to be read, summed over processes.
+    pub const STOPPED: u64 = 15;
+    /// Nanoseconds between two looks at an interpreter's lock at least.
+    pub const LOCK_INTERVAL: u64 = 16;
 }
 
 /// The checksum of a block's records.

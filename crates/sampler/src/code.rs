@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use crate::layout::{Layout, NONE};
 use crate::lines::Lines;
 use crate::objects;
-use crate::remote::{Place, Remote, int_at, word_at};
+use crate::remote::{MAX_PLACES, Place, Remote, int_at, word_at};
 
 /// A code object as it was read.
 #[derive(Debug)]
@@ -183,17 +183,36 @@ impl Codes {
     /// addresses.
     pub fn revalidate(&mut self, remote: Remote, layout: &Layout, at_most: usize) -> Vec<u64> {
         let count = at_most.min(self.codes.len());
-        let mut places = Vec::with_capacity(count);
         let mut checked = Vec::with_capacity(count);
         for _ in 0..count {
             self.next_check = (self.next_check + 1) % self.codes.len();
             if let Some(code) = self.codes.get(self.next_check)
                 && self.known(code.address).is_some_and(|index| index as usize == self.next_check)
             {
-                places.push(Place::new(code.address, HEAD));
                 checked.push(self.next_check);
             }
         }
+        self.compare(remote, layout, &checked)
+    }
+
+    /// The same for the code objects at these addresses, as far as they were read before.
+    pub fn recheck(
+        &mut self,
+        remote: Remote,
+        layout: &Layout,
+        addresses: impl Iterator<Item = u64>,
+    ) -> Vec<u64> {
+        let mut checked: Vec<usize> =
+            addresses.filter_map(|address| Some(self.known(address)? as usize)).collect();
+        checked.sort_unstable();
+        checked.dedup();
+        checked.truncate(MAX_PLACES);
+        self.compare(remote, layout, &checked)
+    }
+
+    fn compare(&mut self, remote: Remote, layout: &Layout, checked: &[usize]) -> Vec<u64> {
+        let codes = checked.iter().filter_map(|&index| self.codes.get(index));
+        let places: Vec<Place> = codes.map(|code| Place::new(code.address, HEAD)).collect();
         let mut buffer = vec![0; places.len() * HEAD];
         let read = remote.gather(&mut buffer, &places).unwrap_or(0) / HEAD;
         let mut changed = Vec::new();

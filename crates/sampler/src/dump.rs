@@ -90,7 +90,8 @@ fn take(pid: u32, mut chains: Option<Chains>) -> Result<Dump, Refusal> {
         let lock = gil::address(&interpreter, address).map_err(failed)?;
         let collecting = gil::collecting_address(&interpreter, address);
         for state in threads::of_interpreter(&interpreter, address).map_err(failed)? {
-            let mut context = Context { remote, layout: &layout, names: &mut names, tree: &mut tree };
+            let (names, tree) = (&mut names, &mut tree);
+            let mut context = Context { remote, layout: &layout, names, tree, is_stopped: false };
             let Some(stack) = read(&state, chains.as_mut(), &mut context) else { continue };
             let holds_gil =
                 remote.read(lock, &mut head).is_ok() && Gil::parse(&layout, &head).is_held_by(state.address);
@@ -106,7 +107,7 @@ fn take(pid: u32, mut chains: Option<Chains>) -> Result<Dump, Refusal> {
                     .is_ok_and(|call| call.waits_within(lock, gil::SIZE)),
                 runs: proc_stat::runs(pid, tid),
                 collects_garbage: holds_gil && is_collecting,
-                frames: lines(&tree, stack),
+                frames: lines(tree, stack),
             });
         }
     }

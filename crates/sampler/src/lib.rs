@@ -9,6 +9,7 @@
 //! | [`resolver`], [`names`], [`code`], [`lines`] | naming frames, and telling stacks of one moment from torn ones |
 //! | [`asyncio`], [`dicts`] | who awaits the task that runs |
 //! | [`process`], [`thread`], [`gil`], [`proc_stat`] | which threads can have run, who has the lock, processor time |
+//! | [`pause`] | stopping threads while they are read, for those who want it |
 //! | [`session`] | the loop |
 //! | [`mod@dump`] | every stack once |
 //!
@@ -52,6 +53,7 @@ pub mod linked;
 pub mod maps;
 pub mod names;
 pub mod objects;
+pub mod pause;
 pub mod proc_stat;
 pub mod process;
 pub mod reader;

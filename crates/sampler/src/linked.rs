@@ -58,6 +58,12 @@ impl LinkedReader {
         &self.resolver.resolved
     }
 
+    /// What one call reads.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
     /// What is known of code objects has changed: frames are named anew.
     pub fn forget(&mut self) {
         self.resolver.forget();
@@ -87,7 +93,7 @@ impl LinkedReader {
         if !whole {
             self.recover(layout);
         }
-        let certain = whole && live && again == innermost;
+        let certain = whole && (context.is_stopped || live && again == innermost);
         let reading = self.resolver.resolve(context, certain, whole, |_| true);
         if certain && self.reads.is_multiple_of(COUNT) {
             self.resolver.prove_all();
@@ -196,7 +202,7 @@ impl LinkedReader {
             at = link.previous;
         }
         // A generator that was suspended meanwhile has no caller: then the way ends before the outermost frame.
-        is_root
+        is_root || context.is_stopped
     }
 }
 

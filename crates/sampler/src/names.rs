@@ -132,6 +132,11 @@ impl Names {
         self.call_sites.get(&(point.code, callee)).copied().filter(|&site| self.is_call(site, callee))
     }
 
+    /// Compares the code objects at these addresses with what was read of them. Whether some were others.
+    pub fn recheck(&mut self, remote: Remote, layout: &Layout, addresses: impl Iterator<Item = u64>) -> bool {
+        !self.codes.recheck(remote, layout, addresses).is_empty()
+    }
+
     /// Compares some code objects with what was read of them, and forgets what has changed.
     pub fn revalidate(&mut self, remote: Remote, layout: &Layout, at_most: usize) -> bool {
         // Points belong to the index of a code, and a code that is read anew gets another index: nothing else to forget.

@@ -90,6 +90,14 @@ pub fn runs(pid: u32, tid: u32) -> bool {
     stat.rsplit(')').next().is_some_and(|fields| fields.trim_start().starts_with('R'))
 }
 
+/// Who traces a process.
+#[must_use]
+pub fn tracer(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?;
+    line.trim().parse().ok().filter(|&tracer| tracer != 0)
+}
+
 /// When a process began, in clock ticks since boot, and its parent.
 ///
 /// # Errors

@@ -16,6 +16,7 @@ use crate::asyncio::{Chains, Naming};
 use crate::gil::{self, Gil};
 use crate::interpreter::Interpreter;
 use crate::names::Names;
+use crate::pause::Pause;
 use crate::reader::Reader;
 use crate::reading::Context;
 use crate::remote::{Place, int_at};
@@ -38,8 +39,8 @@ const LIST_AGAIN: u64 = 1_000_000;
 /// Threads are asked for their names anew after as long, and once soon after they appear.
 const NAMES_INTERVAL: u64 = 5_000_000_000;
 const NAMES_SOON: u64 = 30_000_000;
-/// At higher rates, locks are looked at as seldom.
-const LOCK_INTERVAL: u64 = 40_000;
+/// At higher rates, locks are looked at as seldom: a look costs most of what a sample costs.
+pub(crate) const LOCK_INTERVAL: u64 = 100_000;
 /// Code objects are compared with what was read of them, some at a time, as often.
 const CHECK_INTERVAL: u64 = 20_000_000;
 const CHECKED_AT_ONCE: usize = 24;
@@ -72,6 +73,8 @@ pub struct Counts {
     pub threads_seen: u64,
     /// Threads that were sampled.
     pub threads_sampled: u64,
+    /// Nanoseconds for which threads were stopped.
+    pub stopped_ns: u64,
 }
 
 /// A process that is sampled.
@@ -101,12 +104,20 @@ pub struct Process {
     last: Moment,
     marker: u32,
     chains: Option<Chains>,
+    pause: Option<Pause>,
 }
 
 impl Process {
-    /// A process whose interpreter was found.
+    /// A process whose interpreter was found; with `pause`, threads are stopped while they are read.
     #[must_use]
-    pub fn new(pid: u32, id: u32, command: String, interpreter: Interpreter, now: Moment) -> Self {
+    pub fn new(
+        pid: u32,
+        id: u32,
+        command: String,
+        interpreter: Interpreter,
+        pause: Option<Pause>,
+        now: Moment,
+    ) -> Self {
         Self {
             chains: None,
             pid,
@@ -128,6 +139,7 @@ impl Process {
             checked: now.ns,
             last: now,
             marker: 0,
+            pause,
         }
     }
 
@@ -160,12 +172,45 @@ impl Process {
                 self.list(now, writer)?;
             }
         }
-        self.read(now, tree)?;
+        self.choose();
+        self.stop(now)?;
+        let result = self.read(now, tree);
+        self.resume();
+        self.last = now;
+        result
+    }
+
+    /// Which threads can have run since they were read last.
+    fn choose(&mut self) {
+        for thread in &mut self.threads {
+            let lock = self.locks.get(thread.lock);
+            thread.is_due =
+                lock.is_some_and(|lock| lock.read_all || lock.gil.last_holder == thread.state.address);
+        }
         for lock in &mut self.locks {
             lock.read_all = false;
         }
-        self.last = now;
-        Ok(())
+    }
+
+    /// Stops those, if it is wanted, and looks at their locks as they are then.
+    fn stop(&mut self, now: Moment) -> io::Result<()> {
+        let Some(pause) = &mut self.pause else { return Ok(()) };
+        pause.stop(self.threads.iter().filter(|thread| thread.is_due).map(|thread| thread.tid));
+        self.look(now).inspect_err(|_| self.resume())
+    }
+
+    /// Lets those go on that were stopped.
+    pub fn resume(&mut self) {
+        if let Some(pause) = &mut self.pause {
+            pause.resume();
+            self.counts.stopped_ns = pause.stopped_ns;
+        }
+    }
+
+    /// Whether threads were asked to stop and have not done so yet: they must be let go on soon after.
+    #[must_use]
+    pub fn is_late_to_stop(&self) -> bool {
+        self.pause.as_ref().is_some_and(Pause::is_late)
     }
 
     /// Looks at the locks.
@@ -188,17 +233,19 @@ impl Process {
 
     /// Reads the stacks of threads that can have run.
     fn read(&mut self, now: Moment, tree: &mut Tree) -> io::Result<()> {
-        let Self { interpreter, names, threads, locks, counts, last, marker, chains, .. } = self;
+        let Self { interpreter, names, threads, locks, counts, last, marker, chains, pause, .. } = self;
         let layout = interpreter.layout;
         for thread in threads.iter_mut() {
             let Some(lock) = locks.get(thread.lock) else { continue };
             let has_gil = lock.gil.is_held_by(thread.state.address);
-            if !lock.read_all && lock.gil.last_holder != thread.state.address {
+            if !thread.is_due {
                 // Nothing of it can have changed but whether it waits.
                 ask(thread, lock, has_gil, now, *last);
                 continue;
             }
-            let mut context = Context { remote: interpreter.remote, layout: &layout, names, tree };
+            let is_stopped = pause.as_ref().is_some_and(|pause| pause.holds(thread.tid));
+            let mut context =
+                Context { remote: interpreter.remote, layout: &layout, names, tree, is_stopped };
             counts.read += 1;
             let reading = match thread.reader.read(&mut context) {
                 Ok(reading) => reading,

@@ -5,6 +5,7 @@ use std::io;
 use crate::layout::Layout;
 use crate::linked::LinkedReader;
 use crate::reading::{Context, Reading, Resolved};
+use crate::remote::Place;
 use crate::stack::StackReader;
 
 /// Reads the stack of one thread.
@@ -45,6 +46,15 @@ impl Reader {
         match self {
             Self::DataStack(reader) => reader.rows(),
             Self::Linked(reader) => reader.rows(),
+        }
+    }
+
+    /// What one call reads.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        match self {
+            Self::DataStack(reader) => reader.places(),
+            Self::Linked(reader) => reader.places(),
         }
     }
 
@@ -114,7 +124,9 @@ mod tests {
                     names = Names::default();
                 }
                 let remote = Remote::new(std::process::id());
-                let mut context = Context { remote, layout: &layout, names: &mut names, tree: &mut tree };
+                let (names, tree) = (&mut names, &mut tree);
+                let is_stopped = reading % 128 > 100;
+                let mut context = Context { remote, layout: &layout, names, tree, is_stopped };
                 let depth = reader.read(&mut context).map(|found| tree.frames_of(found.stack).len());
                 assert!(depth.unwrap_or(0) < MANY, "reading {reading}");
             }

@@ -21,6 +21,8 @@ pub struct Context<'a> {
     pub names: &'a mut Names,
     /// The tables of the recording.
     pub tree: &'a mut Tree,
+    /// Whether the thread stands still, since it was stopped.
+    pub is_stopped: bool,
 }
 
 /// A frame as it was read.

@@ -157,6 +157,11 @@ impl Regions {
         true
     }
 
+    /// A frame is no longer read along.
+    pub fn release(&mut self, address: u64) {
+        self.is_stale |= self.known.remove(&address).is_some();
+    }
+
     /// Called now and then: frames that were not part of a stack since the call before the last are no longer read along.
     pub fn age(&mut self) {
         let clock = self.clock;

@@ -14,8 +14,9 @@ use profkit_recording::stream::{Writer, counter, kind};
 use crate::binary::Binaries;
 use crate::clock::{self, Dice};
 use crate::interpreter::{self, Interpreter};
+use crate::pause::Pause;
 use crate::proc_stat;
-use crate::process::{CPU_INTERVAL, Counts, Process};
+use crate::process::{CPU_INTERVAL, Counts, LOCK_INTERVAL, Process};
 use crate::refusal::Refusal;
 use crate::thread::Moment;
 use crate::tree::Tree;
@@ -27,11 +28,13 @@ pub struct Options {
     pub rate: f64,
     /// Whether who awaits a running asyncio task is part of its stack.
     pub awaits: bool,
+    /// Stop threads while they are read: see [`pause`](crate::pause).
+    pub pause: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { rate: 1_000.0, awaits: false }
+        Self { rate: 1_000.0, awaits: false, pause: false }
     }
 }
 
@@ -123,6 +126,8 @@ const SETTLE_INTERVAL: u64 = 5_000_000;
 const RETRY: Duration = Duration::from_millis(1);
 const RETRY_LATER: Duration = Duration::from_millis(100);
 const RETRY_SOON_FOR: Duration = Duration::from_secs(1);
+/// Threads that stop too late are let go on after as long.
+const LATE_LOOK: u64 = 500_000;
 /// Commands are looked for as often, whatever the rate.
 const COMMAND_INTERVAL: Duration = Duration::from_millis(1);
 
@@ -176,10 +181,9 @@ impl Session {
             Some(at) => self.end(at),
             None => self.coverage.processes_seen += 1,
         }
-        let found = interpreter::find(pid, &mut self.binaries);
-        match found {
-            Ok(interpreter) => {
-                self.begin(pid, interpreter);
+        match self.find(pid) {
+            Ok((interpreter, pause)) => {
+                self.begin(pid, interpreter, pause);
                 Ok(())
             }
             Err(refusal) => {
@@ -201,7 +205,13 @@ impl Session {
         self.processes.is_empty() && self.pending.is_empty()
     }
 
-    fn begin(&mut self, pid: u32, interpreter: Interpreter) {
+    /// The interpreter of a process, and what is to stop it if that is wanted.
+    fn find(&mut self, pid: u32) -> Result<(Interpreter, Option<Pause>), Refusal> {
+        let interpreter = interpreter::find(pid, &mut self.binaries)?;
+        Ok((interpreter, self.options.pause.then(|| Pause::new(pid)).transpose()?))
+    }
+
+    fn begin(&mut self, pid: u32, interpreter: Interpreter, pause: Option<Pause>) {
         let line = proc_stat::command_line(pid);
         let command = self.tree.text(&line);
         self.write_tables();
@@ -210,7 +220,8 @@ impl Session {
         self.writer.record(kind::PROCESS, &[u64::from(pid), start, version, u64::from(command)]);
         self.written.processes += 1;
         self.coverage.processes_sampled += 1;
-        let mut process = Process::new(pid, self.written.processes, line, interpreter, self.now);
+        let id = self.written.processes;
+        let mut process = Process::new(pid, id, line, interpreter, pause, self.now);
         if self.options.awaits {
             process.follow_awaits();
         }
@@ -280,9 +291,13 @@ impl Session {
     }
 
     /// Waits until a moment. Says when it is.
-    fn wait(&self, planned: u64, interval: u64) -> u64 {
+    fn wait(&mut self, planned: u64, interval: u64) -> u64 {
         if interval == 0 {
             return planned;
+        }
+        while self.processes.iter().any(Process::is_late_to_stop) && self.elapsed() + LATE_LOOK < planned {
+            clock::sleep_until(self.began, self.elapsed() + LATE_LOOK);
+            self.processes.iter_mut().for_each(Process::resume);
         }
         clock::sleep_until(self.began, planned);
         self.elapsed()
@@ -380,6 +395,8 @@ impl Session {
             (counter::THREADS_SAMPLED, coverage.counts.threads_sampled),
             (counter::LATENESS, coverage.lateness_ns),
             (counter::CPU_INTERVAL, CPU_INTERVAL),
+            (counter::STOPPED, coverage.counts.stopped_ns),
+            (counter::LOCK_INTERVAL, if self.options.pause { 0 } else { LOCK_INTERVAL }),
         ];
         let chains =
             [(counter::CHAINS, coverage.counts.chains), (counter::CHAINS_CUT, coverage.counts.chains_cut)];
@@ -416,12 +433,12 @@ impl Session {
         let due: Vec<u32> =
             self.pending.iter().filter(|pending| pending.next <= now).map(|pending| pending.pid).collect();
         for pid in due {
-            let found = interpreter::find(pid, &mut self.binaries);
+            let found = self.find(pid);
             let Some(at) = self.pending.iter().position(|pending| pending.pid == pid) else { continue };
             match found {
-                Ok(interpreter) => {
+                Ok((interpreter, pause)) => {
                     self.pending.swap_remove(at);
-                    self.begin(pid, interpreter);
+                    self.begin(pid, interpreter, pause);
                 }
                 // An interpreter that is only half there makes no sense either.
                 Err(Refusal::NotYet | Refusal::NotPython { .. } | Refusal::Unsupported { .. }) => {
@@ -469,6 +486,7 @@ fn add(sum: &mut Counts, counts: Counts) {
     sum.chains_cut += counts.chains_cut;
     sum.threads_seen += counts.threads_seen;
     sum.threads_sampled += counts.threads_sampled;
+    sum.stopped_ns += counts.stopped_ns;
 }
 
 /// Nanoseconds between samples.

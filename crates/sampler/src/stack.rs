@@ -15,7 +15,6 @@
 use std::io;
 
 use crate::layout::{CHUNK_HEAD, Layout, NONE};
-use crate::names::Names;
 use crate::reading::{Context, Link, OWNER_ENTRY, Reading, Resolved};
 use crate::regions::Regions;
 use crate::remote::{Place, int_at, word_at};
@@ -59,6 +58,8 @@ pub struct StackReader {
     recent: Vec<u64>,
     root: u64,
     may_be_root: u64,
+    /// Whether the outermost frame is read once more, to see that it still is.
+    asks_root: bool,
     places: Vec<Place>,
     spans: Vec<Span>,
     chunk_at: usize,
@@ -94,6 +95,7 @@ impl StackReader {
             recent: Vec::new(),
             root: 0,
             may_be_root: 0,
+            asks_root: false,
             places: Vec::new(),
             spans: Vec::new(),
             chunk_at: 0,
@@ -117,26 +119,40 @@ impl StackReader {
             self.refresh();
         }
         let Some((state, again)) = self.gather(context)? else { return Ok(Reading::empty()) };
-        let is_still = again == Some(state);
+        let is_still = context.is_stopped || again == Some(state);
         let mut whole = self.walk(context, state, state);
         if !whole && let Some(again) = again.filter(|again| *again != state && again.frame != 0) {
             whole = self.walk(context, again, state);
         }
         if !whole {
-            self.recover(context.names, context.layout, state, again);
+            // A thread can be stopped between two of the stores that enter or leave a frame.
+            whole = self.recover(context, state, again) && context.is_stopped;
         }
         let certain = whole && is_still;
         if certain {
             self.root = self.may_be_root;
+            self.asks_root = false;
         }
         let (newest, older) = (self.chunk, &self.older);
         let may_begin = |address| is_chunk_start(newest, older, address);
-        let reading = self.resolver.resolve(context, certain, whole, may_begin);
+        let mut reading = self.resolver.resolve(context, certain, whole, may_begin);
+        if certain && reading.cut {
+            // What stood still fits together: a code object is not the one that was read at its address.
+            let codes = self.resolver.links.iter().map(|link| link.code);
+            if context.names.recheck(context.remote, context.layout, codes) {
+                self.resolver.forget();
+                reading = self.resolver.resolve(context, certain, whole, may_begin);
+            }
+        }
         if certain && self.reads.is_multiple_of(COUNT) {
             self.resolver.prove_all();
         }
         if !self.resolver.unproven.is_empty() {
             self.prove(context);
+        }
+        if certain && self.root != 0 {
+            // It says nothing but that it is the outermost: known, it need not be read along.
+            self.elsewhere.release(self.root);
         }
         Ok(reading)
     }
@@ -179,6 +195,12 @@ impl StackReader {
         &self.resolver.resolved
     }
 
+    /// What one call reads.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
     /// What is known of code objects has changed: frames are named anew.
     pub fn forget(&mut self) {
         self.resolver.forget();
@@ -209,7 +231,7 @@ impl StackReader {
 
     fn refresh(&mut self) {
         self.reads = 0;
-        self.root = 0;
+        self.asks_root = true;
         self.elsewhere.age();
         self.holders.age();
         self.window = (self.deepest + SLACK).max(SLACK);
@@ -360,7 +382,8 @@ impl StackReader {
         self.resolver.links.clear();
         self.may_be_root = self.root;
         let mut at = from.frame;
-        while at != 0 && at != self.root {
+        let root = if self.asks_root { 0 } else { self.root };
+        while at != 0 && at != root {
             let Some(found) = self.frame_or_fetch(context, at) else { return false };
             let link = self.link(layout, at, found);
             if touches && !link.on_data_stack {
@@ -400,8 +423,10 @@ impl StackReader {
         }
     }
 
-    /// The frames from the outermost in, as far as they are of one stack: used where the way out was lost.
-    fn recover(&mut self, names: &Names, layout: &Layout, state: State, again: Option<State>) {
+    /// The frames from the outermost in, as far as they are of one stack: used where the way out was lost. Whether these are
+    /// all that lie on the data stack, but for one at most that is being entered.
+    fn recover(&mut self, context: &mut Context<'_>, state: State, again: Option<State>) -> bool {
+        let layout = context.layout;
         self.resolver.links.clear();
         let top = again.map_or(state.top, |again| again.top.min(state.top));
         let mut outward = Vec::new();
@@ -409,12 +434,18 @@ impl StackReader {
         let oldest = self.older.last().map_or(self.chunk, |&(chunk, _)| chunk);
         let mut at = oldest + CHUNK_HEAD as u64 + 8;
         let mut below = 0;
+        let mut end = 0;
         while at < top && self.resolver.links.len() < MAX_DEPTH {
             let Some(found) = self.frame(layout, at) else { break };
             let link = self.link(layout, at, found);
-            let Some(code) = names.codes.known(link.code).and_then(|index| names.codes.get(index)) else {
-                break;
+            let codes = &mut context.names.codes;
+            // What moves may be no code at all.
+            let known = match context.is_stopped {
+                true => codes.find(context.remote, layout, link.code),
+                false => codes.known(link.code),
             };
+            let Some(code) = known.and_then(|index| codes.get(index)) else { break };
+            end = at + code.frame_bytes;
             // Frames elsewhere that lie between this one and the one below.
             outward.clear();
             let mut previous = link.previous;
@@ -430,9 +461,10 @@ impl StackReader {
             self.resolver.links.extend(outward.iter().rev());
             self.resolver.links.push(link);
             below = at;
-            at += code.frame_bytes;
+            at = end;
         }
         self.resolver.links.reverse();
+        !self.resolver.links.is_empty() && end == top
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Thread {
     pub has_gil: bool,
     /// Whether it waited for the lock then.
     pub waits: bool,
+    /// Whether its stack can have changed since it was read.
+    pub is_due: bool,
     /// When its stack was last another one.
     pub changed: u64,
     /// When it was last asked whether it waits.
@@ -75,6 +77,7 @@ impl Thread {
             stack: 0,
             has_gil: false,
             waits: false,
+            is_due: true,
             changed: now.ns,
             asked: 0,
             cpu_read: now.ns,

@@ -9,6 +9,7 @@ mod dump;
 mod exact;
 mod front;
 mod interpreter;
+mod pause;
 mod programs;
 mod result;
 mod sample;

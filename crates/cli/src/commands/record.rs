@@ -35,6 +35,7 @@ pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
             rate: arguments.rate,
             subprocesses: !arguments.no_subprocesses,
             awaits: arguments.awaits,
+            pause: arguments.pause,
         })
     };
     let launch = Launch {

@@ -68,7 +68,12 @@ pub(crate) fn run(arguments: &Top) -> Result<u8, Failure> {
     };
     let signals = signals()?;
     let (feed, output) = (Feed::default(), Output::default());
-    let sample = Sample { rate: arguments.rate, subprocesses: !arguments.no_subprocesses, awaits: false };
+    let sample = Sample {
+        rate: arguments.rate,
+        subprocesses: !arguments.no_subprocesses,
+        awaits: false,
+        pause: false,
+    };
     let mut live = Live::start(&target, sample, feed.sink()).map_err(failed)?;
     let printed = live.take_output();
     let screen = Screen::new(printed.is_some());

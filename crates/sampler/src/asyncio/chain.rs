@@ -131,7 +131,8 @@ mod tests {
                     change(&mut dice, WORDS as u64);
                 }
                 let remote = Remote::new(std::process::id());
-                let mut context = Context { remote, layout, names: &mut names, tree: &mut tree };
+                let (names, tree) = (&mut names, &mut tree);
+                let mut context = Context { remote, layout, names, tree, is_stopped: false };
                 let mut walk = Walk::new(&mut context, &mut kinds, offsets);
                 let task = walk.task(base + dice.below(WORDS as u64 / 2) * 8);
                 let chain = task.map(|task| Chain::of(&mut walk, task));
