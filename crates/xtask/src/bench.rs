@@ -5,6 +5,7 @@ mod convert;
 mod inputs;
 mod measure;
 mod merge;
+mod sample;
 mod table;
 mod trace;
 
@@ -42,6 +43,9 @@ enum What {
     Merge,
     /// What a traced call costs.
     Trace,
+    /// What sampling costs its target and itself, how fast it can be, and how true it is; some seven minutes, alone on the
+    /// machine.
+    Sample,
 }
 
 /// Where things are, and how often to measure them.
@@ -64,14 +68,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Convert => convert::MEASUREMENTS,
         What::Merge => merge::MEASUREMENTS,
         What::Trace => trace::MEASUREMENTS,
+        What::Sample => sample::MEASUREMENTS,
     };
-    let needs_profkit = !matches!(arguments.what, What::Trace);
-    let bench = Bench::prepare(arguments.runs.max(1), needs_profkit)?;
+    let programs: &[[&str; 4]] = match arguments.what {
+        What::Convert => &[PROFKIT, LOAD_TIME],
+        What::Merge => &[PROFKIT],
+        What::Trace => &[],
+        What::Sample => &[PROFKIT, BARE_READ],
+    };
+    let bench = Bench::prepare(arguments.runs.max(1), programs)?;
     let is_wanted = |what: &str| arguments.only.as_ref().is_none_or(|part| what.contains(part.as_str()));
     let mut rows = Vec::new();
     for (what, measure) in measurements.iter().filter(|(what, _)| is_wanted(what)) {
         eprintln!("bench: {what} …");
-        rows.push(measure(&bench, what)?);
+        let row = measure(&bench, what)?;
+        // What was measured is not lost if the rest fails.
+        eprintln!("bench: {}", row.line());
+        rows.push(row);
     }
     table::print(&rows);
     let missed = rows.iter().filter(|row| !row.is_ok()).count();
@@ -81,13 +94,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// What is built for measurements.
+const PROFKIT: [&str; 4] = ["--package", "profkit", "--bin", "profkit"];
+const LOAD_TIME: [&str; 4] = ["--package", "profkit-formats", "--example", "load_time"];
+const BARE_READ: [&str; 4] = ["--package", "profkit-sampler", "--example", "bare_read"];
+
 impl Bench {
-    fn prepare(runs: usize, needs_profkit: bool) -> Result<Self> {
-        let programs = [
-            ["--package", "profkit", "--bin", "profkit"],
-            ["--package", "profkit-formats", "--example", "load_time"],
-        ];
-        for what in programs.iter().filter(|_| needs_profkit) {
+    fn prepare(runs: usize, programs: &[[&str; 4]]) -> Result<Self> {
+        for what in programs {
             let mut cargo = Command::new("cargo");
             process::run(
                 cargo.args(["build", "--quiet", "--release"]).args(what).current_dir(paths::root()),

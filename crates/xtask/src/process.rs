@@ -16,6 +16,12 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     check(command, status, "")
 }
 
+/// Runs `command` without a word, unless it fails.
+pub(crate) fn quietly(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("cannot start `{}`", display(command)))?;
+    check(command, output.status, &format!("\n{}", String::from_utf8_lossy(&output.stderr).trim_end()))
+}
+
 /// Runs `command` with its output, both streams, in the file `log`.
 pub(crate) fn run_logged(command: &mut Command, log: &Path) -> Result<()> {
     let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;

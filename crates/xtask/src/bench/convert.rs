@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::measure::{Figures, alternate, run};
-use super::table::{Check, Row, megabytes};
+use super::table::{Check, Figure, Row, megabytes};
 use super::{Bench, Measurement};
 use crate::{paths, process};
 
@@ -73,7 +73,7 @@ fn short(bench: &Bench, what: &'static str, words: &[&str]) -> Result<Row> {
         ours.add_whole(&run(bench.profkit(words).arg(&dump).stderr(Stdio::null()))?);
     }
     let mut row = row(what, &ours, None, 0.0)?;
-    row.checks.push(Check::at_most("ms", row.ours.as_secs_f64() * 1e3, MILLISECONDS));
+    row.checks.push(Check::at_most("ms", ours.median()?.as_secs_f64() * 1e3, MILLISECONDS));
     Ok(row)
 }
 
@@ -175,7 +175,8 @@ pub(super) fn row(
     let peer = peer.map(|(name, figures)| Ok::<_, anyhow::Error>((name, figures.median()?))).transpose()?;
     let faster = peer
         .map(|(_, peer)| Check::at_least("times as fast", peer.as_secs_f64() / median.as_secs_f64(), times));
-    Ok(Row { what, ours: median, peer, peak: ours.peak, checks: faster.into_iter().collect() })
+    let peer = peer.map(|(name, peer)| (name, Figure::Time(peer)));
+    Ok(Row { what, ours: Figure::Time(median), peer, peak: ours.peak, checks: faster.into_iter().collect() })
 }
 
 /// The promise on memory, for an input that is not compressed.

@@ -2,14 +2,27 @@
 
 use std::time::Duration;
 
+/// What is measured.
+#[derive(Clone, Copy)]
+pub(super) enum Figure {
+    /// How long something takes.
+    Time(Duration),
+    /// A part of a hundred.
+    Percent(f64),
+    /// A difference of two percentages.
+    Points(f64),
+    /// How often a second something is done.
+    Rate(f64),
+}
+
 /// One line of it.
 pub(super) struct Row {
     /// What was measured.
     pub(super) what: &'static str,
     /// profkit's median.
-    pub(super) ours: Duration,
+    pub(super) ours: Figure,
     /// The peer's name and median, where there is one.
-    pub(super) peer: Option<(&'static str, Duration)>,
+    pub(super) peer: Option<(&'static str, Figure)>,
     /// profkit's peak memory, in bytes.
     pub(super) peak: u64,
     /// What is promised.
@@ -34,6 +47,21 @@ impl Check {
         Self { target: format!("{what} ≤ {target}"), found: format!("{found:.2}"), ok: found <= target }
     }
 
+    /// So many, give or take what chance makes of it; the rest of what people want to know is in `beside`.
+    pub(super) fn around(what: &str, found: f64, target: f64, chance: f64, beside: &str) -> Self {
+        let target_text = format!("{what} ≤ {target} + chance");
+        Self {
+            target: target_text,
+            found: format!("{found:+.2} ± {chance:.2}{beside}"),
+            ok: found.abs() <= target + chance,
+        }
+    }
+
+    /// A promise that is kept or not.
+    pub(super) fn that(what: &str, found: String, ok: bool) -> Self {
+        Self { target: what.to_owned(), found, ok }
+    }
+
     /// Nothing is promised, but people want to know.
     pub(super) fn beside(what: &str, found: f64) -> Self {
         Self { target: what.to_owned(), found: format!("{found:.1}"), ok: true }
@@ -45,18 +73,43 @@ impl Row {
         self.checks.iter().all(|check| check.ok)
     }
 
+    /// All of it, unaligned.
+    pub(super) fn line(&self) -> String {
+        self.cells().join("  ")
+    }
+
     fn cells(&self) -> [String; 7] {
-        let ratio = |peer: Duration| format!("{:.1}×", peer.as_secs_f64() / self.ours.as_secs_f64());
         let checks = self.checks.iter().map(|check| format!("{} ({})", check.target, check.found));
         [
             self.what.to_owned(),
-            time(self.ours),
-            self.peer.map_or("–".to_owned(), |(name, median)| format!("{} {name}", time(median))),
-            self.peer.map_or("–".to_owned(), |(_, median)| ratio(median)),
+            self.ours.text(),
+            self.peer.map_or("–".to_owned(), |(name, median)| format!("{} {name}", median.text())),
+            self.peer.and_then(|(_, median)| self.ours.beats(median)).unwrap_or("–".to_owned()),
             format!("{:.1} MB", megabytes(self.peak)),
             checks.collect::<Vec<_>>().join(", "),
             if self.is_ok() { "ok" } else { "missed" }.to_owned(),
         ]
+    }
+}
+
+impl Figure {
+    fn text(self) -> String {
+        match self {
+            Self::Time(duration) => time(duration),
+            Self::Percent(percent) => format!("{percent:.2} %"),
+            Self::Points(points) => format!("{points:+.2} points"),
+            Self::Rate(rate) => format!("{rate:.0} /s"),
+        }
+    }
+
+    /// How many times as good as a peer; errors near nothing have no such number.
+    fn beats(self, peer: Self) -> Option<String> {
+        let times = match (self, peer) {
+            (Self::Time(ours), Self::Time(peer)) => peer.as_secs_f64() / ours.as_secs_f64(),
+            (Self::Rate(ours), Self::Rate(peer)) => ours / peer,
+            _ => return None,
+        };
+        Some(format!("{times:.1}×"))
     }
 }
 

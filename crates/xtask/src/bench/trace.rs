@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::measure::run;
-use super::table::{Check, Row};
+use super::table::{Check, Figure, Row};
 use super::{Bench, Measurement};
 use crate::{paths, process};
 
@@ -100,7 +100,7 @@ fn version(bench: &Bench, what: &'static str, version: &str) -> Result<Row> {
             checks.push(Check::beside(&format!("{tracer} {of} ns"), get(tracer, of)?));
         }
     }
-    let nanoseconds = |value: f64| Duration::from_secs_f64(value.max(0.0) / 1e9);
+    let nanoseconds = |value: f64| Figure::Time(Duration::from_secs_f64(value.max(0.0) / 1e9));
     Ok(Row {
         what,
         ours: nanoseconds(get("ours", "fib")?),
