@@ -10,7 +10,8 @@
 //!
 //! Surprising: nothing is read again because it moved. That would prefer states that stand still: measured as a bias of up to 20
 //! percentage points. The thread state's second copy tells whether the stack moved; if so, only pairs of caller and callee
-//! that were seen in stacks that stood still are believed ([`Names::call_site`]), and the stack is cut at the first other one.
+//! that were seen in stacks that stood still are believed ([`call_site`](crate::names::Names::call_site)), and the stack is cut
+//! at the first other one.
 
 use std::io;
 
