@@ -44,6 +44,18 @@ const SETTLED: u32 = 32;
 const NO_CODE: u32 = u32::MAX;
 
 impl Names {
+    /// The code object at an address, where this instruction runs. An instruction that was never seen there is a sign of
+    /// another code object at the address of one that is gone (3.11: a generator expression where a module's body was): it is
+    /// compared with what was read before. Steady programs run the same instructions again and again.
+    pub fn code_at(&mut self, remote: Remote, layout: &Layout, address: u64, instr: u64) -> Option<u32> {
+        if let Some(known) = self.codes.known(address)
+            && !self.by_place.contains_key(&(known, instr))
+        {
+            self.codes.recheck(remote, layout, std::iter::once(address));
+        }
+        self.codes.find(remote, layout, address)
+    }
+
     /// The id of an instruction of a code object, within this process.
     #[inline]
     pub fn point(&mut self, layout: &Layout, tree: &mut Tree, code: u32, instr: u64) -> u32 {

@@ -119,7 +119,7 @@ impl Resolver {
         let code = match link.code {
             // From 3.14 on a frame that has returned has no code any more, but still its instruction.
             0 => names.codes.around(link.instr)?,
-            address => names.codes.find(context.remote, context.layout, address)?,
+            address => names.code_at(context.remote, context.layout, address, link.instr)?,
         };
         let known = names.codes.get(code)?;
         let mut next = end;
