@@ -64,6 +64,12 @@ impl Code {
         self.end <= self.first_running
     }
 
+    /// Whether an instruction is one of its own that runs: not of another code, nor of a frame that is being set up.
+    #[must_use]
+    pub fn runs(&self, instr: u64) -> bool {
+        (self.first_running..=self.end).contains(&instr)
+    }
+
     /// The line of an instruction: its address (3.11 and later), or what `f_lasti` says. 0 if it has none.
     #[must_use]
     pub fn line(&self, layout: &Layout, instr: u64) -> u32 {

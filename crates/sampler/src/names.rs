@@ -46,11 +46,14 @@ const NO_CODE: u32 = u32::MAX;
 impl Names {
     /// The code object at an address, where this instruction runs. An instruction that was never seen there is a sign of
     /// another code object at the address of one that is gone (3.11: a generator expression where a module's body was): it is
-    /// compared with what was read before. Steady programs run the same instructions again and again.
+    /// compared with what was read before. Steady programs run the same instructions again and again. Frames that are being set
+    /// up are no sign of anything: they are never named, and would be compared each time.
     pub fn code_at(&mut self, remote: Remote, layout: &Layout, address: u64, instr: u64) -> Option<u32> {
-        if let Some(known) = self.codes.known(address)
-            && !self.by_place.contains_key(&(known, instr))
-        {
+        if let Some(known) = self.codes.known(address) {
+            let runs = self.codes.get(known).is_some_and(|code| code.runs(instr));
+            if !runs || self.by_place.contains_key(&(known, instr)) {
+                return Some(known);
+            }
             self.codes.recheck(remote, layout, std::iter::once(address));
         }
         self.codes.find(remote, layout, address)
