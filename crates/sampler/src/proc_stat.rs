@@ -3,6 +3,7 @@
 //! `schedstat` is kept open, since opening costs more than reading. The kernel brings its number up to date at scheduler ticks and
 //! switches only, so single differences are multiples of some milliseconds; their sums are exact.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -86,16 +87,20 @@ impl SystemCall {
 /// Whether a thread is on a processor, or would be if there were one for it.
 #[must_use]
 pub fn runs(pid: u32, tid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/task/{tid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().is_some_and(|fields| fields.trim_start().starts_with('R'))
+    let text = fs::read(format!("/proc/{pid}/task/{tid}/stat")).unwrap_or_default();
+    Stat::parse(&text).and_then(|stat| stat.field(3)) == Some("R")
 }
 
 /// Who traces a process.
 #[must_use]
 pub fn tracer(pid: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?;
-    line.trim().parse().ok().filter(|&tracer| tracer != 0)
+    status(pid, "TracerPid:")?.trim().parse().ok().filter(|&tracer| tracer != 0)
+}
+
+/// What follows a name in the `status` of a process (a pid, `self`) or of a thread (`PID/task/TID`).
+pub(crate) fn status(process: impl Display, name: &str) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned)
 }
 
 /// When a process began, in clock ticks since boot, and its parent.

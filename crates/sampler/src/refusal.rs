@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 
+use crate::proc_stat;
 use crate::version::Version;
 
 /// Why a process cannot be sampled.
@@ -104,7 +105,5 @@ fn reason(pid: u32) -> (String, String) {
 
 /// The real user of a process.
 fn user_of(pid: &str) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("Uid:"))?;
-    line.split_ascii_whitespace().nth(1)?.parse().ok()
+    proc_stat::status(pid, "Uid:")?.split_ascii_whitespace().next()?.parse().ok()
 }

@@ -9,6 +9,7 @@ use std::io;
 
 use crate::interpreter::Interpreter;
 use crate::layout::NONE;
+use crate::proc_stat;
 use crate::remote::{int_at, word_at};
 
 /// The most thread states that are followed.
@@ -108,9 +109,8 @@ impl Tasks {
     /// A number as the target's pid namespace has it.
     fn by_namespace(&self, pid: u32, native: u32) -> Option<u32> {
         let inner = |id: u32| {
-            let status = fs::read_to_string(format!("/proc/{pid}/task/{id}/status")).ok()?;
-            let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.to_owned();
-            line.split_ascii_whitespace().next_back()?.parse::<u32>().ok()
+            let numbers = proc_stat::status(format_args!("{pid}/task/{id}"), "NSpid:")?;
+            numbers.split_ascii_whitespace().next_back()?.parse::<u32>().ok()
         };
         (native != 0).then(|| self.ids.iter().copied().find(|&id| inner(id) == Some(native)))?
     }

@@ -272,7 +272,7 @@ fn slack(graph: &Graph, components: &Components, sample_type: usize, function: u
 }
 
 /// How much of a function each caller has, by totals where they are known, else by calls; the last weight is for
-/// the calls that no caller accounts for.
+/// the calls that no caller accounts for. There are callers.
 fn caller_weights(graph: &Graph, sample_type: usize, function: usize, edges: &[usize]) -> Vec<i64> {
     let by_total = edges.iter().all(|&edge| graph.edges[edge].has_total);
     let weight = |edge: usize| {
@@ -285,9 +285,7 @@ fn caller_weights(graph: &Graph, sample_type: usize, function: usize, edges: &[u
     weights.push(whole.saturating_sub(known).max(0));
     if weights.iter().all(|&weight| weight == 0) {
         weights.fill(1);
-        if !edges.is_empty() {
-            weights[edges.len()] = 0;
-        }
+        weights[edges.len()] = 0;
     }
     weights
 }
