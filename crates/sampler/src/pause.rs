@@ -9,6 +9,7 @@
 //! waits for a child must therefore look with `WNOWAIT` first, and here nothing is taken that is not known to be ours.
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::proc_stat;
@@ -21,6 +22,9 @@ const PATIENCE: Duration = Duration::from_millis(50);
 const SPIN: Duration = Duration::from_micros(50);
 /// A look at threads that are late, as often.
 const LOOK: Duration = Duration::from_micros(100);
+/// Between two stops threads run for as long as they stood, but for no less than this and no more than [`PATIENCE`]: one that is
+/// stopped again before it was given a processor makes no step, ever.
+const REST: Duration = Duration::from_micros(100);
 /// `PTRACE_EVENT_STOP`: stopped as it was asked to, or with its group; everything else is a signal that it is about to get.
 const EVENT_STOP: libc::c_int = 128;
 
@@ -30,6 +34,8 @@ pub struct Pause {
     pid: u32,
     threads: Vec<Traced>,
     began: Instant,
+    /// When they may be stopped again.
+    next: Instant,
     /// Nanoseconds for which threads were stopped, so far.
     pub stopped_ns: u64,
 }
@@ -63,7 +69,8 @@ impl Pause {
         let refused = |reason, remedy: &str| {
             Err(Refusal::Permission { reason, remedy: format!("{remedy}, or leave out --pause") })
         };
-        if let Some(tracer) = proc_stat::tracer(pid) {
+        let is_other = |tracer: &u32| !Path::new(&format!("/proc/self/task/{tracer}")).exists();
+        if let Some(tracer) = proc_stat::tracer(pid).filter(is_other) {
             return refused(format!("process {tracer} traces it already (a debugger, strace)"), "end that");
         }
         // A process that is not traced cannot be asked to stop: any other answer comes from a filter of system calls.
@@ -72,8 +79,17 @@ impl Pause {
                 format!("this container forbids the system call ptrace ({error})"),
                 "start it with `--cap-add=SYS_PTRACE`",
             ),
-            _ => Ok(Self { pid, threads: Vec::new(), began: Instant::now(), stopped_ns: 0 }),
+            _ => {
+                let now = Instant::now();
+                Ok(Self { pid, threads: Vec::new(), began: now, next: now, stopped_ns: 0 })
+            }
         }
+    }
+
+    /// When threads may be stopped again: they must run in between.
+    #[must_use]
+    pub fn next(&self) -> Instant {
+        self.next
     }
 
     /// Stops threads; they stand until [`resume`](Self::resume).
@@ -114,13 +130,16 @@ impl Pause {
             }
         });
         if stood {
-            let passed = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let passed = self.began.elapsed();
+            self.next = Instant::now() + passed.clamp(REST, PATIENCE);
+            let passed = u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX);
             self.stopped_ns = self.stopped_ns.saturating_add(passed);
         }
     }
 
     fn ask(&mut self, tid: u32) -> io::Result<()> {
-        if self.threads.iter().any(|known| known.tid == tid) {
+        // A process that was just forked has its parent's threads in its memory.
+        if self.threads.iter().any(|known| known.tid == tid) || !is_thread_of(self.pid, tid) {
             return Ok(());
         }
         trace(libc::PTRACE_SEIZE, tid, 0)?;
@@ -194,6 +213,11 @@ impl Traced {
             _ => State::Ended,
         };
     }
+}
+
+fn is_thread_of(pid: u32, tid: u32) -> bool {
+    // SAFETY: signal 0 is only asked about, not sent.
+    unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, 0) == 0 }
 }
 
 fn trace(request: libc::c_uint, tid: u32, data: libc::c_int) -> io::Result<()> {

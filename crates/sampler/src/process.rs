@@ -207,10 +207,15 @@ impl Process {
         }
     }
 
-    /// Whether threads were asked to stop and have not done so yet: they must be let go on soon after.
+    /// What stops its threads, if anything does.
     #[must_use]
-    pub fn is_late_to_stop(&self) -> bool {
-        self.pause.as_ref().is_some_and(Pause::is_late)
+    pub fn pause(&self) -> Option<&Pause> {
+        self.pause.as_ref()
+    }
+
+    /// The same, to be kept while the process is given up: threads that are late to stop must be let go on.
+    pub fn take_pause(&mut self) -> Option<Pause> {
+        self.pause.take()
     }
 
     /// Looks at the locks.

@@ -99,6 +99,8 @@ pub struct Session {
     binaries: Binaries,
     processes: Vec<Process>,
     pending: Vec<Pending>,
+    /// Of processes that are not sampled any more.
+    late: Vec<Pause>,
     coverage: Coverage,
     ended: Counts,
     began: Instant,
@@ -155,6 +157,7 @@ impl Session {
             binaries: Binaries::default(),
             processes: Vec::new(),
             pending: Vec::new(),
+            late: Vec::new(),
             coverage: Coverage::default(),
             ended: Counts::default(),
             began: Instant::now(),
@@ -245,6 +248,7 @@ impl Session {
 
     fn end(&mut self, at: usize) {
         let mut process = self.processes.swap_remove(at);
+        self.late.extend(process.take_pause().filter(Pause::is_late));
         self.write_tables();
         process.settle(self.now, &mut self.writer, true);
         add(&mut self.ended, process.counts);
@@ -292,15 +296,35 @@ impl Session {
 
     /// Waits until a moment. Says when it is.
     fn wait(&mut self, planned: u64, interval: u64) -> u64 {
-        if interval == 0 {
+        let planned = if self.options.pause {
+            self.rest(planned)
+        } else if interval == 0 {
             return planned;
-        }
-        while self.processes.iter().any(Process::is_late_to_stop) && self.elapsed() + LATE_LOOK < planned {
-            clock::sleep_until(self.began, self.elapsed() + LATE_LOOK);
-            self.processes.iter_mut().for_each(Process::resume);
-        }
+        } else {
+            planned
+        };
         clock::sleep_until(self.began, planned);
         self.elapsed()
+    }
+
+    /// Lets threads go on that are late to stop, until a moment or until all may be stopped again. Says which it is.
+    fn rest(&mut self, planned: u64) -> u64 {
+        loop {
+            let pauses = || self.processes.iter().filter_map(Process::pause);
+            let next = pauses().map(Pause::next).max().map_or(Duration::ZERO, |next| next - self.began);
+            let planned = planned.max(u64::try_from(next.as_nanos()).unwrap_or(u64::MAX));
+            let is_late = !self.late.is_empty() || pauses().any(Pause::is_late);
+            let look = self.elapsed() + LATE_LOOK;
+            if !is_late || look >= planned {
+                return planned;
+            }
+            clock::sleep_until(self.began, look);
+            self.processes.iter_mut().for_each(Process::resume);
+            self.late.retain_mut(|pause| {
+                pause.resume();
+                pause.is_late()
+            });
+        }
     }
 
     fn sample(&mut self, now: Moment) {
