@@ -17,7 +17,7 @@ use crate::missed::{self, Missed};
 use crate::process::{Process, has_ended, start_ticks};
 use crate::sampling::{LOOK, Sample, Sampling};
 use crate::sentinel::Sentinel;
-use crate::signals::Signals;
+use crate::signals::{Caller, Signals};
 use crate::status::Status;
 use crate::tsc::Measurement;
 
@@ -193,8 +193,10 @@ impl Launch {
             (None, Target::Command(_)) => 0,
         };
         let stream = folder.path.join(format!("{root}-{}-0.samples", start_ticks(root).unwrap_or(0)));
-        let sampling = Writer::create(&stream)
-            .and_then(|stream| Sampling::start(stream, root, sample, vec![sentinel.pid()], child.is_some()));
+        let caller = sample.subprocesses.then(Caller::of_this_thread);
+        let sampling = Writer::create(&stream).and_then(|stream| {
+            Sampling::start(stream, root, sample, vec![sentinel.pid()], child.is_some(), caller)
+        });
         let (sampling, first) = sampling.map_err(|error| {
             // A program that is not recorded is not run.
             if let Some(child) = &mut child {

@@ -46,7 +46,8 @@ impl Live {
             }
         };
         let (sampling, first) =
-            Sampling::start(stream, live.pid, sample, Vec::new(), live.child.is_some()).map_err(system)?;
+            Sampling::start(stream, live.pid, sample, Vec::new(), live.child.is_some(), None)
+                .map_err(system)?;
         let has_others = sampling.processes().any(|process| process.pid != live.pid);
         live.sampling = Some(sampling);
         match first {

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use profkit_recording::stream::Writer;
 use profkit_sampler::refusal::Refusal;
-use profkit_sampler::session::{Command, Coverage, Options, Session};
+use profkit_sampler::session::{Chore, Command, Coverage, Options, Session};
 
 use crate::process::Process;
-use crate::watch::{Change, Watcher};
+use crate::signals::Caller;
+use crate::watch::{Change, Load, Watcher};
 
 /// How to sample.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -32,6 +33,7 @@ pub(crate) struct Sampling {
     watcher: Watcher,
     subprocesses: bool,
     thorough: Instant,
+    is_called: bool,
 }
 
 /// New processes are looked for this often, and soon again after some have begun: a child of 20 ms must be seen.
@@ -41,27 +43,44 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const THOROUGH: Duration = Duration::from_millis(50);
 
 impl Sampling {
-    /// Begins with one process; says what that is by now.
+    /// Begins with one process; says what that is by now. With a caller, nobody needs to [`look`](Self::look) for new
+    /// processes all the time: whoever waits for signals is called when one may have begun.
     pub(crate) fn start(
         stream: Writer,
         root: u32,
         sample: Sample,
         own_children: Vec<u32>,
         is_own: bool,
+        caller: Option<Caller>,
     ) -> io::Result<(Self, Result<(), Refusal>)> {
         let Sample { rate, awaits, pause, .. } = sample;
         let mut session = Session::to(stream, Options { rate, awaits, pause });
         let first = session.add_process(root);
         let (commands, orders) = channel();
         let thread = std::thread::Builder::new().name("sampler".to_owned()).spawn(move || {
-            session.run(None, &orders);
+            let mut load = Load::default();
+            let mut last_pid = None;
+            let mut work = || {
+                let last = std::mem::replace(&mut last_pid, load.last_pid());
+                if let Some(caller) = caller.filter(|_| last != last_pid) {
+                    caller.call();
+                }
+            };
+            let chore = caller.map(|_| Chore { every: LOOK, work: &mut work });
+            session.run_beside(None, &orders, chore);
             let failure = session.failure().map(|error| io::Error::new(error.kind(), error.to_string()));
             (session.coverage(), failure)
         })?;
         let mut watcher = Watcher::new(root, is_own && sample.subprocesses, own_children);
         watcher.look(true);
-        let sampling =
-            Self { commands, thread, watcher, subprocesses: sample.subprocesses, thorough: Instant::now() };
+        let sampling = Self {
+            commands,
+            thread,
+            watcher,
+            subprocesses: sample.subprocesses,
+            thorough: Instant::now(),
+            is_called: caller.is_some(),
+        };
         for process in sampling.watcher.known().filter(|process| process.pid != root && sample.subprocesses) {
             let _ = sampling.commands.send(Command::Add(process.pid, None));
         }
@@ -79,7 +98,7 @@ impl Sampling {
         if thoroughly {
             self.thorough = Instant::now();
         } else if !self.subprocesses {
-            return LOOK;
+            return self.pace();
         }
         for change in self.watcher.look(thoroughly) {
             let command = match change {
@@ -91,7 +110,11 @@ impl Sampling {
             };
             let _ = self.commands.send(command);
         }
-        if self.watcher.is_busy() { LOOK_AGAIN } else { LOOK }
+        if self.watcher.is_busy() { LOOK_AGAIN } else { self.pace() }
+    }
+
+    fn pace(&self) -> Duration {
+        if self.is_called || !self.subprocesses { THOROUGH } else { LOOK }
     }
 
     /// The processes that run, as far as it is known.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use nix::sys::signal::{
     SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask, sigaction,
 };
+use nix::unistd::{Pid, getpid, gettid};
 
 /// A signal, and who sent it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,6 +61,23 @@ impl Signals {
         let signal = Signal::try_from(number).ok()?;
         // SI_USER, SI_QUEUE, SI_TKILL; all others are the kernel's.
         Some(Arrived { signal, by_process: matches!(info.si_code, 0 | -1 | -6) })
+    }
+}
+
+/// Wakes the thread that waits for signals.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller(Pid);
+
+impl Caller {
+    /// For the calling thread.
+    pub(crate) fn of_this_thread() -> Self {
+        Self(gettid())
+    }
+
+    /// Says that a process may have begun, in the kernel's words for one that has ended: both are to be looked for.
+    pub(crate) fn call(self) {
+        // SAFETY: the signal goes to a thread of this process, which has it blocked or ignores it.
+        unsafe { libc::syscall(libc::SYS_tgkill, getpid().as_raw(), self.0.as_raw(), libc::SIGCHLD) };
     }
 }
 

@@ -136,11 +136,11 @@ fn reap(pid: u32) {
 
 /// `/proc/loadavg`, kept open: it is read some hundred times a second.
 #[derive(Debug, Default)]
-struct Load(Option<File>);
+pub(crate) struct Load(Option<File>);
 
 impl Load {
     /// Its last field: the pid that was given out last.
-    fn last_pid(&mut self) -> Option<u32> {
+    pub(crate) fn last_pid(&mut self) -> Option<u32> {
         if self.0.is_none() {
             self.0 = File::open("/proc/loadavg").ok();
         }

@@ -51,6 +51,14 @@ pub enum Command {
     Stop,
 }
 
+/// Something that is done between samples, so that no other thread must wake for it.
+pub struct Chore<'a> {
+    /// How often, about: where samples are taken as often, it is done after one of them.
+    pub every: Duration,
+    /// What.
+    pub work: &'a mut dyn FnMut(),
+}
+
 /// Why [`Session::run`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -146,7 +154,7 @@ impl Session {
     #[must_use]
     pub fn to(mut writer: Writer, options: Options) -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let unix = u64::try_from(unix.as_nanos()).unwrap_or(0);
+        let unix = nanoseconds(unix);
         writer.record(kind::BEGIN, &[unix, interval(options)]);
         writer.flush();
         Self {
@@ -256,6 +264,16 @@ impl Session {
 
     /// Samples until a time, a command, or the end of every process.
     pub fn run(&mut self, until: Option<Instant>, commands: &Receiver<Command>) -> Outcome {
+        self.run_beside(until, commands, None)
+    }
+
+    /// The same, and does something else in between.
+    pub fn run_beside(
+        &mut self,
+        until: Option<Instant>,
+        commands: &Receiver<Command>,
+        mut chore: Option<Chore<'_>>,
+    ) -> Outcome {
         // Of this thread only: what the front starts must not inherit it.
         clock::be_prompt();
         let interval = interval(self.options);
@@ -263,8 +281,12 @@ impl Session {
         let mut next = self.now.ns;
         self.began = Instant::now().checked_sub(Duration::from_nanos(self.now.ns)).unwrap_or(self.began);
         let mut is_open = true;
+        let mut chore_due = 0;
         loop {
             let planned = if interval == 0 { self.elapsed() } else { next + self.dice.below(interval) };
+            if let Some(chore) = &mut chore {
+                self.serve(chore, &mut chore_due, planned);
+            }
             let at = self.wait(planned, interval);
             // A moment that is late by less than an interval is sampled all the same, at once.
             let missed = at.saturating_sub(planned).checked_div(interval).unwrap_or(0);
@@ -290,8 +312,24 @@ impl Session {
         }
     }
 
+    /// Does what is to be done besides until the next sample.
+    fn serve(&self, chore: &mut Chore<'_>, due: &mut u64, planned: u64) {
+        let every = nanoseconds(chore.every);
+        while planned >= *due {
+            if self.elapsed() < *due {
+                // Late, after the sample, is better than to wake once more.
+                if planned < *due + every / 2 {
+                    break;
+                }
+                clock::sleep_until(self.began, *due);
+            }
+            *due = self.elapsed() + every;
+            (chore.work)();
+        }
+    }
+
     fn elapsed(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        nanoseconds(self.began.elapsed())
     }
 
     /// Waits until a moment. Says when it is.
@@ -312,7 +350,7 @@ impl Session {
         loop {
             let pauses = || self.processes.iter().filter_map(Process::pause);
             let next = pauses().map(Pause::next).max().map_or(Duration::ZERO, |next| next - self.began);
-            let planned = planned.max(u64::try_from(next.as_nanos()).unwrap_or(u64::MAX));
+            let planned = planned.max(nanoseconds(next));
             let is_late = !self.late.is_empty() || pauses().any(Pause::is_late);
             let look = self.elapsed() + LATE_LOOK;
             if !is_late || look >= planned {
@@ -518,5 +556,10 @@ fn interval(options: Options) -> u64 {
     if options.rate <= 0.0 {
         return 0;
     }
-    u64::try_from(Duration::from_secs_f64((1.0 / options.rate).min(3_600.0)).as_nanos()).unwrap_or(0).max(1)
+    nanoseconds(Duration::from_secs_f64((1.0 / options.rate).min(3_600.0))).max(1)
+}
+
+/// As a number, the largest if it is longer: 584 years.
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
