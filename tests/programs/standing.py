@@ -1,4 +1,5 @@
-"""Stands still in many ways: a thread that is busy, one that waits, one deep in recursion, children with and without Python.
+"""Stands still in many ways: a thread that is busy, one that waits, one deep in recursion, one that
+leaves a function but for its last object, children with and without Python.
 
 The first line that it prints is `ready` and its process id."""
 import os
@@ -32,6 +33,20 @@ def odd(levels):
         wait_here()
 
 
+class Last:
+    def __del__(self):
+        wait_here()
+
+
+def leave():
+    last = Last()
+    return id(last)
+
+
+def finish():
+    leave()
+
+
 def burn():
     number = 0
     while True:
@@ -47,9 +62,10 @@ def main():
         ("waiter", wait_here, ()),
         ("diver", deep, (1000,)),
         ("swinger", even, (20,)),
+        ("finisher", finish, ()),
     ]:
         threading.Thread(target=target, args=arguments, name=name, daemon=True).start()
-    while threading.active_count() < 4:
+    while threading.active_count() < 5:
         pass
     print("ready", os.getpid(), flush=True)
     burn()

@@ -94,7 +94,7 @@ impl LinkedReader {
             self.recover(layout);
         }
         let certain = whole && (context.is_stopped || live && again == innermost);
-        let reading = self.resolver.resolve(context, certain, whole, |_| true);
+        let reading = self.resolver.resolve(context, certain, whole, false, |_| true);
         if certain && self.reads.is_multiple_of(COUNT) {
             self.resolver.prove_all();
         }

@@ -42,12 +42,15 @@ impl Resolver {
         self.resolved.clear();
     }
 
-    /// Names the frames, outermost first, as far as they are of one stack.
+    /// Names the frames, outermost first, as far as they are of one stack. With `gaps`, frames on the data stack need not be
+    /// next to each other in a stack that stood still: one that is being left keeps its place while the destructors of its
+    /// last objects run, and is not part of the stack any more.
     pub fn resolve(
         &mut self,
         context: &mut Context<'_>,
         certain: bool,
         whole: bool,
+        gaps: bool,
         may_begin: impl Fn(u64) -> bool,
     ) -> Reading {
         self.unproven.clear();
@@ -64,7 +67,14 @@ impl Resolver {
                 continue;
             }
             self.resolved.truncate(depth);
-            match self.name(context, link, certain, depth + 1 == count, &may_begin) {
+            let is_innermost = depth + 1 == count;
+            let fits = |below: Option<&Resolved>| {
+                let end = below.map_or(0, |below| below.end);
+                let through_c = below.is_some_and(|below| below.link.owner >= OWNER_ENTRY);
+                let may_be_apart = if certain { gaps } else { through_c };
+                link.address == end || (may_be_apart && link.address > end) || may_begin(link.address)
+            };
+            match self.name(context, link, certain, is_innermost, fits) {
                 Some(named) => self.resolved.push(named),
                 None => {
                     cut = true;
@@ -99,7 +109,7 @@ impl Resolver {
         link: Link,
         certain: bool,
         is_innermost: bool,
-        may_begin: &impl Fn(u64) -> bool,
+        fits: impl Fn(Option<&Resolved>) -> bool,
     ) -> Option<Resolved> {
         let below = self.resolved.last().copied();
         let hidden = |end| Resolved {
@@ -124,8 +134,7 @@ impl Resolver {
         let known = names.codes.get(code)?;
         let mut next = end;
         if link.on_data_stack {
-            let fits = link.owner == 0 && (link.address == end || may_begin(link.address));
-            if !fits {
+            if link.owner != 0 || !fits(below.as_ref()) {
                 return None;
             }
             next = link.address + known.frame_bytes;

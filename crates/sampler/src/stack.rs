@@ -136,14 +136,14 @@ impl StackReader {
         }
         let (newest, older) = (self.chunk, &self.older);
         let may_begin = |address| is_chunk_start(newest, older, address);
-        let mut reading = self.resolver.resolve(context, certain, whole, may_begin);
+        let mut reading = self.resolver.resolve(context, certain, whole, false, may_begin);
         if certain && reading.cut {
             // What stood still fits together: a code object is not the one that was read at its address.
             let codes = self.resolver.links.iter().map(|link| link.code);
             if context.names.recheck(context.remote, context.layout, codes) {
                 self.resolver.forget();
-                reading = self.resolver.resolve(context, certain, whole, may_begin);
             }
+            reading = self.resolver.resolve(context, certain, whole, true, may_begin);
         }
         // Not in the first one: it is laid out for another.
         if certain && self.reads % COUNT == COUNT / 2 {
@@ -402,6 +402,10 @@ impl StackReader {
         }
         // A generator that was suspended meanwhile has no caller: then what lies below is missing.
         let outermost = self.resolver.links.iter().rev().find(|link| link.on_data_stack);
+        if outermost.is_none() && first.chunk == 0 {
+            // No data stack yet: nothing has run.
+            return true;
+        }
         self.begins(outermost.map_or(first.top, |link| link.address))
     }
 
