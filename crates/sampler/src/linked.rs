@@ -9,7 +9,7 @@
 use std::io;
 
 use crate::layout::Layout;
-use crate::reading::{Context, Link, OWNER_GENERATOR, Reading, Resolved};
+use crate::reading::{Context, Link, OWNER_GENERATOR, Reading, Resolved, Stillness};
 use crate::regions::Regions;
 use crate::remote::{Place, int_at, word_at};
 use crate::resolver::Resolver;
@@ -42,7 +42,7 @@ impl LinkedReader {
     pub fn new(layout: &Layout, state: u64) -> Self {
         Self {
             state,
-            known: Regions::new(layout.frame_head),
+            known: Regions::of_objects(layout.frame_head),
             places: Vec::new(),
             buffer: Vec::new(),
             filled: 0,
@@ -94,7 +94,8 @@ impl LinkedReader {
             self.recover(layout);
         }
         let certain = whole && (context.is_stopped || live && again == innermost);
-        let reading = self.resolver.resolve(context, certain, whole, false, |_| true);
+        let stillness = if certain { Stillness::Certain } else { Stillness::Moved };
+        let reading = self.resolver.resolve(context, stillness, whole, 0, false, |_| true);
         if certain && self.reads.is_multiple_of(COUNT) {
             self.resolver.prove_all();
         }

@@ -1,6 +1,6 @@
 //! From what is read of a frame (code object, instruction) to the tables of the recording, and which calls are known to happen.
 //!
-//! Calls are learned from stacks that stood still while they were read twice. A stack that moved meanwhile may have the upper frames
+//! Calls are learned from stacks that stood still, where a frame lies elsewhere while they were read twice. A stack that moved meanwhile may have the upper frames
 //! of one moment on the lower frames of another; a pair of caller and callee that is not believed is where such a stack
 //! is cut. Since a stack may also come back to what it was, a pair that is hardly ever seen where its callee is common is
 //! not believed.
@@ -101,17 +101,14 @@ impl Names {
         seen > 0 && seen.saturating_mul(RARE) >= commonest
     }
 
-    /// Whether a call was seen so often that it is counted only now and then.
+    /// Whether calls of `callee` were seen so often that they are counted only now and then.
     #[must_use]
     #[inline]
-    pub fn is_settled(&self, caller: u32, callee: u32) -> bool {
-        match self.points.get(caller as usize) {
-            Some(point) if point.callee == callee => point.count >= SETTLED,
-            _ => self.calls.get(&(caller, callee)).is_some_and(|&seen| seen >= SETTLED),
-        }
+    pub fn is_settled(&self, callee: u32) -> bool {
+        self.commonest.get(callee as usize).is_some_and(|&seen| seen >= SETTLED)
     }
 
-    /// Two readings after one another had `callee` called from `caller`.
+    /// A stack that stood still had `callee` called from `caller`.
     pub fn learn_call(&mut self, caller: u32, callee: u32) {
         let Some(point) = self.points.get_mut(caller as usize) else { return };
         let seen = self.calls.entry((caller, callee)).or_default();

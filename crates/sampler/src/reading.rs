@@ -61,6 +61,34 @@ pub struct Resolved {
     pub stack: u32,
 }
 
+/// How much of what was read is of one moment, as far as copies of the thread state tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stillness {
+    /// Nothing is known to be.
+    Moved,
+    /// The data stack; frames elsewhere were read later.
+    DataStack,
+    /// All of it, unless it went and came back: generators and entry frames of other calls often lie at the same addresses.
+    Whole,
+    /// All of it, for certain.
+    Certain,
+}
+
+impl Stillness {
+    /// Whether a frame and its caller are of one moment.
+    #[inline]
+    #[must_use]
+    pub fn holds(self, caller: Option<&Link>, callee: &Link) -> bool {
+        match self {
+            Self::Moved => false,
+            Self::DataStack | Self::Whole => {
+                callee.on_data_stack && caller.is_none_or(|caller| caller.on_data_stack)
+            }
+            Self::Certain => true,
+        }
+    }
+}
+
 /// What one reading gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {

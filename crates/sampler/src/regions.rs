@@ -11,8 +11,17 @@ use crate::remote::{Place, Remote};
 const NEAR: u64 = 2_048;
 /// The most frames that are read along: deeper chains of generators are fetched.
 const MAX_KNOWN: usize = 2_048;
-/// The most ranges.
-const MAX_RANGES: usize = 256;
+/// The most ranges, and bytes in them.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    ranges: usize,
+    bytes: u64,
+}
+
+/// Where all frames lie anywhere.
+const ALL: Limit = Limit { ranges: 256, bytes: 1 << 20 };
+/// Where few do: more take so long that the stack has moved on. What is not among them is fetched.
+const FEW: Limit = Limit { ranges: 32, bytes: 16 * 1_024 };
 const PAGE: u64 = 4_096;
 /// Where the addresses of programs end on the machines that are supported.
 const USER_END: u64 = 1 << 47;
@@ -31,29 +40,52 @@ impl Range {
     }
 }
 
+/// How a frame was part of stacks.
+#[derive(Clone, Copy, Debug)]
+struct Use {
+    /// When it was for the last time.
+    last: u32,
+    /// How often.
+    times: u32,
+}
+
 /// The frames that are read along.
 #[derive(Debug)]
 pub struct Regions {
     frame: usize,
-    known: HashMap<u64, u32, foldhash::fast::RandomState>,
+    limit: Limit,
+    /// What had to be fetched is read along from then on, whether or not it was part of a stack.
+    keeps_fetched: bool,
+    known: HashMap<u64, Use, foldhash::fast::RandomState>,
     ranges: Vec<Range>,
     fetched: Vec<Range>,
     clock: u32,
     is_stale: bool,
+    /// Not all are.
+    is_full: bool,
 }
 
 impl Regions {
-    /// For frames of which as many bytes are read.
+    /// For frames of which as many bytes are read, where most others lie on a data stack.
     #[must_use]
     pub fn new(frame: usize) -> Self {
         Self {
             frame,
+            limit: FEW,
+            keeps_fetched: false,
             known: HashMap::default(),
             ranges: Vec::new(),
             fetched: Vec::new(),
             clock: 0,
             is_stale: true,
+            is_full: false,
         }
+    }
+
+    /// For frames that are objects of their own, all of them.
+    #[must_use]
+    pub fn of_objects(frame: usize) -> Self {
+        Self { limit: ALL, keeps_fetched: true, ..Self::new(frame) }
     }
 
     /// Whether the read must be laid out anew.
@@ -70,14 +102,17 @@ impl Regions {
         self.fetched.clear();
         let mut addresses: Vec<u64> = self.known.keys().copied().collect();
         addresses.sort_unstable();
-        for address in addresses {
-            let after = address + self.frame as u64;
-            match self.ranges.last_mut() {
-                Some(last) if address < last.end + NEAR => last.end = last.end.max(after),
-                _ => self.ranges.push(Range { start: address, end: after, at: 0 }),
-            }
+        self.join(&addresses);
+        let bytes: u64 = self.ranges.iter().map(|range| range.end - range.start).sum();
+        self.is_full = self.ranges.len() > self.limit.ranges || bytes > self.limit.bytes;
+        if self.is_full {
+            addresses.sort_by_key(|address| {
+                std::cmp::Reverse(self.known.get(address).map_or(0, |used| used.times))
+            });
+            addresses.truncate(self.limit.ranges);
+            addresses.sort_unstable();
+            self.join(&addresses);
         }
-        self.ranges.truncate(MAX_RANGES);
         for range in &mut self.ranges {
             let length = usize::try_from(range.end - range.start).unwrap_or(0);
             range.at = end;
@@ -85,6 +120,18 @@ impl Regions {
             end += length;
         }
         end
+    }
+
+    /// Ranges for frames in the order of their addresses.
+    fn join(&mut self, addresses: &[u64]) {
+        self.ranges.clear();
+        for &address in addresses {
+            let after = address + self.frame as u64;
+            match self.ranges.last_mut() {
+                Some(last) if address < last.end + NEAR => last.end = last.end.max(after),
+                _ => self.ranges.push(Range { start: address, end: after, at: 0 }),
+            }
+        }
     }
 
     /// Where in the buffer the frame at an address is, of `filled` bytes.
@@ -102,7 +149,7 @@ impl Regions {
     #[inline]
     pub fn touch(&mut self, address: u64) {
         match self.known.get_mut(&address) {
-            Some(used) => *used = self.clock,
+            Some(used) => *used = Use { last: self.clock, times: used.times.saturating_add(1) },
             None => self.add(address),
         }
     }
@@ -111,7 +158,7 @@ impl Regions {
         if self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }
-        self.known.insert(address, self.clock);
+        self.known.insert(address, Use { last: self.clock, times: 1 });
         let is_read = self.ranges.iter().any(|r| r.start <= address && address + self.frame as u64 <= r.end);
         self.is_stale |= !is_read;
     }
@@ -140,7 +187,9 @@ impl Regions {
             if into.is_some_and(|into| remote.read(range.start, into).is_ok()) {
                 *filled += length;
                 self.fetched.push(range);
-                self.add(address);
+                if self.keeps_fetched {
+                    self.add(address);
+                }
                 return range.place(address);
             }
         }
@@ -166,8 +215,8 @@ impl Regions {
     pub fn age(&mut self) {
         let clock = self.clock;
         let before = self.known.len();
-        self.known.retain(|_, used| clock - *used <= 1);
-        self.is_stale |= self.known.len() != before;
+        self.known.retain(|_, used| clock - used.last <= 1);
+        self.is_stale |= self.known.len() != before || self.is_full;
         self.clock += 1;
     }
 }

@@ -1,6 +1,6 @@
 //! From the frames of one reading to a stack of the recording: names them, outermost first, as far as they are of one moment.
 
-use crate::reading::{Context, Link, OWNER_ENTRY, OWNER_GENERATOR, Reading, Resolved};
+use crate::reading::{Context, Link, OWNER_ENTRY, OWNER_GENERATOR, Reading, Resolved, Stillness};
 
 /// Names the frames of one thread; remembers the last stack, since the outer part of a stack rarely changes.
 #[derive(Debug, Default)]
@@ -9,8 +9,10 @@ pub struct Resolver {
     pub links: Vec<Link>,
     /// The frames of the last reading, outermost first.
     pub resolved: Vec<Resolved>,
-    /// Calls of the last reading that were not often seen before, if it stood still.
+    /// Calls of the last reading that were not often seen before, as far as it stood still.
     pub unproven: Vec<Call>,
+    /// Whether the last stack was cut since a call in it was not known.
+    pub is_unknown: bool,
 }
 
 /// A call that was seen: the caller's frame and point, the callee's frame and code.
@@ -27,6 +29,12 @@ pub struct Call {
 }
 
 impl Call {
+    /// Whether both frames lie on the data stack with nothing between them.
+    #[must_use]
+    pub fn is_near(&self) -> bool {
+        self.caller.on_data_stack && self.callee.on_data_stack && self.callee.previous == self.caller.address
+    }
+
     /// Whether both frames are what they were, in a second reading that `again` looks them up in.
     #[must_use]
     pub fn stands(&self, again: impl Fn(&Link) -> Option<Link>) -> bool {
@@ -42,18 +50,21 @@ impl Resolver {
         self.resolved.clear();
     }
 
-    /// Names the frames, outermost first, as far as they are of one stack. With `gaps`, frames on the data stack need not be
+    /// Names the frames, outermost first, as far as they are of one stack. The `stood` outermost were the same in a second
+    /// reading. With `gaps`, frames on the data stack need not be
     /// next to each other in a stack that stood still: one that is being left keeps its place while the destructors of its
     /// last objects run, and is not part of the stack any more.
     pub fn resolve(
         &mut self,
         context: &mut Context<'_>,
-        certain: bool,
+        stillness: Stillness,
         whole: bool,
+        stood: usize,
         gaps: bool,
         may_begin: impl Fn(u64) -> bool,
     ) -> Reading {
         self.unproven.clear();
+        self.is_unknown = false;
         let mut depth = 0;
         let mut cut = !whole;
         let count = self.links.len();
@@ -68,13 +79,15 @@ impl Resolver {
             }
             self.resolved.truncate(depth);
             let is_innermost = depth + 1 == count;
+            let certain =
+                depth < stood || stillness.holds(self.resolved.last().map(|below| &below.link), &link);
             let fits = |below: Option<&Resolved>| {
                 let end = below.map_or(0, |below| below.end);
                 let through_c = below.is_some_and(|below| below.link.owner >= OWNER_ENTRY);
                 let may_be_apart = if certain { gaps } else { through_c };
                 link.address == end || (may_be_apart && link.address > end) || may_begin(link.address)
             };
-            match self.name(context, link, certain, is_innermost, fits) {
+            match self.name(context, link, (stillness, certain), is_innermost, fits) {
                 Some(named) => self.resolved.push(named),
                 None => {
                     cut = true;
@@ -85,7 +98,7 @@ impl Resolver {
         }
         self.resolved.truncate(depth);
         let stack = self.resolved.last().map_or(0, |last| last.stack);
-        Reading { stack, cut, certain }
+        Reading { stack, cut, certain: matches!(stillness, Stillness::Whole | Stillness::Certain) }
     }
 
     /// All calls of the last reading, to be counted.
@@ -107,7 +120,7 @@ impl Resolver {
         &mut self,
         context: &mut Context<'_>,
         link: Link,
-        certain: bool,
+        (stillness, certain): (Stillness, bool),
         is_innermost: bool,
         fits: impl Fn(Option<&Resolved>) -> bool,
     ) -> Option<Resolved> {
@@ -149,17 +162,15 @@ impl Resolver {
         let point = names.point(context.layout, context.tree, code, link.instr);
         let mut parent = below.map_or(0, |below| below.stack);
         if let Some(below) = below.filter(|below| below.point != u32::MAX) {
-            if certain {
-                if !names.is_settled(below.point, code) {
-                    self.unproven.push(Call {
-                        caller: below.visible,
-                        callee: link,
-                        point: below.point,
-                        code,
-                    });
-                }
-            } else {
-                let site = names.call_site(below.point, code)?;
+            if (certain || stillness == Stillness::Whole) && !names.is_settled(code) {
+                let (caller, point) = (below.visible, below.point);
+                self.unproven.push(Call { caller, callee: link, point, code });
+            }
+            if !certain {
+                let Some(site) = names.call_site(below.point, code) else {
+                    self.is_unknown = true;
+                    return None;
+                };
                 if site != below.point {
                     // The caller ran on after the callee had returned: it was at the call when the innermost frame was read.
                     parent = context.tree.stacks.id((below.parent, names.frame(site)));

@@ -1,7 +1,7 @@
 //! The stack of one thread of 3.11 and later: frames are records on a data stack, so one read has nearly all of them.
 //!
 //! ```text
-//! one call:  thread state | chunk of the data stack | frames that lie elsewhere | thread state again
+//! one call:  thread state | chunk of the data stack | thread state | frames that lie elsewhere | thread state
 //! ```
 //!
 //! Frames in the chunk are contiguous: a frame's code tells its size, and so where its callee begins. Frames of generators lie in
@@ -9,14 +9,14 @@
 //! where they were last time, or by a call of their own.
 //!
 //! Surprising: nothing is read again because it moved. That would prefer states that stand still: measured as a bias of up to 20
-//! percentage points. The thread state's second copy tells whether the stack moved; if so, only pairs of caller and callee
-//! that were seen in stacks that stood still are believed ([`call_site`](crate::names::Names::call_site)), and the stack is cut
-//! at the first other one.
+//! percentage points. The copies of the thread state tell whether the stack moved ([`Stillness`]); where it did, only pairs of
+//! caller and callee are believed that were seen otherwise ([`call_site`](crate::names::Names::call_site)) or stand in a second
+//! reading, and the stack is cut at the first other one.
 
 use std::io;
 
 use crate::layout::{CHUNK_HEAD, Layout, NONE};
-use crate::reading::{Context, Link, OWNER_ENTRY, Reading, Resolved};
+use crate::reading::{Context, Link, OWNER_ENTRY, Reading, Resolved, Stillness};
 use crate::regions::Regions;
 use crate::remote::{Place, int_at, word_at};
 use crate::resolver::Resolver;
@@ -65,12 +65,24 @@ pub struct StackReader {
     spans: Vec<Span>,
     chunk_at: usize,
     state_again: usize,
-    holders_again: usize,
+    state_last: usize,
     buffer: Vec<u8>,
     filled: usize,
     stale: bool,
+    /// Whether frames of this reading were read by calls of their own.
+    has_fetched: bool,
+    /// Whether a frame of this reading was found by its place only.
+    has_guessed: bool,
     reads: u32,
     resolver: Resolver,
+}
+
+/// What the thread state said before, directly behind the newest chunk, and at the end.
+#[derive(Clone, Copy, Debug)]
+struct States {
+    first: State,
+    again: Option<State>,
+    last: Option<State>,
 }
 
 /// What the thread state said.
@@ -101,10 +113,12 @@ impl StackReader {
             spans: Vec::new(),
             chunk_at: 0,
             state_again: 0,
-            holders_again: 0,
+            state_last: 0,
             buffer: Vec::new(),
             filled: 0,
             stale: true,
+            has_fetched: false,
+            has_guessed: false,
             reads: 0,
             resolver: Resolver::default(),
         }
@@ -119,8 +133,11 @@ impl StackReader {
         if self.reads >= REFRESH {
             self.refresh();
         }
-        let Some((state, again)) = self.gather(context)? else { return Ok(Reading::empty()) };
-        let is_still = context.is_stopped || again == Some(state);
+        let Some(States { first: state, again, last }) = self.gather(context)? else {
+            return Ok(Reading::empty());
+        };
+        self.has_fetched = false;
+        self.has_guessed = false;
         let mut whole = self.walk(context, state, state);
         if !whole && let Some(again) = again.filter(|again| *again != state && again.frame != 0) {
             whole = self.walk(context, again, state);
@@ -129,21 +146,40 @@ impl StackReader {
             // A thread can be stopped between two of the stores that enter or leave a frame.
             whole = self.recover(context, state, again) && context.is_stopped;
         }
-        let certain = whole && is_still;
+        if whole && !self.has_guessed {
+            self.touch();
+        }
+        let stillness = if !whole {
+            Stillness::Moved
+        } else if context.is_stopped {
+            Stillness::Certain
+        } else if last == Some(state) && !self.has_guessed && self.stands(context, state) {
+            Stillness::Whole
+        } else if again == Some(state) {
+            Stillness::DataStack
+        } else {
+            Stillness::Moved
+        };
+        let certain = matches!(stillness, Stillness::Whole | Stillness::Certain);
         if certain {
             self.root = self.may_be_root;
             self.asks_root = false;
         }
-        let (newest, older) = (self.chunk, &self.older);
-        let may_begin = |address| is_chunk_start(newest, older, address);
-        let mut reading = self.resolver.resolve(context, certain, whole, false, may_begin);
-        if certain && reading.cut {
+        let (newest, older) = (self.chunk, self.older.clone());
+        let may_begin = |address| is_chunk_start(newest, &older, address);
+        let mut reading = self.resolver.resolve(context, stillness, whole, 0, false, may_begin);
+        if reading.cut && self.resolver.is_unknown {
+            // The outer part of most stacks stands for longer than a reading takes.
+            let stood = self.stood(context);
+            reading = self.resolver.resolve(context, stillness, whole, stood, false, may_begin);
+        }
+        if certain && reading.cut && !self.resolver.is_unknown {
             // What stood still fits together: a code object is not the one that was read at its address.
             let codes = self.resolver.links.iter().map(|link| link.code);
             if context.names.recheck(context.remote, context.layout, codes) {
                 self.resolver.forget();
             }
-            reading = self.resolver.resolve(context, certain, whole, true, may_begin);
+            reading = self.resolver.resolve(context, stillness, whole, 0, true, may_begin);
         }
         // Not in the first one: it is laid out for another.
         if certain && self.reads % COUNT == COUNT / 2 {
@@ -159,22 +195,42 @@ impl StackReader {
         Ok(reading)
     }
 
-    /// Reads everything in one call; again only if it was laid out for another place. Both copies of the thread state; `None` if
-    /// no Python runs.
-    fn gather(&mut self, context: &Context<'_>) -> io::Result<Option<(State, Option<State>)>> {
+    /// Notes which frames elsewhere are part of a stack, so that they are read along.
+    fn touch(&mut self) {
+        if self.has_fetched || self.reads.is_multiple_of(TOUCH) {
+            for link in self.resolver.links.iter().filter(|link| !link.on_data_stack) {
+                self.elsewhere.touch(link.address);
+            }
+        }
+    }
+
+    /// Whether the thread state is what it was, if frames were read by calls of their own since.
+    fn stands(&mut self, context: &Context<'_>, state: State) -> bool {
+        if !self.has_fetched {
+            return true;
+        }
+        // The last copy is the last place but for its frame holders.
+        let last = self.places.len().checked_sub(1 + self.recent.len()).and_then(|at| self.places.get(at..));
+        let into = self.buffer.get_mut(self.state_last..);
+        let (Some(last), Some(into), false) = (last, into, self.stale) else { return false };
+        context.remote.gather(into, last).is_ok()
+            && self.copy_at(context.layout, self.state_last) == Some(state)
+    }
+
+    /// Reads everything in one call; again only if it was laid out for another place. `None` if no Python runs.
+    fn gather(&mut self, context: &Context<'_>) -> io::Result<Option<States>> {
         for attempt in 1..=MAX_ATTEMPTS {
             self.prepare(context.layout);
             self.filled = context.remote.gather(&mut self.buffer, &self.places)?;
             if self.filled < self.buffer.len() && self.forget_unmapped() {
                 continue;
             }
-            let (state, again) = self.states(context);
-            let Some(state) = state else { continue };
-            if state.frame == 0 {
+            let Some(states) = self.states(context) else { continue };
+            if states.first.frame == 0 {
                 return Ok(None);
             }
-            if !self.misses(context, state) || attempt == MAX_ATTEMPTS {
-                return Ok(Some((state, again)));
+            if !self.misses(context, states.first) || attempt == MAX_ATTEMPTS {
+                return Ok(Some(states));
             }
         }
         Ok(None)
@@ -208,13 +264,53 @@ impl StackReader {
         self.resolver.forget();
     }
 
-    /// Reads once more, to tell calls that were never seen before from stacks that changed twice within one read. What was
-    /// sampled stays sampled either way.
+    /// Reads once more: how many of the outermost frames are the same.
+    fn stood(&mut self, context: &Context<'_>) -> usize {
+        if self.stale || self.elsewhere.is_stale() || !self.read_again(context) {
+            return 0;
+        }
+        let mut stood = 0;
+        for link in self.resolver.links.iter().rev() {
+            // Generators of other calls come to lie at the same addresses: theirs is not the same moment in either reading.
+            if !link.on_data_stack && link.owner < OWNER_ENTRY {
+                return stood;
+            }
+            let again = self.frame(context.layout, link.address);
+            let again = again.map(|found| self.link(context.layout, link.address, found));
+            match again {
+                Some(again) if again == *link => {}
+                // What it calls is another thing, but itself it stands.
+                Some(again) if again.code == link.code && again.previous == link.previous => {
+                    return stood + 1;
+                }
+                None if link.owner >= OWNER_ENTRY => {}
+                _ => return stood,
+            }
+            stood += 1;
+        }
+        stood
+    }
+
+    /// Fills the buffer anew, without what was read by calls of its own. False if that is not possible.
+    fn read_again(&mut self, context: &Context<'_>) -> bool {
+        self.filled = context.remote.gather(&mut self.buffer, &self.places).unwrap_or(0);
+        self.filled > 0
+    }
+
+    /// Learns calls that were not often seen before. Where a frame of them lies elsewhere, reads once more, to tell them from
+    /// stacks that changed twice within one read. What was sampled stays sampled either way.
     fn prove(&mut self, context: &mut Context<'_>) {
         let layout = context.layout;
-        if self.stale
+        self.resolver.unproven.retain(|call| {
+            if call.is_near() {
+                context.names.learn_call(call.point, call.code);
+            }
+            !call.is_near()
+        });
+        if self.resolver.unproven.is_empty()
+            || self.stale
             || self.elsewhere.is_stale()
-            || context.remote.gather(&mut self.buffer, &self.places).is_err()
+            || !self.read_again(context)
         {
             return;
         }
@@ -254,46 +350,58 @@ impl StackReader {
         let mut at = 0;
         add(&mut self.places, &mut at, self.state, head);
         at = self.holders.lay_out(&mut self.places, at);
-        // The thread state comes again directly behind the chunk, so that the time between them is short.
         self.chunk_at = NONE;
         if self.chunk != 0 {
             self.chunk_at = add(&mut self.places, &mut at, self.chunk, self.window);
         }
+        // The thread state comes again directly behind the chunk, so that the time between them is short, and at the end.
+        self.state_again = self.add_state(&mut at, head);
         for &(address, length) in &self.older {
             let at = add(&mut self.places, &mut at, address, length);
             self.spans.push(Span { address, length, at });
         }
         at = self.elsewhere.lay_out(&mut self.places, at);
-        self.holders_again = add(&mut self.places, &mut at, self.state, head) + head;
-        self.state_again = self.holders_again - head;
-        for &holder in &self.recent {
-            add(&mut self.places, &mut at, holder, HOLDER);
-        }
+        self.state_last = self.add_state(&mut at, head);
         self.buffer.resize(at, 0);
     }
 
-    /// Both copies of the thread state, each `None` if it was not read, or its frame holder not along with it.
-    fn states(&mut self, context: &Context<'_>) -> (Option<State>, Option<State>) {
+    /// One more copy of the thread state, with frame holders; where it is.
+    fn add_state(&mut self, at: &mut usize, head: usize) -> usize {
+        let here = add(&mut self.places, at, self.state, head);
+        for &holder in &self.recent {
+            add(&mut self.places, at, holder, HOLDER);
+        }
+        here
+    }
+
+    /// The copies of the thread state; `None` if it was not read, or its frame holder not along with it.
+    fn states(&mut self, context: &Context<'_>) -> Option<States> {
         let layout = context.layout;
-        let (first, again) = (self.state_at(layout, 0), self.state_at(layout, self.state_again));
+        let first = self.state_at(layout, 0)?;
+        let (again, last) = (self.copy_at(layout, self.state_again), self.copy_at(layout, self.state_last));
         if layout.thread_cframe == NONE {
-            return (first, again);
+            return Some(States { first, again, last });
         }
         // What was read as the frame is the frame holder.
-        let Some(first) = first else { return (None, None) };
         let holder = first.frame;
-        let found = self.holder_frame(context, holder).map(|frame| State { frame, ..first });
-        let again = again.and_then(|again| {
-            let index = self.recent.iter().position(|&known| known == again.frame)?;
-            let at = self.holders_again + index * HOLDER + layout.cframe_frame;
-            (at + 8 <= self.filled).then(|| State { frame: word_at(&self.buffer, at), ..again })
-        });
+        let frame = self.holder_frame(context, holder)?;
         if !self.recent.contains(&holder) {
             self.recent.insert(0, holder);
             self.recent.truncate(MAX_RECENT);
             self.stale = true;
         }
-        (found, again)
+        Some(States { first: State { frame, ..first }, again, last })
+    }
+
+    /// A later copy, with the frame that its holder tells.
+    fn copy_at(&self, layout: &Layout, at: usize) -> Option<State> {
+        let state = self.state_at(layout, at)?;
+        if layout.thread_cframe == NONE {
+            return Some(state);
+        }
+        let index = self.recent.iter().position(|&known| known == state.frame)?;
+        let at = at + state_bytes(layout) + index * HOLDER + layout.cframe_frame;
+        (at + 8 <= self.filled).then(|| State { frame: word_at(&self.buffer, at), ..state })
     }
 
     fn state_at(&self, layout: &Layout, at: usize) -> Option<State> {
@@ -373,6 +481,7 @@ impl StackReader {
         if found.is_some() || self.on_data_stack(address).is_some() {
             return found;
         }
+        self.has_fetched = true;
         let Self { elsewhere, buffer, filled, .. } = self;
         elsewhere.fetch(context.remote, address, buffer, filled).map(|at| (at, false))
     }
@@ -380,33 +489,71 @@ impl StackReader {
     /// Follows the frames of a state from the innermost out. False if the way was lost: what was read is not one stack.
     fn walk(&mut self, context: &Context<'_>, from: State, first: State) -> bool {
         let layout = context.layout;
-        let touches = self.reads.is_multiple_of(TOUCH);
         self.resolver.links.clear();
         self.may_be_root = self.root;
         let mut at = from.frame;
         let root = if self.asks_root { 0 } else { self.root };
+        // Where the next frame of the data stack must end.
+        let mut end = from.top;
         while at != 0 && at != root {
-            let Some(found) = self.frame_or_fetch(context, at) else { return false };
-            let link = self.link(layout, at, found);
-            if touches && !link.on_data_stack {
-                self.elsewhere.touch(at);
+            let found = self.frame_or_fetch(context, at);
+            if found.is_none() && self.on_data_stack(at).is_some() {
+                return false;
             }
+            let link = found.map(|found| self.link(layout, at, found));
+            // Frames that are called by others lie on the data stack: what lay here has ended meanwhile.
+            let Some(link) = link.filter(|link| link.on_data_stack || link.owner != 0) else {
+                at = self.before(context, end);
+                if at == 0 {
+                    return false;
+                }
+                continue;
+            };
             if link.address == link.previous || self.resolver.links.len() >= MAX_DEPTH {
                 return false;
+            }
+            if link.on_data_stack {
+                end = link.address;
             }
             at = link.previous;
             if at == 0 && link.owner >= OWNER_ENTRY {
                 self.may_be_root = link.address;
+            } else if at == 0 && !link.on_data_stack {
+                // A generator that was suspended meanwhile: its caller was next to what it called.
+                at = self.before(context, end);
             }
             self.resolver.links.push(link);
         }
-        // A generator that was suspended meanwhile has no caller: then what lies below is missing.
         let outermost = self.resolver.links.iter().rev().find(|link| link.on_data_stack);
         if outermost.is_none() && first.chunk == 0 {
             // No data stack yet: nothing has run.
             return true;
         }
         self.begins(outermost.map_or(first.top, |link| link.address))
+    }
+
+    /// The frame of the newest chunk that ends at an address, told by the sizes of those before it; 0 if there is none. Whoever
+    /// has to ask has lost the way that was read.
+    fn before(&mut self, context: &Context<'_>, end: u64) -> u64 {
+        if context.is_stopped {
+            // Nothing has moved: frames are as they are between two stores.
+            return 0;
+        }
+        self.has_guessed = true;
+        let codes = &context.names.codes;
+        // The very first chunk leaves its first word free.
+        let mut at = self.chunk + CHUNK_HEAD as u64 + if self.older.is_empty() { 8 } else { 0 };
+        while at < end {
+            let Some(found) = self.frame(context.layout, at) else { return 0 };
+            let code = codes.known(self.link(context.layout, at, found).code);
+            let Some(code) = code.and_then(|index| codes.get(index)) else { return 0 };
+            let next = at + code.frame_bytes;
+            if next == end {
+                return at;
+            }
+            at = next;
+        }
+        0
     }
 
     /// Whether nothing lies on the data stack below an address.
