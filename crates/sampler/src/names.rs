@@ -1,9 +1,9 @@
 //! From what is read of a frame (code object, instruction) to the tables of the recording, and which calls are known to happen.
 //!
-//! Calls are learned from stacks that stood still, where a frame lies elsewhere while they were read twice. A stack that moved meanwhile may have the upper frames
-//! of one moment on the lower frames of another; a pair of caller and callee that is not believed is where such a stack
-//! is cut. Since a stack may also come back to what it was, a pair that is hardly ever seen where its callee is common is
-//! not believed.
+//! Calls are learned from stacks that stood still; where a frame lies elsewhere, while they were read twice. A stack that moved
+//! meanwhile may have the upper frames of one moment on the lower frames of another; a pair of caller and callee that is not
+//! believed is where such a stack is cut. Since a stack may also come back to what it was, a pair that is hardly ever seen where
+//! its callee is common is not believed.
 
 use hashbrown::HashMap;
 
