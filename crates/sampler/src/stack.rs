@@ -14,6 +14,7 @@
 //! reading, and the stack is cut at the first other one.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use crate::layout::{CHUNK_HEAD, Layout, NONE};
 use crate::reading::{Context, Link, OWNER_ENTRY, Reading, Resolved, Stillness};
@@ -35,6 +36,8 @@ const REFRESH: u32 = 256;
 const TOUCH: u32 = 4;
 /// One in as many reads counts the calls that it sees.
 const COUNT: u32 = 64;
+/// After as long a thread that seems to stand is looked at once more.
+const TURN: Duration = Duration::from_micros(20);
 /// The most frame holders (3.11, 3.12) that are read twice.
 const MAX_RECENT: usize = 2;
 
@@ -170,7 +173,7 @@ impl StackReader {
         let mut reading = self.resolver.resolve(context, stillness, whole, 0, false, may_begin);
         if reading.cut && self.resolver.is_unknown {
             // The outer part of most stacks stands for longer than a reading takes.
-            let stood = self.stood(context);
+            let stood = self.stood(context, stillness);
             reading = self.resolver.resolve(context, stillness, whole, stood, false, may_begin);
         }
         if certain && reading.cut && !self.resolver.is_unknown {
@@ -265,14 +268,24 @@ impl StackReader {
     }
 
     /// Reads once more: how many of the outermost frames are the same.
-    fn stood(&mut self, context: &Context<'_>) -> usize {
-        if self.stale || self.elsewhere.is_stale() || !self.read_again(context) {
+    fn stood(&mut self, context: &Context<'_>, stillness: Stillness) -> usize {
+        let may_stand = stillness == Stillness::Whole;
+        if may_stand {
+            // A program of short turns is somewhere else by then, and a thread that waits is not.
+            let until = Instant::now() + TURN;
+            while Instant::now() < until {
+                std::hint::spin_loop();
+            }
+        }
+        // Frames that were fetched are read along from now on.
+        self.prepare(context.layout);
+        if !self.read_again(context) {
             return 0;
         }
         let mut stood = 0;
         for link in self.resolver.links.iter().rev() {
             // Generators of other calls come to lie at the same addresses: theirs is not the same moment in either reading.
-            if !link.on_data_stack && link.owner < OWNER_ENTRY {
+            if !may_stand && !link.on_data_stack && link.owner < OWNER_ENTRY {
                 return stood;
             }
             let again = self.frame(context.layout, link.address);
