@@ -59,10 +59,8 @@ impl Sampling {
         let (commands, orders) = channel();
         let thread = std::thread::Builder::new().name("sampler".to_owned()).spawn(move || {
             let mut load = Load::default();
-            let mut last_pid = None;
             let mut work = || {
-                let last = std::mem::replace(&mut last_pid, load.last_pid());
-                if let Some(caller) = caller.filter(|_| last != last_pid) {
+                if let Some(caller) = caller.filter(|_| load.has_changed()) {
                     caller.call();
                 }
             };

@@ -34,7 +34,6 @@ pub struct Watcher {
     ignored: Vec<u32>,
     known: BTreeMap<u32, Process>,
     load: Load,
-    last_pid: Option<u32>,
     /// The tree is walked so many times more: a pid is given out before its process is in its parent's list.
     again: u32,
 }
@@ -53,20 +52,18 @@ impl Watcher {
             roots.push(own);
         }
         let load = Load::default();
-        Self { roots, own, ignored, known: BTreeMap::new(), load, last_pid: None, again: 0 }
+        Self { roots, own, ignored, known: BTreeMap::new(), load, again: 0 }
     }
 
     /// What has happened since the last time, if it may be something. With `thoroughly` the tree is walked in any case:
     /// a process that ended or became another program is seen only then.
     pub fn look(&mut self, thoroughly: bool) -> Vec<Change> {
-        let last_pid = self.load.last_pid();
-        if last_pid.is_none() || last_pid != self.last_pid {
+        if self.load.has_changed() {
             self.again = AGAIN;
         } else if !thoroughly && self.again == 0 {
             return Vec::new();
         }
         self.again = self.again.saturating_sub(1);
-        self.last_pid = last_pid;
         let mut changes = Vec::new();
         let mut found = BTreeMap::new();
         let mut next = self.roots.clone();
@@ -136,16 +133,26 @@ fn reap(pid: u32) {
 
 /// `/proc/loadavg`, kept open: it is read some hundred times a second.
 #[derive(Debug, Default)]
-pub(crate) struct Load(Option<File>);
+pub(crate) struct Load {
+    file: Option<File>,
+    last_pid: Option<u32>,
+}
 
 impl Load {
+    /// Whether a pid was given out since the last time, as far as that can be told.
+    pub(crate) fn has_changed(&mut self) -> bool {
+        let last_pid = self.read_last_pid();
+        let before = std::mem::replace(&mut self.last_pid, last_pid);
+        self.last_pid.is_none() || self.last_pid != before
+    }
+
     /// Its last field: the pid that was given out last.
-    pub(crate) fn last_pid(&mut self) -> Option<u32> {
-        if self.0.is_none() {
-            self.0 = File::open("/proc/loadavg").ok();
+    fn read_last_pid(&mut self) -> Option<u32> {
+        if self.file.is_none() {
+            self.file = File::open("/proc/loadavg").ok();
         }
         let mut text = [0; 128];
-        let length = self.0.as_ref()?.read_at(&mut text, 0).ok()?;
+        let length = self.file.as_ref()?.read_at(&mut text, 0).ok()?;
         let last = text.get(..length)?.rsplit(|&byte| byte == b' ').next()?;
         std::str::from_utf8(last).ok()?.trim().parse().ok()
     }

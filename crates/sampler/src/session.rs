@@ -334,13 +334,10 @@ impl Session {
 
     /// Waits until a moment. Says when it is.
     fn wait(&mut self, planned: u64, interval: u64) -> u64 {
-        let planned = if self.options.pause {
-            self.rest(planned)
-        } else if interval == 0 {
+        if interval == 0 && !self.options.pause {
             return planned;
-        } else {
-            planned
-        };
+        }
+        let planned = if self.options.pause { self.rest(planned) } else { planned };
         clock::sleep_until(self.began, planned);
         self.elapsed()
     }
