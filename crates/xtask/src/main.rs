@@ -9,6 +9,7 @@ mod demo;
 mod fixtures;
 mod fuzz;
 mod lint;
+mod package;
 mod part;
 mod parts;
 mod paths;
@@ -50,6 +51,8 @@ enum Task {
         /// Formats to make, for example `pstats pprof`; all without this.
         formats: Vec<String>,
     },
+    /// Build every crate from what would be published, and from nothing else.
+    Package,
     /// Fuzz every format from its fixtures on, and pprof and pstats against other readers; fails if something is found.
     Fuzz(fuzz::Arguments),
     /// Measure profkit beside the tools that people use today.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Task::Demo => demo::run(),
         Task::Setup { parts } => setup::run(&parts),
         Task::Lint => lint::run(),
+        Task::Package => package::run(),
         Task::Test { nextest } => test::run(&nextest),
         Task::Fixtures { formats } => fixtures::run(&formats),
         Task::Bench(arguments) => bench::run(&arguments),
