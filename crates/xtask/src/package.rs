@@ -1,7 +1,7 @@
 //! `cargo xtask package`: every crate builds from what would be published, and from nothing else.
 //!
-//! Cargo unpacks the packages of such a build below its own folder, under names that only their version and the target
-//! folder make, and takes what an earlier run left there for today's. So that goes first.
+//! Cargo tells packages by their version, which stays the same from change to change: it takes what an earlier run
+//! unpacked below its own folder, or built, for today's. So both go first.
 
 use std::env;
 use std::fs;
@@ -17,7 +17,13 @@ pub(crate) fn run() -> Result<()> {
     for unpacked in unpacked(&cargo_home()?.join("registry/src"))? {
         fs::remove_dir_all(&unpacked).with_context(|| format!("cannot remove {}", unpacked.display()))?;
     }
-    process::run(Command::new("cargo").args(["package", "--workspace", "--quiet"]).current_dir(paths::root()))
+    let target = paths::root().join("target/published");
+    if target.exists() {
+        fs::remove_dir_all(&target).with_context(|| format!("cannot remove {}", target.display()))?;
+    }
+    let mut cargo = Command::new("cargo");
+    cargo.args(["package", "--workspace", "--quiet", "--target-dir"]).arg(target).current_dir(paths::root());
+    process::run(&mut cargo)
 }
 
 /// What earlier runs unpacked: folders named for a crate of ours, of registries that have no host.
