@@ -42,10 +42,21 @@ def meet():
     return "met"
 
 
+def connected():
+    """A connection to the server, which may have made its socket and not listen to it yet."""
+    while True:
+        try:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.connect("server.sock")
+            return connection
+        except ConnectionRefusedError:
+            connection.close()
+            time.sleep(0.005)
+
+
 def ask(path):
     connection = http.client.HTTPConnection("localhost")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect("server.sock")
+    connection.sock = connected()
     connection.request("GET", path, headers={"Connection": "close"})
     answer = connection.getresponse()
     body = answer.read()

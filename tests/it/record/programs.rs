@@ -48,13 +48,12 @@ mod reference {
             .collect()
     }
 
-    /// The lines of a test run, its duration left out.
+    /// The lines of a test run. The last one's duration is left out, and what fills its line up.
     fn results(output: &Output) -> String {
         text(&output.stdout).lines().fold(String::new(), |all, line| {
-            let line = if line.starts_with('=') {
-                line.rsplit_once(" in ").map_or(line, |(line, _)| line)
-            } else {
-                line
+            let line = match line.strip_prefix('=') {
+                Some(_) => line.rsplit_once(" in ").map_or(line, |(line, _)| line).trim_matches(['=', ' ']),
+                None => line,
             };
             all + line + "\n"
         })
