@@ -261,5 +261,23 @@ fn frame_bytes(head: &[u8], layout: &Layout) -> Option<u64> {
     } else {
         number(layout.code_framesize)?
     };
-    Some(words * 8).filter(|&bytes| bytes < MAX_FRAME)
+    // None takes no place: such a code would have no end.
+    Some(words * 8).filter(|&bytes| (1..MAX_FRAME).contains(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HEAD, frame_bytes};
+    use crate::layout::Layout;
+    use crate::version::Version;
+
+    /// Whoever goes from frame to frame by their sizes would go on for ever.
+    #[test]
+    fn a_frame_without_size_is_of_no_code() {
+        let layout = Layout::known(Version { major: 3, minor: 12, micro: 0 }).unwrap();
+        let mut head = [0; HEAD];
+        assert_eq!(frame_bytes(&head, &layout), None);
+        head[layout.code_framesize] = 10;
+        assert_eq!(frame_bytes(&head, &layout), Some(80));
+    }
 }
