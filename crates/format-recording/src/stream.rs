@@ -281,9 +281,11 @@ impl Reader {
         }
         let (read, cut, failed) = (count(counter::READ), count(counter::CUT), count(counter::FAILED));
         if read > 0 {
-            remarks.push(format!(
+            let text = format!(
                 "{read} stacks read, {cut} cut where they changed while they were read, {failed} not readable"
-            ));
+            );
+            // So many leave functions with time of what they call.
+            if cut > read / 10 { &mut notes } else { &mut remarks }.push(text);
         }
         let (chains, cut) = (count(counter::CHAINS), count(counter::CHAINS_CUT));
         if cut > 0 {

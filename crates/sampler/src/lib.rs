@@ -35,15 +35,19 @@
 //! * Frames of the data stack are contiguous: the size of a frame tells where its callee must begin.
 //! * The thread state is read before and after the data stack, and at the end; where it did not change, neighbours on the data
 //!   stack are certain. Frames elsewhere are not: those of another call often come to lie at the same addresses.
-//! * Every other pair of caller and callee must be one that was seen to be certain, or twice in a row. The stack is cut at the first
-//!   that is not, and counted. A caller that has run on after its callee returned is put back to the call.
+//! * Every other pair of caller and callee must be one that was seen to be certain, or twice in a row, and not just by mistake: it is
+//!   a good part of what its caller does, or of the calls of its callee ([`calls`]). The stack is cut at the first that is not, and
+//!   counted. A caller that has run on after its callee returned is put back to the call.
 //! * Where an entry frame on the C stack is gone before it is read, the frame below is the one that ends where the callee begins.
 //! * Nothing of a stack is touched before the reading that counts: see [`process`].
 
 pub mod asyncio;
 pub mod binary;
+pub mod calls;
 mod clock;
 pub mod code;
+pub mod copies;
+pub mod data_stack;
 pub mod debug_offsets;
 pub mod dicts;
 pub mod dump;

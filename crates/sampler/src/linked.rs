@@ -79,6 +79,7 @@ impl LinkedReader {
         if self.reads.is_multiple_of(REFRESH) {
             self.known.age();
         }
+        self.resolver.begin();
         self.gather(context)?;
         let innermost = word_at(&self.buffer, layout.thread_frame);
         let again = word_at(&self.buffer, self.again + layout.thread_frame);
@@ -99,30 +100,23 @@ impl LinkedReader {
         if certain && self.reads.is_multiple_of(COUNT) {
             self.resolver.prove_all();
         }
-        if !self.resolver.unproven.is_empty() {
-            self.prove(context);
+        if self.resolver.learn(context.names, certain && !reading.cut) {
+            self.learn_again(context);
         }
         Ok(reading)
     }
 
     /// Reads once more, to tell calls that were never seen before from stacks that changed twice within one read. What was
     /// sampled stays sampled either way.
-    fn prove(&mut self, context: &mut Context<'_>) {
-        let layout = context.layout;
-        if self.known.is_stale() || context.remote.gather(&mut self.buffer, &self.places).is_err() {
+    fn learn_again(&mut self, context: &mut Context<'_>) {
+        let Self { known, places, buffer, filled, resolver, .. } = self;
+        if known.is_stale() || context.remote.gather(buffer, places).is_err() {
             return;
         }
-        let calls = std::mem::take(&mut self.resolver.unproven);
-        for call in &calls {
-            let again = |link: &Link| {
-                let place = self.known.find(link.address, self.filled)?;
-                Some(link_at(layout, link.address, self.buffer.get(place..)?))
-            };
-            if call.stands(again) {
-                context.names.learn_call(call.point, call.code);
-            }
-        }
-        self.resolver.unproven = calls;
+        resolver.learn_again(context.names, |link| {
+            let place = known.find(link.address, *filled)?;
+            Some(link_at(context.layout, link.address, buffer.get(place..)?))
+        });
     }
 
     /// The frames of the last stack that still run, outermost first: used where the way out was lost.

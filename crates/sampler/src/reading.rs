@@ -66,7 +66,7 @@ pub struct Resolved {
 pub enum Stillness {
     /// Nothing is known to be.
     Moved,
-    /// The data stack; frames elsewhere were read later.
+    /// The newest chunk of the data stack; the rest was read later.
     DataStack,
     /// All of it, unless it went and came back: generators and entry frames of other calls often lie at the same addresses.
     Whole,

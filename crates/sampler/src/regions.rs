@@ -163,6 +163,11 @@ impl Regions {
         self.is_stale |= !is_read;
     }
 
+    /// What was fetched was of another reading.
+    pub fn begin(&mut self) {
+        self.fetched.clear();
+    }
+
     /// Reads the frame at an address and what lies around it to the end of a buffer; where it is there, if it could be read.
     pub fn fetch(
         &mut self,

@@ -1,5 +1,6 @@
 //! From the frames of one reading to a stack of the recording: names them, outermost first, as far as they are of one moment.
 
+use crate::names::Names;
 use crate::reading::{Context, Link, OWNER_ENTRY, OWNER_GENERATOR, Reading, Resolved, Stillness};
 
 /// Names the frames of one thread; remembers the last stack, since the outer part of a stack rarely changes.
@@ -9,8 +10,10 @@ pub struct Resolver {
     pub links: Vec<Link>,
     /// The frames of the last reading, outermost first.
     pub resolved: Vec<Resolved>,
-    /// Calls of the last reading that were not often seen before, as far as it stood still.
+    /// Calls of the last reading that were not often seen before, as far as it stood still; or all of them.
     pub unproven: Vec<Call>,
+    /// Whether these are all, so that calls are counted evenly.
+    pub counts_all: bool,
     /// Whether the last stack was cut since a call in it was not known.
     pub is_unknown: bool,
 }
@@ -48,6 +51,13 @@ impl Resolver {
     /// What is known of code objects has changed: frames are named anew.
     pub fn forget(&mut self) {
         self.resolved.clear();
+        self.unproven.clear();
+    }
+
+    /// What comes is of another reading.
+    pub fn begin(&mut self) {
+        self.unproven.clear();
+        self.counts_all = false;
     }
 
     /// Names the frames, outermost first, as far as they are of one stack. The `stood` outermost were the same in a second
@@ -63,7 +73,6 @@ impl Resolver {
         gaps: bool,
         may_begin: impl Fn(u64) -> bool,
     ) -> Reading {
-        self.unproven.clear();
         self.is_unknown = false;
         let mut depth = 0;
         let mut cut = !whole;
@@ -101,9 +110,33 @@ impl Resolver {
         Reading { stack, cut, certain: matches!(stillness, Stillness::Whole | Stillness::Certain) }
     }
 
+    /// The calls of the last reading whose frames are neighbours on the data stack are learned from it alone, and so is where it
+    /// ended, if it is `certain` to have been so. Whether others are left.
+    pub fn learn(&mut self, names: &mut Names, ended: bool) -> bool {
+        let evenly = self.counts_all;
+        self.unproven.retain(|call| {
+            if call.is_near() {
+                names.learn_call(call.point, call.code, evenly);
+            }
+            !call.is_near()
+        });
+        if let Some(last) = self.resolved.last().filter(|last| ended && last.point != u32::MAX) {
+            names.calls.learn_innermost(last.point, evenly);
+        }
+        !self.unproven.is_empty()
+    }
+
+    /// Learns the calls that are left as far as they are the same in a second reading, in which `again` looks frames up.
+    pub fn learn_again(&mut self, names: &mut Names, again: impl Fn(&Link) -> Option<Link>) {
+        for call in self.unproven.drain(..).filter(|call| call.stands(&again)) {
+            names.learn_call(call.point, call.code, self.counts_all);
+        }
+    }
+
     /// All calls of the last reading, to be counted.
     pub fn prove_all(&mut self) {
         self.unproven.clear();
+        self.counts_all = true;
         let visible = self.resolved.iter().filter(|row| row.visible.address == row.link.address);
         let mut below: Option<&Resolved> = None;
         for row in visible.filter(|row| row.point != u32::MAX) {
@@ -162,7 +195,7 @@ impl Resolver {
         let point = names.point(context.layout, context.tree, code, link.instr);
         let mut parent = below.map_or(0, |below| below.stack);
         if let Some(below) = below.filter(|below| below.point != u32::MAX) {
-            if (certain || stillness == Stillness::Whole) && !names.is_settled(code) {
+            if (certain || stillness == Stillness::Whole) && !names.calls.is_settled(below.point, code) {
                 let (caller, point) = (below.visible, below.point);
                 self.unproven.push(Call { caller, callee: link, point, code });
             }

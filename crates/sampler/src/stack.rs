@@ -16,20 +16,18 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::layout::{CHUNK_HEAD, Layout, NONE};
+use crate::copies::{Copies, State, States};
+use crate::data_stack::DataStack;
+use crate::layout::Layout;
 use crate::reading::{Context, Link, OWNER_ENTRY, Reading, Resolved, Stillness};
 use crate::regions::Regions;
-use crate::remote::{Place, int_at, word_at};
+use crate::remote::{Place, word_at};
 use crate::resolver::Resolver;
 
 /// Deeper stacks are cut at the leaf's end: CPython's own limit of recursion is 1,000 unless changed.
 const MAX_DEPTH: usize = 20_000;
-/// More of a data stack than as many frames need is not read: the memory may say anything.
-const MAX_BYTES: usize = 1 << 24;
 /// Reads that may follow each other because a place was not the expected one (chunk, depth): not because something moved.
 const MAX_ATTEMPTS: usize = 4;
-/// How much more of the chunk is read than was used last time.
-const SLACK: usize = 512;
 /// After as many reads, guesses (depth, frames elsewhere) are made anew.
 const REFRESH: u32 = 256;
 /// One in as many reads notes which frames elsewhere are part of a stack.
@@ -38,37 +36,18 @@ const TOUCH: u32 = 4;
 const COUNT: u32 = 64;
 /// After as long a thread that seems to stand is looked at once more.
 const TURN: Duration = Duration::from_micros(20);
-/// The most frame holders (3.11, 3.12) that are read twice.
-const MAX_RECENT: usize = 2;
-
-/// An older chunk within the buffer.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    address: u64,
-    length: usize,
-    at: usize,
-}
 
 /// Reads the stack of one thread.
 #[derive(Debug)]
 pub struct StackReader {
-    state: u64,
-    chunk: u64,
-    window: usize,
-    deepest: usize,
-    older: Vec<(u64, usize)>,
+    copies: Copies,
+    data: DataStack,
     elsewhere: Regions,
-    holders: Regions,
-    recent: Vec<u64>,
     root: u64,
     may_be_root: u64,
     /// Whether the outermost frame is read once more, to see that it still is.
     asks_root: bool,
     places: Vec<Place>,
-    spans: Vec<Span>,
-    chunk_at: usize,
-    state_again: usize,
-    state_last: usize,
     buffer: Vec<u8>,
     filled: usize,
     stale: bool,
@@ -80,43 +59,18 @@ pub struct StackReader {
     resolver: Resolver,
 }
 
-/// What the thread state said before, directly behind the newest chunk, and at the end.
-#[derive(Clone, Copy, Debug)]
-struct States {
-    first: State,
-    again: Option<State>,
-    last: Option<State>,
-}
-
-/// What the thread state said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State {
-    frame: u64,
-    chunk: u64,
-    top: u64,
-}
-
 impl StackReader {
     /// For the thread whose state is at an address.
     #[must_use]
     pub fn new(layout: &Layout, state: u64) -> Self {
         Self {
-            state,
-            chunk: 0,
-            window: 0,
-            deepest: 0,
-            older: Vec::new(),
+            copies: Copies::new(state),
+            data: DataStack::default(),
             elsewhere: Regions::new(layout.frame_head),
-            holders: Regions::new(HOLDER),
-            recent: Vec::new(),
             root: 0,
             may_be_root: 0,
             asks_root: false,
             places: Vec::new(),
-            spans: Vec::new(),
-            chunk_at: 0,
-            state_again: 0,
-            state_last: 0,
             buffer: Vec::new(),
             filled: 0,
             stale: true,
@@ -134,13 +88,14 @@ impl StackReader {
     pub fn read(&mut self, context: &mut Context<'_>) -> io::Result<Reading> {
         self.reads += 1;
         if self.reads >= REFRESH {
-            self.refresh();
+            self.refresh(context);
         }
         let Some(States { first: state, again, last }) = self.gather(context)? else {
             return Ok(Reading::empty());
         };
         self.has_fetched = false;
         self.has_guessed = false;
+        self.resolver.begin();
         let mut whole = self.walk(context, state, state);
         if !whole && let Some(again) = again.filter(|again| *again != state && again.frame != 0) {
             whole = self.walk(context, again, state);
@@ -168,13 +123,11 @@ impl StackReader {
             self.root = self.may_be_root;
             self.asks_root = false;
         }
-        let (newest, older) = (self.chunk, self.older.clone());
-        let may_begin = |address| is_chunk_start(newest, &older, address);
-        let mut reading = self.resolver.resolve(context, stillness, whole, 0, false, may_begin);
+        let mut reading = self.resolve(context, (stillness, whole), 0, false);
         if reading.cut && self.resolver.is_unknown {
             // The outer part of most stacks stands for longer than a reading takes.
             let stood = self.stood(context, stillness);
-            reading = self.resolver.resolve(context, stillness, whole, stood, false, may_begin);
+            reading = self.resolve(context, (stillness, whole), stood, false);
         }
         if certain && reading.cut && !self.resolver.is_unknown {
             // What stood still fits together: a code object is not the one that was read at its address.
@@ -182,20 +135,32 @@ impl StackReader {
             if context.names.recheck(context.remote, context.layout, codes) {
                 self.resolver.forget();
             }
-            reading = self.resolver.resolve(context, stillness, whole, 0, true, may_begin);
+            reading = self.resolve(context, (stillness, whole), 0, true);
         }
         // Not in the first one: it is laid out for another.
         if certain && self.reads % COUNT == COUNT / 2 {
             self.resolver.prove_all();
         }
-        if !self.resolver.unproven.is_empty() {
-            self.prove(context);
+        let ended = certain && !reading.cut;
+        if self.resolver.learn(context.names, ended) {
+            self.learn_again(context);
         }
         if certain && self.root != 0 {
             // It says nothing but that it is the outermost: known, it need not be read along.
             self.elsewhere.release(self.root);
         }
         Ok(reading)
+    }
+
+    fn resolve(
+        &mut self,
+        context: &mut Context<'_>,
+        (stillness, whole): (Stillness, bool),
+        stood: usize,
+        gaps: bool,
+    ) -> Reading {
+        let Self { resolver, data, .. } = self;
+        resolver.resolve(context, stillness, whole, stood, gaps, |address| data.is_start(address))
     }
 
     /// Notes which frames elsewhere are part of a stack, so that they are read along.
@@ -212,23 +177,21 @@ impl StackReader {
         if !self.has_fetched {
             return true;
         }
-        // The last copy is the last place but for its frame holders.
-        let last = self.places.len().checked_sub(1 + self.recent.len()).and_then(|at| self.places.get(at..));
-        let into = self.buffer.get_mut(self.state_last..);
-        let (Some(last), Some(into), false) = (last, into, self.stale) else { return false };
-        context.remote.gather(into, last).is_ok()
-            && self.copy_at(context.layout, self.state_last) == Some(state)
+        let Self { copies, places, buffer, stale, .. } = self;
+        !*stale && copies.read_last(context.layout, context.remote, places, buffer) == Some(state)
     }
 
     /// Reads everything in one call; again only if it was laid out for another place. `None` if no Python runs.
     fn gather(&mut self, context: &Context<'_>) -> io::Result<Option<States>> {
         for attempt in 1..=MAX_ATTEMPTS {
             self.prepare(context.layout);
+            self.elsewhere.begin();
             self.filled = context.remote.gather(&mut self.buffer, &self.places)?;
             if self.filled < self.buffer.len() && self.forget_unmapped() {
                 continue;
             }
-            let Some(states) = self.states(context) else { continue };
+            let Self { copies, buffer, filled, .. } = self;
+            let Some(states) = copies.states(context, buffer, filled) else { continue };
             if states.first.frame == 0 {
                 return Ok(None);
             }
@@ -247,7 +210,7 @@ impl StackReader {
             end > self.filled
         });
         gone.map(Place::address)
-            .is_some_and(|address| self.elsewhere.forget(address) || self.holders.forget(address))
+            .is_some_and(|address| self.elsewhere.forget(address) || self.copies.forget(address))
     }
 
     /// The frames of the last reading that had some, outermost first.
@@ -310,188 +273,71 @@ impl StackReader {
         self.filled > 0
     }
 
-    /// Learns calls that were not often seen before. Where a frame of them lies elsewhere, reads once more, to tell them from
-    /// stacks that changed twice within one read. What was sampled stays sampled either way.
-    fn prove(&mut self, context: &mut Context<'_>) {
-        let layout = context.layout;
-        self.resolver.unproven.retain(|call| {
-            if call.is_near() {
-                context.names.learn_call(call.point, call.code);
-            }
-            !call.is_near()
-        });
-        if self.resolver.unproven.is_empty()
-            || self.stale
-            || self.elsewhere.is_stale()
-            || !self.read_again(context)
-        {
+    /// Reads once more, to tell calls that were not often seen before from stacks that changed twice within one read. What was
+    /// sampled stays sampled either way.
+    fn learn_again(&mut self, context: &mut Context<'_>) {
+        if self.stale || self.elsewhere.is_stale() || !self.read_again(context) {
             return;
         }
-        let calls = std::mem::take(&mut self.resolver.unproven);
-        for call in &calls {
-            let again = |link: &Link| {
-                let found = self.frame(layout, link.address)?;
-                Some(self.link(layout, link.address, found))
-            };
-            if call.stands(again) {
-                context.names.learn_call(call.point, call.code);
-            }
-        }
-        self.resolver.unproven = calls;
+        let mut resolver = std::mem::take(&mut self.resolver);
+        resolver.learn_again(context.names, |link| {
+            let found = self.frame(context.layout, link.address)?;
+            Some(self.link(context.layout, link.address, found))
+        });
+        self.resolver = resolver;
     }
 
-    fn refresh(&mut self) {
+    fn refresh(&mut self, context: &Context<'_>) {
         self.reads = 0;
         self.asks_root = true;
         self.elsewhere.age();
-        self.holders.age();
-        self.window = (self.deepest + SLACK).max(SLACK);
-        self.deepest = 0;
-        self.older.clear();
+        self.copies.age();
+        self.data.refresh(context.remote);
         self.stale = true;
     }
 
     /// Lays out the read: what is where in the buffer.
     fn prepare(&mut self, layout: &Layout) {
-        if !self.stale && !self.elsewhere.is_stale() && !self.holders.is_stale() {
+        if !self.stale && !self.elsewhere.is_stale() && !self.copies.is_stale() {
             return;
         }
         self.stale = false;
-        self.places.clear();
-        self.spans.clear();
-        let head = state_bytes(layout);
-        let mut at = 0;
-        add(&mut self.places, &mut at, self.state, head);
-        at = self.holders.lay_out(&mut self.places, at);
-        self.chunk_at = NONE;
-        if self.chunk != 0 {
-            self.chunk_at = add(&mut self.places, &mut at, self.chunk, self.window);
-        }
-        // The thread state comes again directly behind the chunk, so that the time between them is short, and at the end.
-        self.state_again = self.add_state(&mut at, head);
-        for &(address, length) in &self.older {
-            let at = add(&mut self.places, &mut at, address, length);
-            self.spans.push(Span { address, length, at });
-        }
-        at = self.elsewhere.lay_out(&mut self.places, at);
-        self.state_last = self.add_state(&mut at, head);
+        let Self { places, copies, data, elsewhere, .. } = self;
+        places.clear();
+        let mut at = copies.lay_out_first(layout, places);
+        at = data.lay_out_newest(places, at);
+        // The thread state comes again at once, so that the time in between is short, and at the end.
+        at = copies.lay_out_again(layout, places, at);
+        at = data.lay_out_older(places, at);
+        at = elsewhere.lay_out(places, at);
+        at = copies.lay_out_last(layout, places, at);
         self.buffer.resize(at, 0);
-    }
-
-    /// One more copy of the thread state, with frame holders; where it is.
-    fn add_state(&mut self, at: &mut usize, head: usize) -> usize {
-        let here = add(&mut self.places, at, self.state, head);
-        for &holder in &self.recent {
-            add(&mut self.places, at, holder, HOLDER);
-        }
-        here
-    }
-
-    /// The copies of the thread state; `None` if it was not read, or its frame holder not along with it.
-    fn states(&mut self, context: &Context<'_>) -> Option<States> {
-        let layout = context.layout;
-        let first = self.state_at(layout, 0)?;
-        let (again, last) = (self.copy_at(layout, self.state_again), self.copy_at(layout, self.state_last));
-        if layout.thread_cframe == NONE {
-            return Some(States { first, again, last });
-        }
-        // What was read as the frame is the frame holder.
-        let holder = first.frame;
-        let frame = self.holder_frame(context, holder)?;
-        if !self.recent.contains(&holder) {
-            self.recent.insert(0, holder);
-            self.recent.truncate(MAX_RECENT);
-            self.stale = true;
-        }
-        Some(States { first: State { frame, ..first }, again, last })
-    }
-
-    /// A later copy, with the frame that its holder tells.
-    fn copy_at(&self, layout: &Layout, at: usize) -> Option<State> {
-        let state = self.state_at(layout, at)?;
-        if layout.thread_cframe == NONE {
-            return Some(state);
-        }
-        let index = self.recent.iter().position(|&known| known == state.frame)?;
-        let at = at + state_bytes(layout) + index * HOLDER + layout.cframe_frame;
-        (at + 8 <= self.filled).then(|| State { frame: word_at(&self.buffer, at), ..state })
-    }
-
-    fn state_at(&self, layout: &Layout, at: usize) -> Option<State> {
-        let state = self.buffer.get(at..at + state_bytes(layout))?;
-        let frame = if layout.thread_cframe == NONE { layout.thread_frame } else { layout.thread_cframe };
-        (at + state.len() <= self.filled).then(|| State {
-            frame: word_at(state, frame),
-            chunk: word_at(state, layout.thread_chunk),
-            top: word_at(state, layout.thread_top()),
-        })
-    }
-
-    /// The running frame that a frame holder tells (3.11, 3.12).
-    fn holder_frame(&mut self, context: &Context<'_>, holder: u64) -> Option<u64> {
-        self.holders.touch(holder);
-        let found = self
-            .holders
-            .find(holder, self.filled)
-            .or_else(|| self.holders.fetch(context.remote, holder, &mut self.buffer, &mut self.filled));
-        found.map(|at| word_at(&self.buffer, at + context.layout.cframe_frame))
     }
 
     /// Whether the read was laid out for another chunk or a smaller depth; lays it out anew then.
     fn misses(&mut self, context: &Context<'_>, state: State) -> bool {
-        let used = usize::try_from(state.top.saturating_sub(state.chunk)).unwrap_or(0).min(MAX_BYTES);
-        let moved = state.chunk != self.chunk;
-        if moved {
-            self.chunk = state.chunk;
-            self.window = SLACK;
+        if self.data.chunk != state.chunk {
             self.root = 0;
-            self.older = older_chunks(context, state.chunk);
         }
-        self.deepest = self.deepest.max(used);
-        if used > self.window {
-            self.window = used + SLACK;
-        } else if !moved {
-            return false;
-        }
-        self.limit_window(context);
-        self.stale = true;
-        true
-    }
-
-    /// The window ends with the chunk: behind it may be nothing.
-    fn limit_window(&mut self, context: &Context<'_>) {
-        if self.chunk != 0
-            && let Ok(size) = context.remote.word(self.chunk + 8)
-            && let Ok(size) = usize::try_from(size)
-        {
-            self.window = self.window.min(size);
-        }
+        let misses = self.data.misses(context.remote, state.chunk, state.top);
+        self.stale |= misses;
+        misses
     }
 
     /// The bytes of the frame at an address, if they were read.
     #[inline]
     fn frame(&self, layout: &Layout, address: u64) -> Option<(usize, bool)> {
-        match self.on_data_stack(address) {
+        match self.data.find(address) {
             Some((at, end)) => (at + layout.frame_head <= self.filled.min(end)).then_some((at, true)),
             None => self.elsewhere.find(address, self.filled).map(|at| (at, false)),
         }
-    }
-
-    /// Where an address of the data stack is in the buffer, and where what was to be read there ends.
-    #[inline]
-    fn on_data_stack(&self, address: u64) -> Option<(usize, usize)> {
-        let newest = Span { address: self.chunk, length: self.window, at: self.chunk_at };
-        std::iter::once(&newest).filter(|span| span.at != NONE).chain(&self.spans).find_map(|span| {
-            let within = usize::try_from(address.wrapping_sub(span.address)).ok()?;
-            (within < span.length).then_some((span.at + within, span.at + span.length))
-        })
     }
 
     /// The same, by a read of its own if it lies elsewhere. What lies on the data stack behind what was read has been called
     /// since: a later read of it would be of another moment.
     fn frame_or_fetch(&mut self, context: &Context<'_>, address: u64) -> Option<(usize, bool)> {
         let found = self.frame(context.layout, address);
-        if found.is_some() || self.on_data_stack(address).is_some() {
+        if found.is_some() || self.data.find(address).is_some() {
             return found;
         }
         self.has_fetched = true;
@@ -510,7 +356,7 @@ impl StackReader {
         let mut end = from.top;
         while at != 0 && at != root {
             let found = self.frame_or_fetch(context, at);
-            if found.is_none() && self.on_data_stack(at).is_some() {
+            if found.is_none() && self.data.find(at).is_some() {
                 return false;
             }
             let link = found.map(|found| self.link(layout, at, found));
@@ -542,7 +388,7 @@ impl StackReader {
             // No data stack yet: nothing has run.
             return true;
         }
-        self.begins(outermost.map_or(first.top, |link| link.address))
+        self.data.begins(outermost.map_or(first.top, |link| link.address))
     }
 
     /// The frame of the newest chunk that ends at an address, told by the sizes of those before it; 0 if there is none. Whoever
@@ -554,8 +400,7 @@ impl StackReader {
         }
         self.has_guessed = true;
         let codes = &context.names.codes;
-        // The very first chunk leaves its first word free.
-        let mut at = self.chunk + CHUNK_HEAD as u64 + if self.older.is_empty() { 8 } else { 0 };
+        let mut at = self.data.first_frame();
         while at < end {
             let Some(found) = self.frame(context.layout, at) else { return 0 };
             let code = codes.known(self.link(context.layout, at, found).code);
@@ -567,12 +412,6 @@ impl StackReader {
             at = next;
         }
         0
-    }
-
-    /// Whether nothing lies on the data stack below an address.
-    fn begins(&self, address: u64) -> bool {
-        let oldest = self.older.last().map_or(self.chunk, |&(chunk, _)| chunk);
-        is_chunk_start(oldest, &[], address)
     }
 
     #[inline]
@@ -596,9 +435,7 @@ impl StackReader {
         self.resolver.links.clear();
         let top = again.map_or(state.top, |again| again.top.min(state.top));
         let mut outward = Vec::new();
-        // The very first chunk leaves its first word free.
-        let oldest = self.older.last().map_or(self.chunk, |&(chunk, _)| chunk);
-        let mut at = oldest + CHUNK_HEAD as u64 + 8;
+        let mut at = self.data.outermost_frame();
         let mut below = 0;
         let mut end = 0;
         while at < top && self.resolver.links.len() < MAX_DEPTH {
@@ -632,51 +469,4 @@ impl StackReader {
         self.resolver.links.reverse();
         !self.resolver.links.is_empty() && end == top
     }
-}
-
-/// The outermost frame begins a chunk; the very first chunk leaves its first word free.
-fn is_chunk_start(newest: u64, older: &[(u64, usize)], address: u64) -> bool {
-    let starts = |chunk: u64| {
-        let within = address.wrapping_sub(chunk);
-        within == CHUNK_HEAD as u64 || within == CHUNK_HEAD as u64 + 8
-    };
-    starts(newest) || older.iter().any(|&(chunk, _)| starts(chunk))
-}
-
-fn add(places: &mut Vec<Place>, at: &mut usize, address: u64, length: usize) -> usize {
-    let here = *at;
-    places.push(Place::new(address, length));
-    *at += length;
-    here
-}
-
-/// Bytes of a frame holder.
-const HOLDER: usize = 16;
-
-/// Bytes of the thread state up to the last field that is read.
-fn state_bytes(layout: &Layout) -> usize {
-    layout.thread_top() + 8
-}
-
-/// The chunks below the newest: address and bytes in use.
-fn older_chunks(context: &Context<'_>, newest: u64) -> Vec<(u64, usize)> {
-    const MAX_CHUNKS: usize = 256;
-    let mut found = Vec::new();
-    let mut at = newest;
-    let mut left = MAX_BYTES;
-    while found.len() < MAX_CHUNKS && left > 0 {
-        let Ok(previous) = context.remote.word(at) else { break };
-        if previous == 0 {
-            break;
-        }
-        let Ok(head) = context.remote.bytes(previous, CHUNK_HEAD) else { break };
-        // `top` of a chunk that is not the newest counts the words in use.
-        let words = usize::try_from(int_at(&head, 16)).unwrap_or(0);
-        let size = usize::try_from(word_at(&head, 8)).unwrap_or(0);
-        let length = words.saturating_mul(8).saturating_add(CHUNK_HEAD).min(size).min(left);
-        left -= length;
-        found.push((previous, length));
-        at = previous;
-    }
-    found
 }

@@ -1,0 +1,182 @@
+//! Which calls are known to happen in a process.
+//!
+//! They are learned from stacks that stood still; where a frame lies elsewhere, while they were read twice. A stack that moved
+//! meanwhile may have the upper frames of one moment on the lower frames of another; a pair of caller and callee that is not
+//! believed is where such a stack is cut. Since a stack may also come back to what it was, what was learned may be wrong: a call
+//! is believed only if it is a good part of what its caller was seen to do, or of the calls of its callee.
+
+use hashbrown::HashMap;
+
+/// A call that is less than this part of both is not believed.
+const RARE: u32 = 16;
+/// What was seen as often is counted in one of 64 readings only.
+const SETTLED: u32 = 32;
+/// No code: what a point that never called anything has as callee.
+const NO_CODE: u32 = u32::MAX;
+
+/// How often a call was seen, where its caller was counted and where its callee was.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    by_caller: u32,
+    by_callee: u32,
+}
+
+/// What is known of a point that may call.
+#[derive(Clone, Copy, Debug)]
+struct Caller {
+    /// How often it was seen, calling or innermost.
+    times: u32,
+    /// A code that was called from here, nearly always the only one.
+    callee: u32,
+    seen: Seen,
+}
+
+impl Default for Caller {
+    fn default() -> Self {
+        Self { times: 0, callee: NO_CODE, seen: Seen::default() }
+    }
+}
+
+/// The calls of one process: callers are points, callees are codes.
+#[derive(Debug, Default)]
+pub struct Calls {
+    callers: Vec<Caller>,
+    /// By code: how often its commonest call was seen.
+    commonest: Vec<u32>,
+    seen: HashMap<(u32, u32), Seen, foldhash::fast::RandomState>,
+    /// By the caller's code and the callee: the point where that call was seen most.
+    sites: HashMap<(u32, u32), u32, foldhash::fast::RandomState>,
+}
+
+impl Calls {
+    /// Whether `callee` is believed to be called from `caller`.
+    #[must_use]
+    #[inline]
+    pub fn is_known(&self, caller: u32, callee: u32) -> bool {
+        let Some(known) = self.callers.get(caller as usize) else { return false };
+        let seen = match known.callee == callee {
+            true => known.seen,
+            false => self.seen.get(&(caller, callee)).copied().unwrap_or_default(),
+        };
+        is_part(seen.by_callee, self.commonest(callee))
+            || (seen.by_caller > 1 && is_part(seen.by_caller, known.times))
+    }
+
+    /// Whether both were seen so often that this call is counted only now and then.
+    #[must_use]
+    #[inline]
+    pub fn is_settled(&self, caller: u32, callee: u32) -> bool {
+        let caller = self.callers.get(caller as usize).is_some_and(|known| known.times >= SETTLED);
+        caller && self.commonest(callee) >= SETTLED
+    }
+
+    /// A stack that stood still had `callee` called from `caller`. One of evenly chosen stacks, or of all.
+    pub fn learn(&mut self, caller: u32, callee: u32, evenly: bool, caller_code: u32) {
+        let (Some(from), Some(to)) = (entry(&mut self.callers, caller), entry(&mut self.commonest, callee))
+        else {
+            return;
+        };
+        let seen = self.seen.entry((caller, callee)).or_default();
+        if evenly || from.times < SETTLED {
+            from.times = from.times.saturating_add(1);
+            seen.by_caller = seen.by_caller.saturating_add(1);
+        }
+        if evenly || *to < SETTLED {
+            seen.by_callee = seen.by_callee.saturating_add(1);
+        }
+        if from.callee == NO_CODE {
+            from.callee = callee;
+        }
+        if from.callee == callee {
+            from.seen = *seen;
+        }
+        // Where a callee is called from several places of one function, the commonest stands for them.
+        let site = (caller_code, callee);
+        if seen.by_callee > *to || !self.sites.contains_key(&site) {
+            self.sites.insert(site, caller);
+        }
+        *to = (*to).max(seen.by_callee);
+    }
+
+    /// A stack that stood still had a point innermost.
+    pub fn learn_innermost(&mut self, point: u32, evenly: bool) {
+        if let Some(known) = entry(&mut self.callers, point)
+            && (evenly || known.times < SETTLED)
+        {
+            known.times = known.times.saturating_add(1);
+        }
+    }
+
+    /// A point of the same code that is known to call `callee`.
+    #[must_use]
+    pub fn site(&self, caller_code: u32, callee: u32) -> Option<u32> {
+        self.sites.get(&(caller_code, callee)).copied().filter(|&site| self.is_known(site, callee))
+    }
+
+    fn commonest(&self, callee: u32) -> u32 {
+        self.commonest.get(callee as usize).copied().unwrap_or(0)
+    }
+}
+
+fn is_part(part: u32, whole: u32) -> bool {
+    part > 0 && part.saturating_mul(RARE) >= whole
+}
+
+/// The element at an index, of a table that grows as needed.
+fn entry<T: Clone + Default>(table: &mut Vec<T>, index: u32) -> Option<&mut T> {
+    let index = index as usize;
+    if table.len() <= index {
+        table.resize(index + 1, T::default());
+    }
+    table.get_mut(index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Calls;
+
+    /// A hub is called from one place most of the time and from many others, each of which calls nothing else.
+    #[test]
+    fn a_rare_call_is_known_where_its_caller_makes_no_other() {
+        let mut calls = Calls::default();
+        (0..10_000).for_each(|_| calls.learn(0, 7, true, 0));
+        for caller in 1..100 {
+            calls.learn(caller, 7, false, caller);
+            assert!(!calls.is_known(caller, 7), "once may be a mistake");
+            calls.learn(caller, 7, false, caller);
+            assert!(calls.is_known(caller, 7), "{caller}");
+        }
+    }
+
+    #[test]
+    fn one_of_many_callees_is_known_where_nothing_else_calls_it() {
+        let mut calls = Calls::default();
+        (0..10_000).for_each(|_| calls.learn(0, 1, true, 0));
+        calls.learn(0, 2, false, 0);
+        assert!(calls.is_known(0, 2));
+    }
+
+    /// A stack that moved away and back looks as if it had stood still.
+    #[test]
+    fn what_neither_side_does_otherwise_is_not_believed() {
+        let mut calls = Calls::default();
+        (0..100).for_each(|_| calls.learn(0, 10, false, 0));
+        (0..100).for_each(|_| calls.learn(1, 11, false, 1));
+        calls.learn(0, 11, true, 0);
+        assert!(!calls.is_known(0, 11));
+        assert_eq!(calls.site(0, 11), None);
+        assert!(calls.is_known(0, 10) && calls.is_known(1, 11));
+    }
+
+    /// While it runs itself, or what is no Python function, it is seen with what it calls elsewhere only if the stack moved.
+    #[test]
+    fn a_point_that_is_mostly_innermost_calls_nothing() {
+        let mut calls = Calls::default();
+        (0..31).for_each(|_| calls.learn_innermost(0, false));
+        (0..40).for_each(|_| calls.learn(1, 5, false, 0));
+        calls.learn(0, 5, false, 0);
+        assert!(!calls.is_known(0, 5));
+        // The point of the same function that does.
+        assert_eq!(calls.site(0, 5), Some(1));
+    }
+}
