@@ -110,8 +110,8 @@ impl Resolver {
         Reading { stack, cut, certain: matches!(stillness, Stillness::Whole | Stillness::Certain) }
     }
 
-    /// The calls of the last reading whose frames are neighbours on the data stack are learned from it alone, and so is where it
-    /// ended, if it is `certain` to have been so. Whether others are left.
+    /// Learns the calls of the last reading whose frames are neighbours on the data stack, and its innermost point if the stack
+    /// `ended` there. Whether others are left, for which one reading is not enough.
     pub fn learn(&mut self, names: &mut Names, ended: bool) -> bool {
         let evenly = self.counts_all;
         self.unproven.retain(|call| {
