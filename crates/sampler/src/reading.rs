@@ -75,6 +75,12 @@ pub enum Stillness {
 }
 
 impl Stillness {
+    /// Whether all of it is.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        matches!(self, Self::Whole | Self::Certain)
+    }
+
     /// Whether a frame and its caller are of one moment.
     #[inline]
     #[must_use]

@@ -107,7 +107,7 @@ impl Resolver {
         }
         self.resolved.truncate(depth);
         let stack = self.resolved.last().map_or(0, |last| last.stack);
-        Reading { stack, cut, certain: matches!(stillness, Stillness::Whole | Stillness::Certain) }
+        Reading { stack, cut, certain: stillness.is_whole() }
     }
 
     /// Learns the calls of the last reading whose frames are neighbours on the data stack, and its innermost point if the stack

@@ -118,7 +118,7 @@ impl StackReader {
         } else {
             Stillness::Moved
         };
-        let certain = matches!(stillness, Stillness::Whole | Stillness::Certain);
+        let certain = stillness.is_whole();
         if certain {
             self.root = self.may_be_root;
             self.asks_root = false;

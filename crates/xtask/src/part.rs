@@ -106,7 +106,8 @@ fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
-fn remove_folder(path: &Path) -> Result<()> {
+/// Removes a folder if it is there.
+pub(crate) fn remove_folder(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))

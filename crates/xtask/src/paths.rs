@@ -37,7 +37,7 @@ pub(crate) fn fixtures() -> PathBuf {
 
 /// The folder of pyenv's newest CPython of a series such as `3.11`.
 pub(crate) fn pyenv_version(series: &str) -> Result<PathBuf> {
-    let versions = pyenv_root()?.join("versions");
+    let versions = in_home("PYENV_ROOT", ".pyenv")?.join("versions");
     let prefix = format!("{series}.");
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
     for entry in versions
@@ -59,10 +59,11 @@ pub(crate) fn pyenv_version(series: &str) -> Result<PathBuf> {
     }
 }
 
-fn pyenv_root() -> Result<PathBuf> {
-    if let Some(root) = env::var_os("PYENV_ROOT") {
-        return Ok(PathBuf::from(root));
+/// The folder that an environment variable names, or the one of that name in the home folder.
+pub(crate) fn in_home(variable: &str, name: &str) -> Result<PathBuf> {
+    if let Some(folder) = env::var_os(variable) {
+        return Ok(PathBuf::from(folder));
     }
-    let home = env::home_dir().context("neither PYENV_ROOT nor a home folder is known")?;
-    Ok(home.join(".pyenv"))
+    let home = env::home_dir().with_context(|| format!("neither {variable} nor a home folder is known"))?;
+    Ok(home.join(name))
 }

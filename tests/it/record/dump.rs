@@ -89,8 +89,7 @@ fn every_thread_is_there(interpreter: &Interpreter, version: &str) {
     // The frame that is being left still has its place on the stack, and 3.11 still shows it.
     let mut finisher = names(thread(parent, "finisher"));
     finisher.retain(|name| name != "leave");
-    let last =
-        if version == "3.8" || version == "3.9" || version == "3.10" { "__del__" } else { "Last.__del__" };
+    let last = if matches!(version, "3.8" | "3.9" | "3.10") { "__del__" } else { "Last.__del__" };
     let is_last = |name: &String| name == last || (version == "3." && name.ends_with("__del__"));
     assert!(finisher.len() == 3 && is_last(&finisher[1]), "{finisher:?}");
     assert_eq!((finisher[0].as_str(), finisher[2].as_str()), ("wait_here", "finish"));

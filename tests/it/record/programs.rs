@@ -51,9 +51,10 @@ mod reference {
     /// The lines of a test run. The last one's duration is left out, and what fills its line up.
     fn results(output: &Output) -> String {
         text(&output.stdout).lines().fold(String::new(), |all, line| {
-            let line = match line.strip_prefix('=') {
-                Some(_) => line.rsplit_once(" in ").map_or(line, |(line, _)| line).trim_matches(['=', ' ']),
-                None => line,
+            let line = if line.starts_with('=') {
+                line.rsplit_once(" in ").map_or(line, |(line, _)| line).trim_matches(['=', ' '])
+            } else {
+                line
             };
             all + line + "\n"
         })
