@@ -313,6 +313,12 @@ impl Reader {
         if self.interval_ns < interval {
             remarks.push(format!("the interpreter's lock was looked at every {} µs", interval / 1_000));
         }
+        let (seated, time) = (count(counter::SEATED), Duration::from_nanos(count(counter::SEATED_TIME)));
+        if seated > 0 {
+            remarks.push(format!(
+                "{seated} stacks were read from the program's own processor, which it waited for meanwhile: {time:.1?} in all"
+            ));
+        }
         let stopped = Duration::from_nanos(count(counter::STOPPED));
         if !stopped.is_zero() {
             remarks.push(format!("threads were stopped while they were read, {stopped:.1?} in all"));

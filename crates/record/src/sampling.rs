@@ -54,6 +54,8 @@ impl Sampling {
         caller: Option<Caller>,
     ) -> io::Result<(Self, Result<(), Refusal>)> {
         let Sample { rate, awaits, pause, .. } = sample;
+        // A sampler that is awake more seldom is better left asleep: it may sit on the program's own processor.
+        let caller = caller.filter(|_| rate <= 0.0 || rate * LOOK.as_secs_f64() >= 1.0);
         let mut session = Session::to(stream, Options { rate, awaits, pause });
         let first = session.add_process(root);
         let (commands, orders) = channel();

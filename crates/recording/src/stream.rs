@@ -122,6 +122,10 @@ pub mod counter {
     pub const STOPPED: u64 = 15;
     /// Nanoseconds between two looks at an interpreter's lock at least.
     pub const LOCK_INTERVAL: u64 = 16;
+    /// Stacks that were read from the processor that their thread was to run on, so that it stood.
+    pub const SEATED: u64 = 17;
+    /// Nanoseconds for which the sampler was on such a processor.
+    pub const SEATED_TIME: u64 = 18;
 }
 
 /// The checksum of a block's records.

@@ -10,6 +10,7 @@ use profkit_sampler::names::Names;
 use profkit_sampler::proc_stat::CpuClock;
 use profkit_sampler::reader::Reader;
 use profkit_sampler::reading::Context;
+use profkit_sampler::seat::Seat;
 use profkit_sampler::threads;
 use profkit_sampler::tree::Tree;
 
@@ -32,7 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     while begin.elapsed() < KNOWN {
         let (names, tree) = (&mut names, &mut tree);
         let (remote, layout) = (found.remote, &found.layout);
-        reader.read(&mut Context { remote, layout, names, tree, is_stopped: false })?;
+        let (is_stopped, seat) = (false, &mut Seat::none());
+        reader.read(&mut Context { remote, layout, names, tree, is_stopped, seat })?;
     }
     let bytes = reader.places().iter().map(profkit_sampler::remote::Place::length).sum();
     let mut buffer = vec![0; bytes];

@@ -1,6 +1,7 @@
 //! Which calls are known to happen in a process.
 //!
-//! They are learned from stacks that stood still; where a frame lies elsewhere, while they were read twice. A stack that moved
+//! They are learned from stacks that stood still: for certain where there is a [`seat`](crate::seat); else, where a frame lies
+//! elsewhere, while they were read twice. A stack that moved
 //! meanwhile may have the upper frames of one moment on the lower frames of another; a pair of caller and callee that is not
 //! believed is where such a stack is cut. Since a stack may also come back to what it was, what was learned may be wrong: a call
 //! is believed only if it is a good part of what its caller was seen to do, or of the calls of its callee.
@@ -11,6 +12,8 @@ use hashbrown::HashMap;
 const RARE: u32 = 16;
 /// What was seen as often is counted in one of 64 readings only.
 const SETTLED: u32 = 32;
+/// What was seen as often is well known.
+const FAMILIAR: u32 = 8;
 /// No code: what a point that never called anything has as callee.
 const NO_CODE: u32 = u32::MAX;
 
@@ -60,6 +63,14 @@ impl Calls {
         };
         is_part(seen.by_callee, self.commonest(callee))
             || (seen.by_caller > 1 && is_part(seen.by_caller, known.times))
+    }
+
+    /// Whether two codes are well known, and one was never seen to call the other.
+    #[must_use]
+    pub fn are_strangers(&self, caller_code: u32, callee: u32) -> bool {
+        self.commonest(caller_code) >= FAMILIAR
+            && self.commonest(callee) >= FAMILIAR
+            && !self.sites.contains_key(&(caller_code, callee))
     }
 
     /// Whether both were seen so often that this call is counted only now and then.

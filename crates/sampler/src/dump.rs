@@ -10,6 +10,7 @@ use crate::reader::Reader;
 use crate::reading::Context;
 use crate::refusal::Refusal;
 use crate::remote::int_at;
+use crate::seat::Seat;
 use crate::thread_names;
 use crate::threads::{self, Tasks, ThreadState};
 use crate::tree::Tree;
@@ -91,7 +92,8 @@ fn take(pid: u32, mut chains: Option<Chains>) -> Result<Dump, Refusal> {
         let collecting = gil::collecting_address(&interpreter, address);
         for state in threads::of_interpreter(&interpreter, address).map_err(failed)? {
             let (names, tree) = (&mut names, &mut tree);
-            let mut context = Context { remote, layout: &layout, names, tree, is_stopped: false };
+            let (is_stopped, seat) = (false, &mut Seat::none());
+            let mut context = Context { remote, layout: &layout, names, tree, is_stopped, seat };
             let Some(stack) = read(&state, chains.as_mut(), &mut context) else { continue };
             let holds_gil =
                 remote.read(lock, &mut head).is_ok() && Gil::parse(&layout, &head).is_held_by(state.address);

@@ -9,6 +9,7 @@
 //! | [`resolver`], [`names`], [`code`], [`lines`] | naming frames, and telling stacks of one moment from torn ones |
 //! | [`asyncio`], [`dicts`] | who awaits the task that runs |
 //! | [`process`], [`thread`], [`gil`], [`proc_stat`] | which threads can have run, who has the lock, processor time |
+//! | [`seat`] | reading from the target's own processor, where it stands meanwhile |
 //! | [`pause`] | stopping threads while they are read, for those who want it |
 //! | [`session`] | the loop |
 //! | [`mod@dump`] | every stack once |
@@ -38,6 +39,8 @@
 //! * Every other pair of caller and callee must be one that was seen to be certain, or twice in a row, and not just by mistake: it is
 //!   a good part of what its caller does, or of the calls of its callee ([`calls`]). The stack is cut at the first that is not, and
 //!   counted. A caller that has run on after its callee returned is put back to the call.
+//! * What is read from the target's own processor stands still ([`seat`]): all of it is of one moment, and calls are learned from it
+//!   for certain. Two functions that are well known by then and were never seen together are not believed from elsewhere.
 //! * Where an entry frame on the C stack is gone before it is read, the frame below is the one that ends where the callee begins.
 //! * Nothing of a stack is touched before the reading that counts: see [`process`].
 
@@ -68,6 +71,7 @@ pub mod refusal;
 pub mod regions;
 pub mod remote;
 pub mod resolver;
+pub mod seat;
 pub mod session;
 pub mod stack;
 pub mod thread;

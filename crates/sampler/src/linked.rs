@@ -13,6 +13,7 @@ use crate::reading::{Context, Link, OWNER_GENERATOR, Reading, Resolved, Stillnes
 use crate::regions::Regions;
 use crate::remote::{Place, int_at, word_at};
 use crate::resolver::Resolver;
+use crate::seat::Lesson;
 
 /// As in CPython, deeper stacks are cut.
 const MAX_DEPTH: usize = 20_000;
@@ -91,17 +92,23 @@ impl LinkedReader {
         if !whole && again != 0 && again != innermost {
             whole = self.walk(context, again, &mut live);
         }
+        context.confirm();
         if !whole {
             self.recover(layout);
         }
         let certain = whole && (context.is_stopped || live && again == innermost);
         let stillness = if certain { Stillness::Certain } else { Stillness::Moved };
         let reading = self.resolver.resolve(context, stillness, whole, 0, false, |_| true);
-        if certain && self.reads.is_multiple_of(COUNT) {
+        let counts = certain && context.counts_all();
+        if counts && self.reads.is_multiple_of(COUNT) {
             self.resolver.prove_all();
         }
-        if self.resolver.learn(context.names, certain && !reading.cut) {
-            self.learn_again(context);
+        if self.resolver.learn(context.names, counts && !reading.cut) {
+            match context.lesson() {
+                Lesson::Certain => self.resolver.learn_again(context.names, |link| Some(*link)),
+                Lesson::Later => {}
+                Lesson::Again => self.learn_again(context),
+            }
         }
         Ok(reading)
     }

@@ -3,23 +3,48 @@
 use std::io;
 
 use crate::layout::{BYTES_DATA, Layout, OB_SIZE};
-use crate::remote::{Remote, int_at, word_at};
+use crate::remote::{Place, Remote, int_at, word_at};
 
 /// The longest name or path that is read, in characters: what is longer is cut.
 const MAX_TEXT: u64 = 4_096;
 /// The largest line table that is read: a module of some 100,000 lines.
 const MAX_TABLE: u64 = 4 << 20;
+/// So much of an object is read first, and so much of it must be there.
+const BEGINNING: usize = 256;
+const HEAD: usize = 32;
+const PAGE: u64 = 4_096;
 
 /// The text of the `str` at `address`, `None` if there is none.
 #[must_use]
 pub fn text(remote: Remote, layout: &Layout, address: u64) -> Option<String> {
-    let head = remote.bytes(address, layout.unicode_compact.min(64)).ok()?;
+    let head = beginning(remote, address).ok()?;
     let length = word_at(&head, layout.unicode_length).min(MAX_TEXT);
     let shape = Shape::of(int_at(&head, layout.unicode_state))?;
     let start = if shape.ascii { layout.unicode_ascii } else { layout.unicode_compact };
     let bytes = usize::try_from(length).ok()? * shape.width;
-    let data = remote.bytes(address + start as u64, bytes).ok()?;
-    Some(shape.decode(&data))
+    match head.get(start..start + bytes) {
+        Some(data) => Some(shape.decode(data)),
+        None => Some(shape.decode(&remote.bytes(address + start as u64, bytes).ok()?)),
+    }
+}
+
+/// The first bytes of an object: its head for certain, and all of most, for a read costs more than what it reads.
+fn beginning(remote: Remote, address: u64) -> io::Result<Vec<u8>> {
+    // A place must not reach into a page that may not be there.
+    let rest = usize::try_from(PAGE - address % PAGE).unwrap_or(0);
+    let mut bytes = vec![0; BEGINNING];
+    let places = match rest < BEGINNING {
+        true => {
+            &[Place::new(address, rest), Place::new(address.wrapping_add(rest as u64), BEGINNING - rest)][..]
+        }
+        false => &[Place::new(address, BEGINNING)][..],
+    };
+    let read = remote.gather(&mut bytes, places)?;
+    if read < HEAD {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    bytes.truncate(read);
+    Ok(bytes)
 }
 
 /// How a compact `str` stores its characters.
@@ -56,9 +81,14 @@ impl Shape {
 /// # Errors
 /// If it cannot be read, or is too long to be a line table.
 pub fn bytes(remote: Remote, address: u64) -> io::Result<Vec<u8>> {
-    let size = remote.word(address + OB_SIZE as u64)?;
+    let head = beginning(remote, address)?;
+    let size = word_at(&head, OB_SIZE);
     if size > MAX_TABLE {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    remote.bytes(address + BYTES_DATA as u64, usize::try_from(size).unwrap_or(0))
+    let size = usize::try_from(size).unwrap_or(0);
+    match head.get(BYTES_DATA..BYTES_DATA + size) {
+        Some(data) => Ok(data.to_vec()),
+        None => remote.bytes(address + BYTES_DATA as u64, size),
+    }
 }

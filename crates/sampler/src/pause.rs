@@ -5,6 +5,9 @@
 //! tracer dies, and its parent hears nothing. It is traced only while it is stopped, so signals, `exec` and the end of threads
 //! need no care between two readings.
 //!
+//! What stops is not quite what ran when it was asked to: the request takes a while to arrive, and a thread that enters the kernel
+//! meanwhile stops there. See [`seat`](crate::seat) for figures, and for how to read what stands without stopping it.
+//!
 //! What would surprise: the kernel shows these stops to any `waitpid` of this process too, since its children are the tracer's. Who
 //! waits for a child must therefore look with `WNOWAIT` first, and here nothing is taken that is not known to be ours.
 

@@ -20,6 +20,7 @@ use crate::pause::Pause;
 use crate::reader::Reader;
 use crate::reading::Context;
 use crate::remote::{Place, int_at};
+use crate::seat::Seat;
 use crate::thread::{Moment, Thread};
 use crate::thread_names;
 use crate::threads::{self, Tasks, ThreadState};
@@ -43,6 +44,7 @@ const NAMES_SOON: u64 = 30_000_000;
 pub(crate) const LOCK_INTERVAL: u64 = 100_000;
 /// Code objects are compared with what was read of them, some at a time, as often.
 const CHECK_INTERVAL: u64 = 20_000_000;
+const SEATED_CHECK_INTERVAL: u64 = 200_000_000;
 const CHECKED_AT_ONCE: usize = 24;
 
 /// A lock, and the interpreters that share it.
@@ -63,6 +65,8 @@ pub struct Counts {
     pub read: u64,
     /// Of these, how many were cut.
     pub cut: u64,
+    /// Of these, how many were read from the processor of their thread, which stood therefore.
+    pub seated: u64,
     /// Stacks that could not be read.
     pub failed: u64,
     /// Stacks in which an asyncio task ran, if its awaiters were asked for.
@@ -158,7 +162,13 @@ impl Process {
     ///
     /// # Errors
     /// If the process has ended or runs another program.
-    pub fn sample(&mut self, now: Moment, tree: &mut Tree, writer: &mut Writer) -> io::Result<()> {
+    pub fn sample(
+        &mut self,
+        now: Moment,
+        tree: &mut Tree,
+        writer: &mut Writer,
+        seat: &mut Seat,
+    ) -> io::Result<()> {
         if self.locks.is_empty() || now.ns - self.listed >= LIST_INTERVAL {
             self.list(now, writer)?;
         }
@@ -174,7 +184,7 @@ impl Process {
         }
         self.choose();
         self.stop(now)?;
-        let result = self.read(now, tree);
+        let result = self.read(now, tree, seat);
         self.resume();
         self.last = now;
         result
@@ -237,8 +247,8 @@ impl Process {
     }
 
     /// Reads the stacks of threads that can have run.
-    fn read(&mut self, now: Moment, tree: &mut Tree) -> io::Result<()> {
-        let Self { interpreter, names, threads, locks, counts, last, marker, chains, pause, .. } = self;
+    fn read(&mut self, now: Moment, tree: &mut Tree, seat: &mut Seat) -> io::Result<()> {
+        let Self { pid, interpreter, names, threads, locks, counts, last, marker, chains, pause, .. } = self;
         let layout = interpreter.layout;
         for thread in threads.iter_mut() {
             let Some(lock) = locks.get(thread.lock) else { continue };
@@ -248,9 +258,12 @@ impl Process {
                 ask(thread, lock, has_gil, now, *last);
                 continue;
             }
-            let is_stopped = pause.as_ref().is_some_and(|pause| pause.holds(thread.tid));
+            let is_stopped = match pause {
+                Some(pause) => pause.holds(thread.tid),
+                None => seat.holds(*pid, thread.tid),
+            };
             let mut context =
-                Context { remote: interpreter.remote, layout: &layout, names, tree, is_stopped };
+                Context { remote: interpreter.remote, layout: &layout, names, tree, is_stopped, seat };
             counts.read += 1;
             let reading = match thread.reader.read(&mut context) {
                 Ok(reading) => reading,
@@ -261,6 +274,8 @@ impl Process {
                 }
             };
             counts.cut += u64::from(reading.cut);
+            counts.seated += u64::from(context.is_stopped && context.seat.is_taken());
+            context.seat.count(reading.cut);
             let mut stack = reading.stack;
             if let Some(chains) = chains {
                 let extended = chains.extend(&mut context, &thread.state, thread.reader.rows(), stack);
@@ -306,11 +321,13 @@ impl Process {
     }
 
     /// What is done now and then: names of threads, code objects that may have changed.
-    pub fn care(&mut self, now: Moment, tree: &mut Tree) {
+    pub fn care(&mut self, now: Moment, tree: &mut Tree, is_seated: bool) {
         if now.ns >= self.name_at || now.ns - self.named >= NAMES_INTERVAL {
             self.name_threads(now, tree);
         }
-        if now.ns - self.checked >= CHECK_INTERVAL {
+        // What is done from the target's own processor costs the target as much.
+        let interval = if is_seated { SEATED_CHECK_INTERVAL } else { CHECK_INTERVAL };
+        if now.ns - self.checked >= interval {
             self.checked = now.ns;
             let interpreter = self.interpreter;
             if self.names.revalidate(interpreter.remote, &interpreter.layout, CHECKED_AT_ONCE) {

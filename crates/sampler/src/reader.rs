@@ -75,6 +75,7 @@ mod tests {
     use crate::clock::Dice;
     use crate::names::Names;
     use crate::remote::Remote;
+    use crate::seat::Seat;
     use crate::tree::Tree;
     use crate::version::Version;
 
@@ -126,7 +127,8 @@ mod tests {
                 let remote = Remote::new(std::process::id());
                 let (names, tree) = (&mut names, &mut tree);
                 let is_stopped = reading % 128 > 100;
-                let mut context = Context { remote, layout: &layout, names, tree, is_stopped };
+                let seat = &mut Seat::none();
+                let mut context = Context { remote, layout: &layout, names, tree, is_stopped, seat };
                 let depth = reader.read(&mut context).map(|found| tree.frames_of(found.stack).len());
                 assert!(depth.unwrap_or(0) < MANY, "reading {reading}");
             }

@@ -195,11 +195,17 @@ impl Resolver {
         let point = names.point(context.layout, context.tree, code, link.instr);
         let mut parent = below.map_or(0, |below| below.stack);
         if let Some(below) = below.filter(|below| below.point != u32::MAX) {
-            if (certain || stillness == Stillness::Whole) && !names.calls.is_settled(below.point, code) {
+            // A stack can come back to what it was within one reading: two that are well known and were never seen together are
+            // of two moments then. If they are not, that is learned when the thread stands for certain.
+            let is_doubted = stillness != Stillness::Certain
+                && context.seat.exists()
+                && names.calls.are_strangers(below.code, code);
+            let may_learn = (certain || stillness == Stillness::Whole) && !is_doubted;
+            if may_learn && !names.calls.is_settled(below.point, code) {
                 let (caller, point) = (below.visible, below.point);
                 self.unproven.push(Call { caller, callee: link, point, code });
             }
-            if !certain {
+            if !certain || is_doubted {
                 let Some(site) = names.call_site(below.point, code) else {
                     self.is_unknown = true;
                     return None;

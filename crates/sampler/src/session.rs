@@ -18,6 +18,7 @@ use crate::pause::Pause;
 use crate::proc_stat;
 use crate::process::{CPU_INTERVAL, Counts, LOCK_INTERVAL, Process};
 use crate::refusal::Refusal;
+use crate::seat::Seat;
 use crate::thread::Moment;
 use crate::tree::Tree;
 
@@ -116,6 +117,7 @@ pub struct Session {
     settled: u64,
     now: Moment,
     dice: Dice,
+    seat: Seat,
 }
 
 /// How much of the tables is on disk.
@@ -173,6 +175,7 @@ impl Session {
             settled: 0,
             now: Moment::default(),
             dice: Dice::new(unix),
+            seat: if options.pause { Seat::none() } else { Seat::new(options.rate) },
         }
     }
 
@@ -364,9 +367,10 @@ impl Session {
 
     fn sample(&mut self, now: Moment) {
         self.now = now;
+        self.seat.begin();
         let mut at = 0;
         while let Some(process) = self.processes.get_mut(at) {
-            match process.sample(now, &mut self.tree, &mut self.writer) {
+            match process.sample(now, &mut self.tree, &mut self.writer, &mut self.seat) {
                 Ok(()) => at += 1,
                 Err(error) => {
                     let pid = process.pid;
@@ -378,6 +382,7 @@ impl Session {
                 }
             }
         }
+        self.seat.end();
         if now.ns - self.settled >= SETTLE_INTERVAL {
             self.settled = now.ns;
             self.settle(false);
@@ -390,7 +395,7 @@ impl Session {
     fn settle(&mut self, all: bool) {
         let now = self.now;
         for process in &mut self.processes {
-            process.care(now, &mut self.tree);
+            process.care(now, &mut self.tree, self.seat.is_taken());
         }
         self.write_tables();
         for process in &mut self.processes {
@@ -448,6 +453,8 @@ impl Session {
             (counter::READ, coverage.counts.read),
             (counter::CUT, coverage.counts.cut),
             (counter::FAILED, coverage.counts.failed),
+            (counter::SEATED, coverage.counts.seated),
+            (counter::SEATED_TIME, nanoseconds(self.seat.time())),
             (counter::PROCESSES_SEEN, coverage.processes_seen),
             (counter::PROCESSES_SAMPLED, coverage.processes_sampled),
             (counter::THREADS_SEEN, coverage.counts.threads_seen),
@@ -541,6 +548,7 @@ fn add(sum: &mut Counts, counts: Counts) {
     sum.read += counts.read;
     sum.cut += counts.cut;
     sum.failed += counts.failed;
+    sum.seated += counts.seated;
     sum.chains += counts.chains;
     sum.chains_cut += counts.chains_cut;
     sum.threads_seen += counts.threads_seen;

@@ -23,6 +23,7 @@ use crate::reading::{Context, Link, OWNER_ENTRY, Reading, Resolved, Stillness};
 use crate::regions::Regions;
 use crate::remote::{Place, word_at};
 use crate::resolver::Resolver;
+use crate::seat::Lesson;
 
 /// Deeper stacks are cut at the leaf's end: CPython's own limit of recursion is 1,000 unless changed.
 const MAX_DEPTH: usize = 20_000;
@@ -100,6 +101,7 @@ impl StackReader {
         if !whole && let Some(again) = again.filter(|again| *again != state && again.frame != 0) {
             whole = self.walk(context, again, state);
         }
+        context.confirm();
         if !whole {
             // A thread can be stopped between two of the stores that enter or leave a frame.
             whole = self.recover(context, state, again) && context.is_stopped;
@@ -138,12 +140,16 @@ impl StackReader {
             reading = self.resolve(context, (stillness, whole), 0, true);
         }
         // Not in the first one: it is laid out for another.
-        if certain && self.reads % COUNT == COUNT / 2 {
+        let counts = certain && context.counts_all();
+        if counts && self.reads % COUNT == COUNT / 2 {
             self.resolver.prove_all();
         }
-        let ended = certain && !reading.cut;
-        if self.resolver.learn(context.names, ended) {
-            self.learn_again(context);
+        if self.resolver.learn(context.names, counts && !reading.cut) {
+            match context.lesson() {
+                Lesson::Certain => self.resolver.learn_again(context.names, |link| Some(*link)),
+                Lesson::Later => {}
+                Lesson::Again => self.learn_again(context),
+            }
         }
         if certain && self.root != 0 {
             // It says nothing but that it is the outermost: known, it need not be read along.

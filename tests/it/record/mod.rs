@@ -13,5 +13,6 @@ mod pause;
 mod programs;
 mod result;
 mod sample;
+mod seat;
 mod survival;
 mod top;

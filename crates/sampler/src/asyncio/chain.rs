@@ -70,6 +70,7 @@ mod tests {
     use crate::names::Names;
     use crate::reading::Context;
     use crate::remote::Remote;
+    use crate::seat::Seat;
     use crate::tree::Tree;
     use crate::version::Version;
 
@@ -132,7 +133,8 @@ mod tests {
                 }
                 let remote = Remote::new(std::process::id());
                 let (names, tree) = (&mut names, &mut tree);
-                let mut context = Context { remote, layout, names, tree, is_stopped: false };
+                let (is_stopped, seat) = (false, &mut Seat::none());
+                let mut context = Context { remote, layout, names, tree, is_stopped, seat };
                 let mut walk = Walk::new(&mut context, &mut kinds, offsets);
                 let task = walk.task(base + dice.below(WORDS as u64 / 2) * 8);
                 let chain = task.map(|task| Chain::of(&mut walk, task));

@@ -1,0 +1,249 @@
+//! A seat on the target's own processor: while the sampler runs there the target does not, so what it reads stands still.
+//!
+//! From another processor a reading takes 10 to 60 µs where the target has just written what is read, and a program that calls every
+//! microsecond has gone elsewhere meanwhile: a third of the stacks of a test suite were cut. From its own, the target waits for
+//! as long as a sample takes. So the seat is taken for as much of the time as costs the target one percent: at 100 samples a second
+//! always, at 1,000 for a part of it. Where hardly anything is cut without it, only now and then, to learn calls for certain
+//! ([`calls`](crate::calls)).
+//!
+//! Nothing is selected by that: when a sample is taken, and from where, does not depend on what the target does then. Only a stack
+//! that would be cut is read once more, when it is known that the target has not run since the sample began.
+//!
+//! To stop the target by `ptrace` (`--pause`) is not the same: the request takes a while to arrive, and a thread that enters the
+//! kernel meanwhile stops there. A function of one system call and 0.9 µs, 38 % of a program's time by its own clock, had
+//! 99 % of the samples of whoever stops threads (on a virtual machine), and 35 % from the seat.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+use profkit_recording::stat::Stat;
+
+/// At higher rates the target would not come to its turn.
+const HIGHEST_RATE: f64 = 2_000.0;
+/// Samples until it is decided anew where to sit.
+const PHASE: u32 = 64;
+/// The same where the seat is hardly needed.
+const REST: u32 = 4_096;
+/// It is needed where more than one stack in as many is cut.
+const NEEDED: u32 = 64;
+/// One part in as many of the target's time.
+const BUDGET: u128 = 100;
+/// Processors that the kernel's sets have room for.
+const PROCESSORS: usize = libc::CPU_SETSIZE as usize;
+
+/// Where the sampling thread sits.
+#[derive(Debug)]
+pub struct Seat {
+    phase: Phase,
+    /// Samples until the next phase.
+    left: u32,
+    /// Stacks that were read from elsewhere since it was decided whether the seat is needed, and how many of them were cut.
+    read: u32,
+    cut: u32,
+    began: Instant,
+    /// This thread's processor time then.
+    used: Duration,
+    /// The processor that this thread is bound to.
+    at: Option<usize>,
+    /// The one that a thread was on whose stack moved.
+    wanted: Option<usize>,
+    /// How often this thread had been switched away when the sample began.
+    switches: i64,
+    looked: Option<(u32, File)>,
+    /// How long this thread ran on a target's processor, in phases that have ended.
+    seated: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// There is no seat.
+    Off,
+    Seated,
+    Away,
+    /// Away for long, since hardly anything is cut.
+    Resting,
+}
+
+/// What can be learned from a stack that looked as if it stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lesson {
+    /// It does stand.
+    Certain,
+    /// There will be others that stand for certain.
+    Later,
+    /// There is no better way than to read it again.
+    Again,
+}
+
+impl Seat {
+    /// For so many samples a second.
+    #[must_use]
+    pub fn new(rate: f64) -> Self {
+        let has_seat = rate > 0.0 && rate <= HIGHEST_RATE;
+        Self {
+            phase: if has_seat { Phase::Seated } else { Phase::Off },
+            left: PHASE,
+            read: 0,
+            cut: 0,
+            began: Instant::now(),
+            used: used(),
+            at: None,
+            wanted: None,
+            switches: 0,
+            looked: None,
+            seated: Duration::ZERO,
+        }
+    }
+
+    /// Never taken.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::new(0.0)
+    }
+
+    /// A sample begins.
+    pub fn begin(&mut self) {
+        if self.at.is_some() {
+            self.switches = switches();
+        }
+    }
+
+    /// Whether a thread has waited for this processor, and for nothing else, since the sample began. If it is on another one, that
+    /// is where to sit next time.
+    pub fn holds(&mut self, pid: u32, tid: u32) -> bool {
+        if self.phase != Phase::Seated {
+            return false;
+        }
+        let Some(processor) = self.processor(pid, tid) else { return false };
+        if self.at == Some(processor) {
+            return self.is_kept();
+        }
+        self.wanted = Some(processor);
+        false
+    }
+
+    /// Whether this thread was not switched away since the sample began.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        switches() == self.switches
+    }
+
+    /// Whether there is a seat: calls are learned for certain, sooner or later.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.phase != Phase::Off
+    }
+
+    /// Whether this thread is bound to a target's processor.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.at.is_some()
+    }
+
+    /// Whether there is a seat, and it is not taken now.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self.phase, Phase::Away | Phase::Resting)
+    }
+
+    /// Notes whether a stack was cut.
+    pub fn count(&mut self, cut: bool) {
+        if self.phase == Phase::Away {
+            self.read += 1;
+            self.cut += u32::from(cut);
+        }
+    }
+
+    /// A sample has ended: goes where it is to sit.
+    pub fn end(&mut self) {
+        if !self.exists() {
+            return;
+        }
+        self.left -= 1;
+        if self.left == 0 {
+            self.turn();
+        }
+        let Some(processor) = self.wanted.take() else { return };
+        self.at = bind(processor..processor + 1).then_some(processor);
+        if self.at.is_none() {
+            // Not one that this program may use.
+            self.phase = Phase::Off;
+        }
+    }
+
+    fn turn(&mut self) {
+        let is_judged = self.read >= PHASE;
+        (self.phase, self.left) = match self.phase {
+            Phase::Seated => self.after_seat(),
+            Phase::Away if is_judged && self.cut * NEEDED <= self.read => (Phase::Resting, REST),
+            _ => (Phase::Seated, PHASE),
+        };
+        if is_judged {
+            (self.read, self.cut) = (0, 0);
+        }
+        if self.phase != Phase::Seated && self.at.take().is_some() {
+            bind(0..PROCESSORS);
+        }
+        (self.began, self.used) = (Instant::now(), used());
+    }
+
+    fn after_seat(&mut self) -> (Phase, u32) {
+        let used = used().saturating_sub(self.used);
+        self.seated = self.time();
+        let passed = self.began.elapsed().as_nanos().max(1);
+        let cost = used.as_nanos() * BUDGET * u128::from(PHASE) / passed;
+        let away = u32::try_from(cost).unwrap_or(REST).saturating_sub(PHASE);
+        if away == 0 { (Phase::Seated, PHASE) } else { (Phase::Away, away.min(REST)) }
+    }
+
+    /// How long this thread ran on a target's processor.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        self.seated + if self.is_taken() { used().saturating_sub(self.used) } else { Duration::ZERO }
+    }
+
+    /// The processor that a thread runs on or waits for; `None` if it sleeps.
+    fn processor(&mut self, pid: u32, tid: u32) -> Option<usize> {
+        if self.looked.as_ref().is_none_or(|&(known, _)| known != tid) {
+            self.looked = Some((tid, File::open(format!("/proc/{pid}/task/{tid}/stat")).ok()?));
+        }
+        let mut text = [0; 512];
+        let length = self.looked.as_ref()?.1.read_at(&mut text, 0).ok()?;
+        let stat = Stat::parse(text.get(..length)?)?;
+        let processor = usize::try_from(stat.number(39)?).ok()?;
+        (stat.field(3) == Some("R") && processor < PROCESSORS).then_some(processor)
+    }
+}
+
+/// Binds this thread to those processors of a range that it may use. Whether there are some.
+fn bind(processors: Range<usize>) -> bool {
+    // SAFETY: an empty set is all zeros; the numbers are below its size; the kernel reads no more than that.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        for processor in processors {
+            libc::CPU_SET(processor, &mut set);
+        }
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) == 0
+    }
+}
+
+/// How often this thread was switched away.
+fn switches() -> i64 {
+    // SAFETY: the structure is plain, and the kernel fills it.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage);
+        usage.ru_nvcsw + usage.ru_nivcsw
+    }
+}
+
+/// This thread's processor time.
+fn used() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel fills the structure.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    let part = |number: i64| u64::try_from(number).unwrap_or(0);
+    Duration::from_secs(part(time.tv_sec)) + Duration::from_nanos(part(time.tv_nsec))
+}
