@@ -6,8 +6,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use profkit_recording::stream::Writer;
+use profkit_sampler::coverage::Coverage;
 use profkit_sampler::refusal::Refusal;
-use profkit_sampler::session::{Chore, Command, Coverage, Options, Session};
+use profkit_sampler::session::{Chore, Command, Options, Session};
 
 use crate::process::Process;
 use crate::signals::Caller;

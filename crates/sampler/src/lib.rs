@@ -11,7 +11,7 @@
 //! | [`process`], [`thread`], [`gil`], [`proc_stat`] | which threads can have run, who has the lock, processor time |
 //! | [`seat`] | reading from the target's own processor, where it stands meanwhile |
 //! | [`pause`] | stopping threads while they are read, for those who want it |
-//! | [`session`] | the loop |
+//! | [`session`], [`coverage`] | the loop, and what it has covered |
 //! | [`mod@dump`] | every stack once |
 //!
 //! ```no_run
@@ -50,6 +50,7 @@ pub mod calls;
 mod clock;
 pub mod code;
 pub mod copies;
+pub mod coverage;
 pub mod data_stack;
 pub mod debug_offsets;
 pub mod dicts;
@@ -63,6 +64,7 @@ pub mod maps;
 pub mod names;
 pub mod objects;
 pub mod pause;
+mod pending;
 pub mod proc_stat;
 pub mod process;
 pub mod reader;

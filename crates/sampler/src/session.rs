@@ -9,14 +9,16 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use profkit_recording::stream::{Writer, counter, kind};
+use profkit_recording::stream::{Writer, kind};
 
 use crate::binary::Binaries;
 use crate::clock::{self, Dice};
+use crate::coverage::Coverage;
 use crate::interpreter::{self, Interpreter};
 use crate::pause::Pause;
+use crate::pending::PendingProcesses;
 use crate::proc_stat;
-use crate::process::{CPU_INTERVAL, Counts, LOCK_INTERVAL, Process};
+use crate::process::{Counts, Process};
 use crate::refusal::Refusal;
 use crate::seat::Seat;
 use crate::thread::Moment;
@@ -71,33 +73,6 @@ pub enum Outcome {
     AllEnded,
 }
 
-/// What was covered so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Coverage {
-    /// Moments at which every thread was to be sampled.
-    pub asked: u64,
-    /// Moments at which they were.
-    pub taken: u64,
-    /// Moments that passed before the sampler came to them.
-    pub missed: u64,
-    /// Nanoseconds between moments and samples, summed.
-    pub lateness_ns: u64,
-    /// Processes that were given to the sampler.
-    pub processes_seen: u64,
-    /// Processes of which there are samples.
-    pub processes_sampled: u64,
-    /// Stacks and threads.
-    pub counts: Counts,
-}
-
-/// A process that is no Python, or not yet.
-#[derive(Debug)]
-struct Pending {
-    pid: u32,
-    since: Instant,
-    next: Instant,
-}
-
 /// Samples processes into a stream.
 #[derive(Debug)]
 pub struct Session {
@@ -107,7 +82,7 @@ pub struct Session {
     written: Written,
     binaries: Binaries,
     processes: Vec<Process>,
-    pending: Vec<Pending>,
+    pending: PendingProcesses,
     /// Of processes that are not sampled any more.
     late: Vec<Pause>,
     coverage: Coverage,
@@ -134,10 +109,6 @@ struct Written {
 const FLUSH_INTERVAL: u64 = 90_000_000;
 /// Threads are looked through for what is to be settled as often.
 const SETTLE_INTERVAL: u64 = 5_000_000;
-/// A process that is no Python is asked again: at first this often, and after a while this often.
-const RETRY: Duration = Duration::from_millis(1);
-const RETRY_LATER: Duration = Duration::from_millis(100);
-const RETRY_SOON_FOR: Duration = Duration::from_secs(1);
 /// Threads that stop too late are let go on after as long.
 const LATE_LOOK: u64 = 500_000;
 /// Commands are looked for as often, whatever the rate.
@@ -166,7 +137,7 @@ impl Session {
             written: Written::default(),
             binaries: Binaries::default(),
             processes: Vec::new(),
-            pending: Vec::new(),
+            pending: PendingProcesses::default(),
             late: Vec::new(),
             coverage: Coverage::default(),
             ended: Counts::default(),
@@ -185,7 +156,7 @@ impl Session {
     /// # Errors
     /// What it is at this moment.
     pub fn add_process(&mut self, pid: u32) -> Result<(), Refusal> {
-        if self.pending.iter().any(|pending| pending.pid == pid) {
+        if self.pending.contains(pid) {
             return Ok(());
         }
         match self.processes.iter().position(|process| process.pid == pid) {
@@ -201,7 +172,7 @@ impl Session {
                 Ok(())
             }
             Err(refusal) => {
-                self.wait_for(pid, &refusal);
+                self.pending.add(pid, &refusal);
                 Err(refusal)
             }
         }
@@ -242,16 +213,9 @@ impl Session {
         self.processes.push(process);
     }
 
-    fn wait_for(&mut self, pid: u32, refusal: &Refusal) {
-        if matches!(refusal, Refusal::NotYet | Refusal::NotPython { .. } | Refusal::Unsupported { .. }) {
-            let now = Instant::now();
-            self.pending.push(Pending { pid, since: now, next: now + RETRY });
-        }
-    }
-
     /// No longer samples a process.
     pub fn remove_process(&mut self, pid: u32) {
-        self.pending.retain(|pending| pending.pid != pid);
+        self.pending.remove(pid);
         if let Some(at) = self.processes.iter().position(|process| process.pid == pid) {
             self.end(at);
         }
@@ -262,7 +226,7 @@ impl Session {
         self.late.extend(process.take_pause().filter(Pause::is_late));
         self.write_tables();
         process.settle(self.now, &mut self.writer, true);
-        add(&mut self.ended, process.counts);
+        self.ended.add(process.counts);
     }
 
     /// Samples until a time, a command, or the end of every process.
@@ -377,7 +341,7 @@ impl Session {
                     self.end(at);
                     // It may have replaced its program by another.
                     if error.raw_os_error() != Some(libc::ESRCH) {
-                        self.wait_for(pid, &Refusal::NotYet);
+                        self.pending.add(pid, &Refusal::NotYet);
                     }
                 }
             }
@@ -446,28 +410,7 @@ impl Session {
 
     fn write_coverage(&mut self) {
         let coverage = self.coverage();
-        let counted = [
-            (counter::ASKED, coverage.asked),
-            (counter::TAKEN, coverage.taken),
-            (counter::MISSED, coverage.missed),
-            (counter::READ, coverage.counts.read),
-            (counter::CUT, coverage.counts.cut),
-            (counter::FAILED, coverage.counts.failed),
-            (counter::SEATED, coverage.counts.seated),
-            (counter::SEATED_TIME, nanoseconds(self.seat.time())),
-            (counter::PROCESSES_SEEN, coverage.processes_seen),
-            (counter::PROCESSES_SAMPLED, coverage.processes_sampled),
-            (counter::THREADS_SEEN, coverage.counts.threads_seen),
-            (counter::THREADS_SAMPLED, coverage.counts.threads_sampled),
-            (counter::LATENESS, coverage.lateness_ns),
-            (counter::CPU_INTERVAL, CPU_INTERVAL),
-            (counter::STOPPED, coverage.counts.stopped_ns),
-            (counter::LOCK_INTERVAL, if self.options.pause { 0 } else { LOCK_INTERVAL }),
-        ];
-        let chains =
-            [(counter::CHAINS, coverage.counts.chains), (counter::CHAINS_CUT, coverage.counts.chains_cut)];
-        let chains = chains.into_iter().filter(|_| self.options.awaits);
-        for (which, value) in counted.into_iter().chain(chains) {
+        for (which, value) in coverage.counters(self.options) {
             self.writer.record(kind::COUNTER, &[which, value]);
         }
     }
@@ -477,8 +420,9 @@ impl Session {
     pub fn coverage(&self) -> Coverage {
         let mut coverage = self.coverage;
         coverage.counts = self.ended;
+        coverage.seated_ns = nanoseconds(self.seat.time());
         for process in &self.processes {
-            add(&mut coverage.counts, process.counts);
+            coverage.counts.add(process.counts);
         }
         coverage
     }
@@ -496,26 +440,13 @@ impl Session {
     }
 
     fn retry(&mut self, now: Instant) {
-        let due: Vec<u32> =
-            self.pending.iter().filter(|pending| pending.next <= now).map(|pending| pending.pid).collect();
-        for pid in due {
-            let found = self.find(pid);
-            let Some(at) = self.pending.iter().position(|pending| pending.pid == pid) else { continue };
-            match found {
+        for pid in self.pending.due(now) {
+            match self.find(pid) {
                 Ok((interpreter, pause)) => {
-                    self.pending.swap_remove(at);
+                    self.pending.remove(pid);
                     self.begin(pid, interpreter, pause);
                 }
-                // An interpreter that is only half there makes no sense either.
-                Err(Refusal::NotYet | Refusal::NotPython { .. } | Refusal::Unsupported { .. }) => {
-                    if let Some(pending) = self.pending.get_mut(at) {
-                        let is_young = now.duration_since(pending.since) < RETRY_SOON_FOR;
-                        pending.next = now + if is_young { RETRY } else { RETRY_LATER };
-                    }
-                }
-                Err(_) => {
-                    self.pending.swap_remove(at);
-                }
+                Err(refusal) => self.pending.again(pid, &refusal, now),
             }
         }
     }
@@ -542,18 +473,6 @@ impl Session {
             }
         }
     }
-}
-
-fn add(sum: &mut Counts, counts: Counts) {
-    sum.read += counts.read;
-    sum.cut += counts.cut;
-    sum.failed += counts.failed;
-    sum.seated += counts.seated;
-    sum.chains += counts.chains;
-    sum.chains_cut += counts.chains_cut;
-    sum.threads_seen += counts.threads_seen;
-    sum.threads_sampled += counts.threads_sampled;
-    sum.stopped_ns += counts.stopped_ns;
 }
 
 /// Nanoseconds between samples.
