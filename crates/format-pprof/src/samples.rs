@@ -57,7 +57,8 @@ pub(crate) fn read(
         types,
         labels: LabelReader::new(input),
         stacks: Vec::new(),
-        last_stack: StackId::from_index(limit),
+        // Those that are kept as they come take memory for what the file has, whether they are distinct or not.
+        last_stack: StackId::from_index(limit).filter(|_| !builder.keeps_paths()),
     };
     if input.len() >= LARGE
         && let Some(done) = read_overlapped(&mut decoder, &mut adder, strings, builder)

@@ -16,6 +16,7 @@ use crate::hash::Seed;
 use crate::id::{FrameId, FunctionId, LabelSetId, MappingId, OriginId, StackId, StringId};
 use crate::meta::Meta;
 use crate::origin::{Label, LabelTable, Origin};
+use crate::paths::Paths;
 use crate::profile::Profile;
 use crate::sample_type::SampleType;
 use crate::samples::{Sample, SampleTable};
@@ -56,6 +57,8 @@ pub struct ProfileBuilder {
     first_mapping: Option<MappingId>,
     frames: Interner<FrameId, Frame>,
     stacks: StackInterner,
+    /// Where batches of stacks go instead, if they are to be kept as they come.
+    paths: Option<Paths>,
     origins: Interner<OriginId, Origin>,
     labels: LabelTable,
     label_index: HashTable<LabelSetId>,
@@ -104,6 +107,7 @@ impl ProfileBuilder {
             first_mapping,
             frames: Interner::new("frame", frames),
             stacks: StackInterner::new(stacks),
+            paths: None,
             origins: Interner::new("origin", origins),
             labels,
             label_index,
@@ -205,13 +209,17 @@ impl ProfileBuilder {
     /// An empty batch of stacks for this builder.
     #[must_use]
     pub fn stack_batch(&self) -> StackBatch {
-        self.stacks.batch()
+        if self.paths.is_some() { StackBatch::new(None) } else { self.stacks.batch() }
     }
 
     /// The ids of all stacks of a batch, added to `into`. This is the quickest way to add stacks that a file gives as
     /// lists of frames.
     pub fn stacks(&mut self, batch: &StackBatch, into: &mut Vec<Option<StackId>>) -> Result<(), BuildError> {
-        Ok(self.stacks.intern_batch(batch, into)?)
+        let added = match &mut self.paths {
+            Some(paths) => paths.push(batch, into),
+            None => self.stacks.intern_batch(batch, into),
+        };
+        Ok(added?)
     }
 
     /// Adds a stack that is not there: for who knows that, it is quicker than [`stack`](Self::stack).
@@ -299,7 +307,9 @@ impl ProfileBuilder {
     pub fn reserve_samples(&mut self, samples: usize) {
         let samples = samples.min(MAX_RESERVED);
         self.samples.reserve(samples);
-        self.stacks.reserve(samples);
+        if self.paths.is_none() {
+            self.stacks.reserve(samples);
+        }
     }
 
     /// Makes room for so many more functions of as many names, for a reader that can tell.

@@ -10,17 +10,18 @@ use crate::id::FrameId;
 /// A batch can be filled on another thread.
 #[derive(Clone, Debug)]
 pub struct StackBatch {
-    seed: Seed,
+    /// None if nobody will look for the stacks.
+    seed: Option<Seed>,
     /// Of one stack after another.
     frames: Vec<FrameId>,
-    /// The hash of the path from the root to each frame.
+    /// The hash of the path from the root to each frame, if there is a seed.
     hashes: Vec<u32>,
     /// Where the frames of each stack end.
     ends: Vec<usize>,
 }
 
 impl StackBatch {
-    pub(crate) fn new(seed: Seed) -> Self {
+    pub(crate) fn new(seed: Option<Seed>) -> Self {
         Self { seed, frames: Vec::new(), hashes: Vec::new(), ends: Vec::new() }
     }
 
@@ -38,12 +39,14 @@ impl StackBatch {
     /// Ends the stack that is being listed and begins the next.
     #[inline]
     pub fn end(&mut self) {
-        let start = self.hashes.len();
-        self.hashes.resize(self.frames.len(), Seed::ROOT);
-        let mut last = Seed::ROOT;
-        for (hash, &frame) in self.hashes[start..].iter_mut().zip(&self.frames[start..]).rev() {
-            last = self.seed.path(last, frame);
-            *hash = last;
+        if let Some(seed) = &self.seed {
+            let start = self.hashes.len();
+            self.hashes.resize(self.frames.len(), Seed::ROOT);
+            let mut last = Seed::ROOT;
+            for (hash, &frame) in self.hashes[start..].iter_mut().zip(&self.frames[start..]).rev() {
+                last = seed.path(last, frame);
+                *hash = last;
+            }
         }
         self.ends.push(self.frames.len());
     }
@@ -52,7 +55,7 @@ impl StackBatch {
     #[must_use]
     #[inline]
     pub fn depth(&self) -> usize {
-        self.frames.len() - self.hashes.len()
+        self.frames.len() - self.ends.last().copied().unwrap_or(0)
     }
 
     /// How many frames all stacks have.
@@ -88,6 +91,11 @@ impl StackBatch {
     /// The hash of the path from the root to each frame.
     pub(crate) fn hashes(&self) -> &[u32] {
         &self.hashes
+    }
+
+    /// Where the frames of each stack end.
+    pub(crate) fn ends(&self) -> &[usize] {
+        &self.ends
     }
 
     /// Where the frames of each stack begin and end, some stacks at a time.

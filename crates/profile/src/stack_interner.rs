@@ -10,6 +10,7 @@ use crate::frame::Stack;
 use crate::hash::Seed;
 use crate::id::{FrameId, Id, StackId};
 use crate::path_index::PathIndex;
+use crate::paths;
 use crate::stack_batch::StackBatch;
 use crate::table::Table;
 
@@ -71,7 +72,7 @@ impl StackInterner {
     /// Adds a stack that is not there, without looking. Whoever looks for one next pays for it.
     #[inline]
     pub(crate) fn push(&mut self, stack: Stack) -> Result<StackId, TableFull> {
-        self.table.push(stack, "stack")
+        push(&mut self.table, stack)
     }
 
     /// To be called before anything is looked for.
@@ -227,7 +228,7 @@ impl StackInterner {
 
     /// Adds a stack that is not there.
     fn add(&mut self, stack: Stack, hash: u32) -> Result<StackId, TableFull> {
-        let id = self.table.push(stack, "stack")?;
+        let id = push(&mut self.table, stack)?;
         self.hashes.push(hash);
         if self.index.has_room(self.table.len()) {
             self.index.insert(hash, id);
@@ -239,7 +240,7 @@ impl StackInterner {
 
     /// An empty batch of stacks for this interner.
     pub(crate) fn batch(&self) -> StackBatch {
-        StackBatch::new(self.seed.clone())
+        StackBatch::new(Some(self.seed.clone()))
     }
 
     pub(crate) fn table(&self) -> &Table<StackId, Stack> {
@@ -249,6 +250,15 @@ impl StackInterner {
     pub(crate) fn finish(self) -> Table<StackId, Stack> {
         self.table
     }
+}
+
+/// The ids behind the last are those of paths.
+#[inline]
+fn push(table: &mut Table<StackId, Stack>, stack: Stack) -> Result<StackId, TableFull> {
+    if table.len() == paths::FIRST {
+        return Err(TableFull("stack"));
+    }
+    table.push(stack, "stack")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::error::BuildError;
 use crate::frame::Stack;
 use crate::id::{FrameId, MappingId, StackId};
 use crate::meta::Meta;
+use crate::paths::Paths;
 use crate::sample_type::SampleType;
 use crate::samples::SampleTable;
 use crate::table::Table;
@@ -40,6 +41,8 @@ pub struct Values {
     pub calls: CallTables,
     /// Its first mapping: the main binary.
     pub main_mapping: Option<MappingId>,
+    /// The stacks that are not in the table, if the builder [keeps them](ProfileBuilder::keep_paths).
+    pub paths: Paths,
 }
 
 impl ProfileBuilder {
@@ -62,7 +65,22 @@ impl ProfileBuilder {
             samples: std::mem::take(&mut self.samples),
             calls: std::mem::take(&mut self.calls),
             main_mapping: self.first_mapping.take(),
+            paths: self.paths.take().unwrap_or_default(),
         }
+    }
+
+    /// From now on, until values are taken out, batches of stacks are kept as they come and not looked for in the table: for
+    /// who has a place for whole paths. `spare` are paths that are not needed any more: their memory is used again. A
+    /// builder that has such stacks cannot be finished.
+    pub fn keep_paths(&mut self, mut spare: Paths) {
+        spare.clear();
+        self.paths = Some(spare);
+    }
+
+    /// Whether batches of stacks are kept as they come.
+    #[must_use]
+    pub fn keeps_paths(&self) -> bool {
+        self.paths.is_some()
     }
 
     /// How many rows all tables have that stay when values are taken out, strings and labels included.
