@@ -1,18 +1,20 @@
 //! The canonical form of a merge: only what is used, every table sorted by content. Two merges of the same profiles
 //! come out alike here, however their tables grew.
 
+mod calls;
+mod paths;
+
 use profkit_profile::{
     BuildError, Frame, FrameId, Function, FunctionId, Id, Label, LabelSetId, Mapping, MappingId, Origin,
     OriginId, Profile, ProfileBuilder, Sample, SampleType, StackId, StringId,
 };
 use rayon::slice::ParallelSliceMut;
 
-use crate::call_rows::{CallRows, Counts, EdgeKey, FunctionKey, LineKey};
 use crate::columns::Columns;
 use crate::header::Header;
 use crate::mappings::Mappings;
 use crate::remap::Repeated;
-use crate::rows::{GROUP, Rows, call_edge, function_calls, line_cost};
+use crate::rows::{GROUP, Rows};
 use crate::stack_order;
 
 /// Builds the profile. `tables` holds all rows ever met, in the order in which they came.
@@ -21,10 +23,10 @@ pub(crate) fn canonical(
     mappings: &Mappings,
     repeated: &Repeated,
     columns: &Columns,
-    rows: &Rows,
+    mut rows: Rows,
     header: Header,
 ) -> Result<Profile, BuildError> {
-    let used = Used::of(tables, mappings, rows);
+    let used = Used::of(tables, mappings, &rows);
     let mut builder = ProfileBuilder::new();
     let mut ids = Ids::new(tables);
     ids.strings(&used.strings(tables, mappings), &mut builder)?;
@@ -41,8 +43,9 @@ pub(crate) fn canonical(
     ids.origins(&used, &mut builder)?;
     ids.labels(&used, &mut builder)?;
     drop(used);
-    samples(rows, &order, &ids, &mut builder)?;
-    calls(rows, &order, &ids, &mut builder)?;
+    paths::samples(std::mem::take(&mut rows.paths), &order, &ids, &mut builder)?;
+    samples(&rows, &order, &ids, &mut builder)?;
+    calls::calls(&rows, &order, &ids, &mut builder)?;
     builder.meta = header.finish(&mut builder)?;
     builder.finish()
 }
@@ -99,6 +102,7 @@ impl Used {
             self.origins[sample.origin.index()] = true;
             self.labels[sample.labels.index()] = true;
         }
+        self.mark_paths(&rows.paths);
         for key in rows.functions.keys() {
             self.functions[key.function.index()] = true;
             self.origins[key.origin.index()] = true;
@@ -316,7 +320,7 @@ impl<'t> Ids<'t> {
 }
 
 /// A sum as a profile has it.
-fn value(sum: i128) -> Result<i64, BuildError> {
+pub(crate) fn value(sum: i128) -> Result<i64, BuildError> {
     i64::try_from(sum).map_err(|_| BuildError::Overflow)
 }
 
@@ -346,61 +350,6 @@ fn samples(
             }
             builder.sample(Sample { stack, origin, labels }, &values)?;
         }
-    }
-    Ok(())
-}
-
-fn calls(
-    rows: &Rows,
-    columns: &[usize],
-    ids: &Ids<'_>,
-    builder: &mut ProfileBuilder,
-) -> Result<(), BuildError> {
-    builder.reserve_calls(rows.functions.len(), rows.edges.len());
-    let key = |key: FunctionKey| FunctionKey {
-        function: new(&ids.functions, key.function),
-        origin: new(&ids.origins, key.origin),
-        labels: new(&ids.labels, key.labels),
-        known: key.known,
-    };
-    each(&rows.functions, columns, key, |key, counts, own, total| {
-        builder.function_calls(function_calls(key, counts)?, own, total)
-    })?;
-    let key = |key: EdgeKey| EdgeKey {
-        callee: new(&ids.functions, key.callee),
-        caller: new(&ids.functions, key.caller),
-        site: key.site.map(|site| new(&ids.frames, site)),
-        origin: new(&ids.origins, key.origin),
-        ..key
-    };
-    each(&rows.edges, columns, key, |key, counts, own, total| {
-        builder.call_edge(call_edge(key, counts)?, own, total)
-    })?;
-    let key = |key: LineKey| LineKey {
-        function: new(&ids.functions, key.function),
-        frame: new(&ids.frames, key.frame),
-        origin: new(&ids.origins, key.origin),
-    };
-    each(&rows.lines, columns, key, |key, _, own, _| builder.line_cost(line_cost(key), own))
-}
-
-/// Hands out the rows of a call table in the order of their new keys.
-fn each<K: std::hash::Hash + Copy + Ord + Send>(
-    rows: &CallRows<K>,
-    columns: &[usize],
-    key: impl Fn(K) -> K,
-    mut each: impl FnMut(K, Counts, &[i64], &[i64]) -> Result<(), BuildError>,
-) -> Result<(), BuildError> {
-    let mut order: Vec<(K, u32)> = rows.keys().iter().zip(0..).map(|(&old, row)| (key(old), row)).collect();
-    order.par_sort_unstable();
-    let (mut own, mut total) = (vec![0; columns.len()], vec![0; columns.len()]);
-    for (key, row) in order {
-        let row = row as usize;
-        for (place, &column) in columns.iter().enumerate() {
-            let sums = rows.values(column, row);
-            (own[place], total[place]) = (value(sums.0)?, value(sums.1)?);
-        }
-        each(key, rows.counts(row), &own, &total)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Absorbs profiles one by one, and other mergers.
 
 use profkit_profile::views::origins::By;
-use profkit_profile::{BuildError, Mapping, Profile, ProfileBuilder};
+use profkit_profile::{BuildError, Mapping, Paths, Profile, ProfileBuilder};
 
 use crate::canonical::canonical;
 use crate::columns::{Columns, Place};
@@ -34,6 +34,8 @@ pub struct Merger {
     columns: Columns,
     rows: Rows,
     header: Header,
+    /// Memory for the paths of the next input.
+    spare: Paths,
 }
 
 impl Default for Merger {
@@ -55,6 +57,7 @@ impl Merger {
             columns: Columns::default(),
             rows: Rows::default(),
             header: Header::default(),
+            spare: Paths::default(),
         }
     }
 
@@ -68,6 +71,7 @@ impl Merger {
         &mut self,
         read: impl FnOnce(&mut ProfileBuilder) -> Result<Option<Vec<u8>>, E>,
     ) -> Result<Result<(), E>, BuildError> {
+        self.raw.builder.keep_paths(std::mem::take(&mut self.spare));
         let done = read(&mut self.raw.builder);
         let values = self.raw.builder.take_values();
         let file = match done {
@@ -78,6 +82,7 @@ impl Merger {
             self.header.join(self.raw.header(&values))?;
             self.raw.add(&values, self.options.by, file.as_deref())?;
         }
+        self.spare = values.paths;
         // Also what cannot be read leaves names behind.
         if self.raw.is_wasteful() {
             self.settle()?;
@@ -106,7 +111,7 @@ impl Merger {
         rows.set_columns(columns.len(), &rescaled)?;
         let samples = profile.samples();
         let used = (0..samples.len()).filter(|&row| !samples.is_zero(row));
-        remap.stacks(used.filter_map(|row| samples.stacks()[row]), &mut into)?;
+        remap.stacks(used.filter_map(|row| samples.stacks()[row]), &[], &mut into)?;
         let mut ids = Through { remap: &mut remap, into: &mut into };
         rows.add_measured(samples, profile.calls(), &places, &mut ids)
     }
@@ -136,13 +141,15 @@ impl Merger {
         rows.set_columns(columns.len(), &rescaled)?;
         // Also stacks whose values cancel out: which binary is shown must not depend on who read what.
         let wanted = raw_rows.samples.samples().iter().filter_map(|sample| sample.stack);
-        remap.adopt(stacks, wanted, &mut into)?;
+        let is_first = rows.is_empty();
+        remap.adopt(stacks, wanted, &raw_rows.paths.used().frames, is_first, &mut into)?;
         let mut ids = Through { remap: &mut remap, into: &mut into };
         if rows.is_empty() && same_places(&places, columns.len()) && raw_rows.are_same(&mut ids)? {
             *rows = raw_rows;
             return Ok(());
         }
-        rows.add_rows(&raw_rows, &places, &mut ids)
+        rows.add_rows(&raw_rows, &places, &mut ids)?;
+        rows.plant_long_paths(tables)
     }
 
     /// Adds what another merger, made with the same options, has absorbed.
@@ -173,10 +180,14 @@ impl Merger {
         rows.set_columns(columns.len(), &rescaled)?;
         let samples = &other.rows.samples;
         let used = samples.samples().iter().enumerate().filter(|&(row, _)| !samples.is_zero(row));
-        remap.stacks(used.filter_map(|(_, sample)| sample.stack), &mut into)?;
+        remap.stacks(
+            used.filter_map(|(_, sample)| sample.stack),
+            &other.rows.paths.used().frames,
+            &mut into,
+        )?;
         rows.add_rows(&other.rows, &places, &mut Through { remap: &mut remap, into: &mut into })?;
         remap.repeated(&other.repeated, &mut into);
-        Ok(())
+        rows.plant_long_paths(tables)
     }
 
     /// Adds a remark for people to the result; the same one twice counts once.
@@ -196,8 +207,11 @@ impl Merger {
     /// Where a sum does not fit 64 bits, or a table is full.
     pub fn finish(mut self) -> Result<Profile, BuildError> {
         self.settle()?;
+        if self.rows.samples.len() > 0 {
+            self.rows.plant_paths(&mut self.tables)?;
+        }
         let Self { tables, mappings, repeated, columns, rows, header, .. } = self;
-        canonical(&tables.finish()?, &mappings, &repeated, &columns, &rows, header)
+        canonical(&tables.finish()?, &mappings, &repeated, &columns, rows, header)
     }
 }
 

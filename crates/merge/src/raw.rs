@@ -70,11 +70,11 @@ impl Raw {
         let places = columns.join(&types, Ok, &mut rescaled)?;
         rows.set_columns(columns.len(), &rescaled)?;
         let mut ids = Same { builder, by, file, origins: HashMap::default(), last: None };
-        rows.add_measured(&values.samples, &values.calls, &places, &mut ids)?;
+        rows.add_values(values, &places, &mut ids)?;
         let calls = &values.calls;
         let read = values.samples.len() + calls.functions().len() + calls.edges().len() + calls.lines().len();
         self.read_rows = self.read_rows.saturating_add(read);
-        Ok(())
+        self.rows.plant_long_paths(&mut self.builder)
     }
 }
 

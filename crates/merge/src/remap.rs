@@ -184,10 +184,11 @@ impl<'p> Remap<'p> {
     pub(crate) fn stacks(
         &mut self,
         wanted: impl Iterator<Item = StackId>,
+        frames: &[bool],
         into: &mut Into<'_>,
     ) -> Result<(), BuildError> {
         let stacks = self.profile.stacks();
-        let used = self.frames_of(stacks, wanted, false, into)?;
+        let used = self.frames_of(stacks, wanted, frames, false, into)?;
         self.found(stacks, &used, into)
     }
 
@@ -197,10 +198,12 @@ impl<'p> Remap<'p> {
         &mut self,
         stacks: Stacks,
         wanted: impl Iterator<Item = StackId>,
+        frames: &[bool],
+        is_first: bool,
         into: &mut Into<'_>,
     ) -> Result<(), BuildError> {
-        let is_first = into.tables.stack_count() == 0;
-        let used = self.frames_of(stacks.table(), wanted, is_first, into)?;
+        let is_first = is_first && into.tables.stack_count() == 0;
+        let used = self.frames_of(stacks.table(), wanted, frames, is_first, into)?;
         let is_same = |(index, frame): (usize, &Option<FrameId>)| frame.is_none_or(|id| id.index() == index);
         if is_first && self.frames.iter().enumerate().all(is_same) {
             into.tables.set_stacks(stacks);
@@ -221,18 +224,20 @@ impl<'p> Remap<'p> {
         Ok(())
     }
 
-    /// Takes over the frames of stacks, in their order. Also which stacks are used. Where places are to be kept, a frame
+    /// Takes over the frames of stacks, and the `others`, in their order. Also which stacks are used. Where places are to be kept, a frame
     /// that no stack has leaves an empty one behind, which goes in the end with all that is not used.
     fn frames_of(
         &mut self,
         stacks: &Table<StackId, Stack>,
         wanted: impl Iterator<Item = StackId>,
+        others: &[bool],
         keep_places: bool,
         into: &mut Into<'_>,
     ) -> Result<Vec<bool>, BuildError> {
         let mut used = vec![false; stacks.len()];
         wanted.for_each(|id| used[id.index()] = true);
-        let mut frames = vec![false; self.frames.len()];
+        let mut frames = others.to_vec();
+        frames.resize(self.frames.len(), false);
         for (id, stack) in stacks.iter().rev() {
             if used[id.index()] {
                 frames[stack.frame.index()] = true;

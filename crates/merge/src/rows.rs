@@ -1,12 +1,15 @@
 //! All rows of a merge: samples and call tables, and how those of a profile or of another merge are added.
 
+mod paths;
+
 use profkit_profile::{
     BuildError, CallEdge, CallTables, FrameId, FunctionCalls, FunctionId, LabelSetId, LineCost, OriginId,
-    Sample, SampleTable, StackId,
+    Sample, SampleTable, StackId, Values,
 };
 
 use crate::call_rows::{CallRows, Counts, EdgeKey, FunctionKey, LineKey};
 use crate::columns::{Place, Rescale};
+use crate::path_rows::PathRows;
 use crate::sample_rows::SampleRows;
 
 /// What the ids of rows become on their way into a merge.
@@ -25,6 +28,8 @@ pub(crate) const GROUP: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     pub(crate) samples: SampleRows,
+    /// Samples whose stacks came as whole paths.
+    pub(crate) paths: PathRows,
     pub(crate) functions: CallRows<FunctionKey>,
     pub(crate) edges: CallRows<EdgeKey>,
     pub(crate) lines: CallRows<LineKey>,
@@ -32,7 +37,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     pub(crate) fn len(&self) -> usize {
-        self.samples.len() + self.functions.len() + self.edges.len() + self.lines.len()
+        self.samples.len() + self.paths.len() + self.functions.len() + self.edges.len() + self.lines.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -42,7 +47,7 @@ impl Rows {
     /// Whether all ids of the rows stay as they are.
     pub(crate) fn are_same(&self, ids: &mut impl Ids) -> Result<bool, BuildError> {
         // Functions are seldom the same: they come in the order in which the rows need them.
-        if self.len() != self.samples.len() {
+        if self.len() != self.samples.len() + self.paths.len() {
             return Ok(false);
         }
         for sample in self.samples.samples() {
@@ -52,25 +57,42 @@ impl Rows {
                 return Ok(false);
             }
         }
-        Ok(true)
+        self.are_same_paths(ids)
     }
 
     /// Makes room for so many columns, after multiplying what is there.
     pub(crate) fn set_columns(&mut self, columns: usize, rescaled: &[Rescale]) -> Result<(), BuildError> {
         for &rescale in rescaled {
             self.samples.rescale(rescale)?;
+            self.paths.rescale(rescale)?;
             self.functions.rescale(rescale)?;
             self.edges.rescale(rescale)?;
             self.lines.rescale(rescale)?;
         }
         self.samples.set_columns(columns);
+        self.paths.set_columns(columns)?;
         self.functions.set_columns(columns);
         self.edges.set_columns(columns);
         self.lines.set_columns(columns);
         Ok(())
     }
 
-    /// Adds what was measured in one input. Samples whose values are all zero are left out.
+    /// Adds what was measured in one input.
+    pub(crate) fn add_values(
+        &mut self,
+        values: &Values,
+        places: &[Place],
+        ids: &mut impl Ids,
+    ) -> Result<(), BuildError> {
+        let Values { samples, paths, calls, .. } = values;
+        if paths.is_empty() {
+            return self.add_measured(samples, calls, places, ids);
+        }
+        self.add_path_samples(samples, paths, places, ids)?;
+        self.add_measured(&SampleTable::default(), calls, places, ids)
+    }
+
+    /// The same where all stacks are in the table. Samples whose values are all zero are left out.
     pub(crate) fn add_measured(
         &mut self,
         samples: &SampleTable,
@@ -124,7 +146,8 @@ impl Rows {
         places: &[Place],
         ids: &mut impl Ids,
     ) -> Result<(), BuildError> {
-        let Self { samples, functions, edges, lines } = other;
+        let Self { samples, paths, functions, edges, lines } = other;
+        self.add_paths(paths, places, ids)?;
         let (mut group, mut rows) = (Vec::with_capacity(GROUP), Vec::with_capacity(GROUP));
         let mut all =
             samples.samples().iter().enumerate().filter(|&(row, _)| !samples.is_zero(row)).peekable();

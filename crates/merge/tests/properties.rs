@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use profkit_merge::{MergeOptions, Merger, merge, merge_all};
 use profkit_profile::{
-    CallEdge, Dimension, Frame, FrameFlags, Function, FunctionCalls, FunctionId, Label, LineCost, Mapping,
-    Origin, OriginId, Profile, ProfileBuilder, Sample, SampleType, StringId, Track, TrackKind,
+    CallEdge, Dimension, Frame, FrameFlags, FrameId, Function, FunctionCalls, FunctionId, Label, LineCost,
+    Mapping, Origin, OriginId, Profile, ProfileBuilder, Sample, SampleType, StackId, StringId, Track,
+    TrackKind,
 };
 use proptest::prelude::*;
 
@@ -99,7 +100,7 @@ type ScriptSample = (Vec<(u8, u8)>, u8, u8, [i64; 3]);
 fn add_sample(builder: &mut ProfileBuilder, script: &Script, sample: &ScriptSample, count: usize) {
     let (frames, origin, labels, values) = sample;
     let mut values: Vec<i64> = values[..count].to_vec();
-    let mut stack = None;
+    let mut path = Vec::new();
     for &(number, place) in frames {
         let function = Some(function(builder, number, script.meta % 2 == 1));
         let mut frame = Frame { function, line: place.into(), ..Frame::EMPTY };
@@ -114,9 +115,13 @@ fn add_sample(builder: &mut ProfileBuilder, script: &Script, sample: &ScriptSamp
             frame.flags = FrameFlags::FOLDED;
             values.iter_mut().for_each(|value| *value = value.abs() + 1);
         }
-        let frame = builder.frame(frame).unwrap();
-        stack = Some(builder.stack(stack, frame).unwrap());
+        path.push(builder.frame(frame).unwrap());
     }
+    let stack = match script.load_address {
+        // As readers of other formats do it, which have parents before children.
+        3 => builder.stack_from_root(path).unwrap(),
+        _ => add_path(builder, path),
+    };
     let thread = builder.string(b"worker").unwrap();
     let origin = match origin {
         0 | 1 => Origin::UNKNOWN,
@@ -137,6 +142,17 @@ fn add_sample(builder: &mut ProfileBuilder, script: &Script, sample: &ScriptSamp
     };
     let labels = builder.labels(&set).unwrap();
     builder.sample(Sample { stack, origin, labels }, &values).unwrap();
+}
+
+/// As a whole, which a merge keeps as it is.
+fn add_path(builder: &mut ProfileBuilder, mut path: Vec<FrameId>) -> Option<StackId> {
+    path.reverse();
+    let mut batch = builder.stack_batch();
+    batch.callers(&path);
+    batch.end();
+    let mut stacks = Vec::new();
+    builder.stacks(&batch, &mut stacks).unwrap();
+    stacks[0]
 }
 
 fn add_calls(builder: &mut ProfileBuilder, script: &Script, count: usize) {
@@ -273,7 +289,7 @@ fn function_text(profile: &Profile, id: FunctionId) -> String {
     format!("{} {}:{first_line}", profile.text(name), profile.text(file))
 }
 
-fn frame_text(profile: &Profile, id: profkit_profile::FrameId) -> String {
+fn frame_text(profile: &Profile, id: FrameId) -> String {
     let frame = profile.frames()[id];
     let start = frame.mapping.map_or(0, |mapping| profile.mappings()[mapping].start);
     let function = frame.function.map_or(String::new(), |id| function_text(profile, id));
