@@ -1,6 +1,8 @@
 //! What a merge holds of one sample with its whole path, as words of 64 bits one behind another: origin and labels; how
-//! many frames; the frames, two a word, innermost first; the sum of each column, two words. All up to the frames is
-//! the key.
+//! many frames, and how many of them a word has; the frames, innermost first; the sum of each column, two words. All up
+//! to the frames is the key.
+//!
+//! A word has four frames where the numbers of all fit 16 bits, as they do in nearly all profiles, else two.
 
 use profkit_profile::{BuildError, FrameId, Id, LabelSetId, OriginId};
 
@@ -8,6 +10,10 @@ use crate::sample_rows::add;
 
 /// In front of the frames.
 const HEAD: usize = 2;
+
+/// How many frames a word has.
+const NARROW: usize = 4;
+const WIDE: usize = 2;
 
 /// What a path belongs to.
 #[derive(Clone, Copy)]
@@ -22,6 +28,8 @@ pub(crate) struct PathRow<'r> {
     pub(crate) origin: OriginId,
     pub(crate) labels: LabelSetId,
     depth: usize,
+    /// How many frames a word has.
+    per_word: usize,
     frames: &'r [u64],
     values: &'r [u64],
 }
@@ -31,16 +39,22 @@ impl<'r> PathRow<'r> {
     #[inline]
     pub(crate) fn of(words: &'r [u64], columns: usize) -> Self {
         let (origin, labels) = (id(upper(words[0])), id(lower(words[0])));
-        let depth = lower(words[1]) as usize;
-        let (frames, values) = words[HEAD..].split_at(depth.div_ceil(2));
-        Self { origin, labels, depth, frames, values: &values[..columns * 2] }
+        let (depth, per_word) = shape(words);
+        let (frames, values) = words[HEAD..].split_at(depth.div_ceil(per_word));
+        Self { origin, labels, depth, per_word, frames, values: &values[..columns * 2] }
     }
 
     /// The index of each frame, innermost first.
     #[inline]
     pub(crate) fn frames(&self) -> impl DoubleEndedIterator<Item = u32> + use<'r> {
-        let (frames, depth) = (self.frames, self.depth);
-        (0..depth).map(move |at| lower(frames[at / 2] >> (at % 2 * 32)))
+        let (frames, is_narrow) = (self.frames, self.per_word == NARROW);
+        (0..self.depth).map(move |at| {
+            if is_narrow {
+                lower(frames[at / NARROW] >> (at % NARROW * 16) & 0xffff)
+            } else {
+                lower(frames[at / WIDE] >> (at % WIDE * 32))
+            }
+        })
     }
 
     /// How many frames.
@@ -68,29 +82,32 @@ impl<'r> PathRow<'r> {
 
 /// Appends a key.
 #[inline]
-pub(crate) fn push_key(
-    to: &mut Vec<u64>,
-    head: Head,
-    frames: impl Iterator<Item = Result<FrameId, BuildError>>,
-) -> Result<(), BuildError> {
-    let start = to.len();
-    to.extend([number(head.origin) << 32 | number(head.labels), 0]);
-    let mut depth = 0;
-    let mut word = 0;
-    for frame in frames {
-        let frame = number(frame?);
-        if depth % 2 == 0 {
-            word = frame;
-        } else {
-            to.push(frame << 32 | word);
-        }
-        depth += 1;
+pub(crate) fn push_key(to: &mut Vec<u64>, head: Head, frames: &[FrameId]) {
+    let is_narrow = frames.iter().fold(0, |bits, frame| bits | frame.index()) < 1 << 16;
+    let per_word = if is_narrow { NARROW } else { WIDE };
+    to.extend([
+        number(head.origin) << 32 | number(head.labels),
+        (per_word as u64) << 32 | frames.len() as u64,
+    ]);
+    if is_narrow { push_frames::<NARROW>(to, frames) } else { push_frames::<WIDE>(to, frames) }
+}
+
+#[inline]
+fn push_frames<const PER_WORD: usize>(to: &mut Vec<u64>, frames: &[FrameId]) {
+    let word = |frames: &[FrameId]| {
+        frames.iter().rev().fold(0, |word, &frame| word << (64 / PER_WORD) | number(frame))
+    };
+    let (full, rest) = frames.as_chunks::<PER_WORD>();
+    to.extend(full.iter().map(|frames| word(frames)));
+    if !rest.is_empty() {
+        to.push(word(rest));
     }
-    if depth % 2 == 1 {
-        to.push(word);
-    }
-    to[start + 1] = depth;
-    Ok(())
+}
+
+/// How many frames the record at the begin of `words` has, and how many a word.
+#[inline]
+fn shape(words: &[u64]) -> (usize, usize) {
+    (lower(words[1]) as usize, upper(words[1]) as usize)
 }
 
 /// Appends sums.
@@ -116,8 +133,8 @@ pub(crate) fn change_value(
     column: usize,
     change: impl FnOnce(i128) -> Result<i128, BuildError>,
 ) -> Result<(), BuildError> {
-    let depth = lower(record[1]) as usize;
-    let at = HEAD + depth.div_ceil(2) + column * 2;
+    let (depth, per_word) = shape(record);
+    let at = HEAD + depth.div_ceil(per_word) + column * 2;
     let changed = change(sum(record[at], record[at + 1]))?;
     record[at..at + 2].copy_from_slice(&words(changed));
     Ok(())

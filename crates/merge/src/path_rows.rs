@@ -1,7 +1,7 @@
 //! The samples of a merge whose stacks came as whole paths, each distinct one once.
 //!
-//! What would surprise: there is no tree of stacks. A path takes four bytes for each of its frames here, which is more than
-//! what it adds to a tree; but all that is known of it stands in one place, which is found by one look-up, and many at a
+//! What would surprise: there is no tree of stacks. A path takes two or four bytes for each of its frames here, which is
+//! more than what it adds to a tree; but all that is known of it stands in one place, which is found by one look-up, and many at a
 //! time wait for the memory together. When the paths have grown long, they are made stacks of a tree: see
 //! [`PathRows::is_long`].
 
@@ -42,7 +42,7 @@ pub(crate) struct PathRows {
     starts: Vec<u32>,
     columns: usize,
     /// An open hash table: the hash of a key, and one more than where its record begins. Equal hashes do not make equal
-    /// keys.
+    /// keys. Where to look first are the upper bits of the hash, so rows stay in their order when there are more slots.
     slots: Vec<(u32, u32)>,
     seed: RandomState,
     used: Used,
@@ -123,9 +123,11 @@ impl PathRows {
         if columns > self.columns {
             let old = std::mem::take(self);
             self.columns = columns;
+            let mut frames = Vec::new();
             for row in old.iter() {
-                let values = row.values().enumerate().map(Ok);
-                self.add(row.origin, row.labels, row.frames().map(|frame| Ok(record::id(frame))), values)?;
+                frames.clear();
+                frames.extend(row.frames().map(record::id::<FrameId>));
+                self.add(row.origin, row.labels, &frames, row.values().enumerate().map(Ok))?;
             }
             self.complete()?;
         }
@@ -150,12 +152,12 @@ impl PathRows {
         &mut self,
         origin: OriginId,
         labels: LabelSetId,
-        frames: impl Iterator<Item = Result<FrameId, BuildError>>,
+        frames: &[FrameId],
         mut values: impl Iterator<Item = Result<(usize, i128), BuildError>>,
     ) -> Result<(), BuildError> {
         let Group { keys, ends, hashes, values: sums } = &mut self.group;
         let start = keys.len();
-        record::push_key(keys, Head { origin, labels }, frames)?;
+        record::push_key(keys, Head { origin, labels }, frames);
         hashes.push(record::upper(self.seed.hash_one(&keys[start..])));
         ends.push(keys.len());
         let first = sums.len();
@@ -194,10 +196,9 @@ impl PathRows {
     /// Brings into the cache what adding keys of these hashes will look at, all at once.
     #[inline]
     fn fetch(&self, hashes: &[u32]) {
-        let mask = self.slots.len() - 1;
         let mut starts = [0; GROUP];
         for (start, &hash) in starts.iter_mut().zip(hashes) {
-            *start = self.slots[hash as usize & mask].1;
+            *start = self.slots[first_slot(hash, self.slots.len())].1;
         }
         let mut bits = 0;
         for &start in &starts {
@@ -212,7 +213,7 @@ impl PathRows {
     #[inline]
     fn add_one(&mut self, key: &[u64], hash: u32, values: &[i128]) -> Result<(), BuildError> {
         let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
+        let mut slot = first_slot(hash, self.slots.len());
         while let (other, Some(start)) = (self.slots[slot].0, self.slots[slot].1.checked_sub(1)) {
             let (block, at) = split(start);
             if other == hash && self.blocks[block].get(at..at + key.len()) == Some(key) {
@@ -249,13 +250,19 @@ impl PathRows {
         let mask = slots.len() - 1;
         let old = std::mem::replace(&mut self.slots, slots);
         for entry in old.into_iter().filter(|&(_, start)| start > 0) {
-            let mut slot = entry.0 as usize & mask;
+            let mut slot = first_slot(entry.0, self.slots.len());
             while self.slots[slot].1 > 0 {
                 slot = (slot + 1) & mask;
             }
             self.slots[slot] = entry;
         }
     }
+}
+
+/// Where among so many slots a hash is looked for first.
+#[inline]
+fn first_slot(hash: u32, slots: usize) -> usize {
+    ((u64::from(hash) * slots as u64) >> 32) as usize
 }
 
 /// The number of the block of a place, and where in it it is.
@@ -269,8 +276,8 @@ mod tests {
     use super::*;
 
     fn add(rows: &mut PathRows, path: &[u32], value: i128) {
-        let frames = path.iter().map(|&frame| Ok(record::id(frame)));
-        rows.add(OriginId::UNKNOWN, LabelSetId::EMPTY, frames, std::iter::once(Ok((0, value)))).unwrap();
+        let frames: Vec<_> = path.iter().map(|&frame| record::id(frame)).collect();
+        rows.add(OriginId::UNKNOWN, LabelSetId::EMPTY, &frames, std::iter::once(Ok((0, value)))).unwrap();
     }
 
     fn all(rows: &PathRows) -> Vec<(Vec<u32>, Vec<i128>)> {
@@ -281,7 +288,8 @@ mod tests {
     fn equal_paths_are_one_row_however_many_come_together() {
         let mut rows = PathRows::default();
         rows.set_columns(1).unwrap();
-        let path = |number: u32| -> Vec<u32> { (0..number % 7).map(|at| number % 5_000 + at).collect() };
+        // Some frames fit 16 bits.
+        let path = |number: u32| -> Vec<u32> { (0..number % 7).map(|at| number % 5_000 * 20 + at).collect() };
         let mut sums = std::collections::BTreeMap::new();
         for number in 0..20_000 {
             add(&mut rows, &path(number), number.into());
@@ -305,7 +313,7 @@ mod tests {
         let mut keys = [Vec::new(), Vec::new()];
         for (key, frame) in keys.iter_mut().zip([1, 2]) {
             let head = Head { origin: OriginId::UNKNOWN, labels: LabelSetId::EMPTY };
-            record::push_key(key, head, std::iter::once(Ok(record::id(frame)))).unwrap();
+            record::push_key(key, head, &[record::id(frame)]);
         }
         for _ in 0..2 {
             for (key, value) in keys.iter().zip([3, 5]) {

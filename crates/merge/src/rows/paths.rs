@@ -8,7 +8,7 @@ use crate::path_record::id;
 use crate::path_rows::PathRows;
 
 impl Rows {
-    /// Adds the samples of a reader that gave paths. It may also have samples of stacks that are in the table.
+    /// Adds the samples of a reader that gave paths, whose frames stay what they are. It may also have samples of stacks that are in the table.
     pub(super) fn add_path_samples(
         &mut self,
         samples: &SampleTable,
@@ -27,7 +27,7 @@ impl Rows {
                 .map(|(column, place)| Ok((place.column, place.of(column[row].into())?)));
             if let Some(path) = sample.stack.map_or(Some(&[][..]), |stack| paths.get(stack)) {
                 let (origin, labels) = (ids.origin(sample.origin)?, ids.labels(sample.labels)?);
-                self.paths.add(origin, labels, path.iter().map(|&frame| ids.frame(frame)), values)?;
+                self.paths.add(origin, labels, path, values)?;
             } else {
                 let to = self.sample_row(sample, ids)?;
                 values.try_for_each(|value: Result<_, BuildError>| {
@@ -46,11 +46,13 @@ impl Rows {
         places: &[Place],
         ids: &mut impl Ids,
     ) -> Result<(), BuildError> {
+        let mut frames = Vec::new();
         for row in other.iter().filter(|row| !row.is_zero()) {
             let (origin, labels) = (ids.origin(row.origin)?, ids.labels(row.labels)?);
-            let frames = row.frames().map(|frame| ids.frame(id(frame)));
+            frames.clear();
+            row.frames().try_for_each(|frame| ids.frame(id(frame)).map(|frame| frames.push(frame)))?;
             let values = row.values().zip(places).map(|(value, place)| Ok((place.column, place.of(value)?)));
-            self.paths.add(origin, labels, frames, values)?;
+            self.paths.add(origin, labels, &frames, values)?;
         }
         self.paths.complete()
     }
@@ -116,9 +118,8 @@ mod tests {
             (0..3).map(|line| builder.frame(Frame { line, ..Frame::EMPTY }).unwrap()).collect();
         for (depth, value) in [(3, 5), (2, 7), (0, 1), (3, 4)] {
             // The same root and the leaf at the begin.
-            let path = frames[3 - depth..].iter().map(|&frame| Ok(frame));
             let value = std::iter::once(Ok((0, value)));
-            rows.paths.add(OriginId::UNKNOWN, LabelSetId::EMPTY, path, value).unwrap();
+            rows.paths.add(OriginId::UNKNOWN, LabelSetId::EMPTY, &frames[3 - depth..], value).unwrap();
         }
         rows.paths.complete().unwrap();
         rows.plant_long_paths(&mut builder).unwrap();
