@@ -6,15 +6,13 @@
 //! always, at 1,000 for a part of it. Where hardly anything is cut without it, only now and then, to learn calls for certain
 //! ([`calls`](crate::calls)).
 //!
-//! Nothing is selected by that: when a sample is taken, and from where, does not depend on what the target does then. Only a stack
-//! that would be cut is read once more, when it is known that the target has not run since the sample began.
+//! Nothing is selected by that: when a sample is taken, and from where, does not depend on what the target does then.
 //!
 //! To stop the target by `ptrace` (`--pause`) is not the same: the request takes a while to arrive, and a thread that enters the
-//! kernel meanwhile stops there. A function of one system call and 0.9 µs, 38 % of a program's time by its own clock, had
+//! kernel meanwhile stops there. A function of two system calls and 0.9 µs, 38 % of a program's time by its own clock, had
 //! 99 % of the samples of whoever stops threads (on a virtual machine), and 35 % from the seat.
 
 use std::fs::File;
-use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
@@ -45,7 +43,9 @@ pub struct Seat {
     began: Instant,
     /// This thread's processor time then.
     used: Duration,
-    /// The processor that this thread is bound to.
+    /// The processors that this thread may use, once it was bound to one of them.
+    allowed: Option<Processors>,
+    /// The one that it is bound to.
     at: Option<usize>,
     /// The one that a thread was on whose stack moved.
     wanted: Option<usize>,
@@ -89,6 +89,7 @@ impl Seat {
             cut: 0,
             began: Instant::now(),
             used: used(),
+            allowed: None,
             at: None,
             wanted: None,
             switches: 0,
@@ -166,10 +167,17 @@ impl Seat {
             self.turn();
         }
         let Some(processor) = self.wanted.take() else { return };
-        self.at = bind(processor..processor + 1).then_some(processor);
-        if self.at.is_none() {
-            // Not one that this program may use.
+        if self.allowed.get_or_insert_with(Processors::allowed).bind_to(processor) {
+            self.at = Some(processor);
+        } else {
             self.phase = Phase::Off;
+            self.leave();
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some(allowed) = self.allowed.as_ref().filter(|_| self.at.take().is_some()) {
+            allowed.bind();
         }
     }
 
@@ -183,8 +191,8 @@ impl Seat {
         if is_judged {
             (self.read, self.cut) = (0, 0);
         }
-        if self.phase != Phase::Seated && self.at.take().is_some() {
-            bind(0..PROCESSORS);
+        if self.phase != Phase::Seated {
+            self.leave();
         }
         (self.began, self.used) = (Instant::now(), used());
     }
@@ -210,22 +218,55 @@ impl Seat {
             self.looked = Some((tid, File::open(format!("/proc/{pid}/task/{tid}/stat")).ok()?));
         }
         let mut text = [0; 512];
-        let length = self.looked.as_ref()?.1.read_at(&mut text, 0).ok()?;
+        // One that has ended: another may have its number by now.
+        let Ok(length) = self.looked.as_ref()?.1.read_at(&mut text, 0) else {
+            self.looked = None;
+            return None;
+        };
         let stat = Stat::parse(text.get(..length)?)?;
         let processor = usize::try_from(stat.number(39)?).ok()?;
         (stat.field(3) == Some("R") && processor < PROCESSORS).then_some(processor)
     }
 }
 
-/// Binds this thread to those processors of a range that it may use. Whether there are some.
-fn bind(processors: Range<usize>) -> bool {
-    // SAFETY: an empty set is all zeros; the numbers are below its size; the kernel reads no more than that.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        for processor in processors {
-            libc::CPU_SET(processor, &mut set);
+/// A set of processors.
+#[derive(Clone, Copy)]
+struct Processors(libc::cpu_set_t);
+
+impl Processors {
+    /// Those that this thread may use; none if the kernel does not say.
+    fn allowed() -> Self {
+        // SAFETY: an empty set is all zeros; the kernel writes no more than its size.
+        unsafe {
+            let mut set: libc::cpu_set_t = std::mem::zeroed();
+            libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set);
+            Self(set)
         }
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) == 0
+    }
+
+    /// Binds this thread to one of them. False if it is none of them, or is gone.
+    fn bind_to(&self, processor: usize) -> bool {
+        // SAFETY: the number is below the size of a set, and an empty set is all zeros.
+        let one = unsafe {
+            let mut one: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(processor, &mut one);
+            libc::CPU_ISSET(processor, &self.0).then_some(Self(one))
+        };
+        one.is_some_and(|one| one.bind())
+    }
+
+    /// Binds this thread to them.
+    fn bind(&self) -> bool {
+        // SAFETY: the kernel reads no more than the size of the set.
+        unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const self.0) == 0 }
+    }
+}
+
+impl std::fmt::Debug for Processors {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // SAFETY: the numbers are below the size of a set.
+        let is_in = |&processor: &usize| unsafe { libc::CPU_ISSET(processor, &self.0) };
+        formatter.debug_set().entries((0..PROCESSORS).filter(is_in)).finish()
     }
 }
 
@@ -246,4 +287,65 @@ fn used() -> Duration {
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     let part = |number: i64| u64::try_from(number).unwrap_or(0);
     Duration::from_secs(part(time.tv_sec)) + Duration::from_nanos(part(time.tv_nsec))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In a thread of its own: what it is bound to does not matter afterwards.
+    fn apart(test: impl FnOnce() + Send + 'static) {
+        std::thread::spawn(test).join().unwrap();
+    }
+
+    fn sample(seat: &mut Seat, cut: bool) -> bool {
+        let own = std::process::id();
+        // SAFETY: takes nothing.
+        let thread = u32::try_from(unsafe { libc::gettid() }).unwrap();
+        seat.begin();
+        let holds = seat.holds(own, thread);
+        seat.count(cut);
+        seat.end();
+        holds
+    }
+
+    #[test]
+    fn it_is_where_the_target_is_and_given_up_for_what_was_before() {
+        apart(|| {
+            let before = format!("{:?}", Processors::allowed());
+            let mut seat = Seat::new(1_000.0);
+            // This thread itself is what it looks at.
+            assert!(!sample(&mut seat, false) && seat.is_taken());
+            assert_eq!(format!("{:?}", Processors::allowed()), format!("{{{}}}", seat.at.unwrap()));
+            assert!((0..200).filter(|_| sample(&mut seat, false)).count() > 0);
+            // Without any sleep, all of the time is spent on it: far too much.
+            assert!(seat.is_away() && !seat.is_taken() && seat.time() > Duration::ZERO);
+            assert_eq!(format!("{:?}", Processors::allowed()), before);
+        });
+    }
+
+    #[test]
+    fn it_is_hardly_taken_where_nothing_is_cut() {
+        apart(|| {
+            let taken = |cut: bool| {
+                let mut seat = Seat::new(1_000.0);
+                (0..60_000).filter(|_| sample(&mut seat, cut)).count()
+            };
+            // 64 of 4,160 samples, if this thread has the processor for itself, and 64 of 8,256.
+            let (needed, unneeded) = (taken(true), taken(false));
+            assert!(unneeded > 0 && unneeded < needed, "{unneeded} {needed}");
+        });
+    }
+
+    #[test]
+    fn there_is_none_at_high_rates_and_where_this_program_may_not_be() {
+        apart(|| {
+            let mut seat = Seat::new(10_000.0);
+            assert!(!sample(&mut seat, true) && !seat.exists() && !seat.is_taken());
+            let mut seat = Seat::new(100.0);
+            // SAFETY: an empty set is all zeros.
+            seat.allowed = Some(Processors(unsafe { std::mem::zeroed() }));
+            assert!(!sample(&mut seat, true) && !seat.exists() && !seat.is_taken());
+        });
+    }
 }
