@@ -65,12 +65,16 @@ impl Calls {
             || (seen.by_caller > 1 && is_part(seen.by_caller, known.times))
     }
 
+    /// Whether two codes are well known.
+    #[must_use]
+    pub fn are_familiar(&self, caller_code: u32, callee: u32) -> bool {
+        self.commonest(caller_code) >= FAMILIAR && self.commonest(callee) >= FAMILIAR
+    }
+
     /// Whether two codes are well known, and one was never seen to call the other.
     #[must_use]
     pub fn are_strangers(&self, caller_code: u32, callee: u32) -> bool {
-        self.commonest(caller_code) >= FAMILIAR
-            && self.commonest(callee) >= FAMILIAR
-            && !self.sites.contains_key(&(caller_code, callee))
+        self.are_familiar(caller_code, callee) && !self.sites.contains_key(&(caller_code, callee))
     }
 
     /// Whether both were seen so often that this call is counted only now and then.

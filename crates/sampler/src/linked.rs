@@ -106,8 +106,8 @@ impl LinkedReader {
         if self.resolver.learn(context.names, counts && !reading.cut) {
             match context.lesson() {
                 Lesson::Certain => self.resolver.learn_again(context.names, |link| Some(*link)),
-                Lesson::Later => {}
-                Lesson::Again => self.learn_again(context),
+                Lesson::Later if self.resolver.drop_familiar(context.names) => {}
+                Lesson::Later | Lesson::Again => self.learn_again(context),
             }
         }
         Ok(reading)

@@ -82,6 +82,12 @@ impl Names {
         self.calls.site(self.points.get(caller as usize)?.code, callee)
     }
 
+    /// Whether a caller's function and a callee are well known.
+    #[must_use]
+    pub fn is_familiar_call(&self, caller: u32, callee: u32) -> bool {
+        self.points.get(caller as usize).is_some_and(|point| self.calls.are_familiar(point.code, callee))
+    }
+
     /// A stack that stood still had `callee` called from `caller`; `evenly` as in [`Calls::learn`].
     pub fn learn_call(&mut self, caller: u32, callee: u32, evenly: bool) {
         if let Some(point) = self.points.get(caller as usize) {

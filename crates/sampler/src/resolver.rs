@@ -126,6 +126,12 @@ impl Resolver {
         !self.unproven.is_empty()
     }
 
+    /// Leaves out calls between codes that are well known. Whether none is left.
+    pub fn drop_familiar(&mut self, names: &Names) -> bool {
+        self.unproven.retain(|call| !names.is_familiar_call(call.point, call.code));
+        self.unproven.is_empty()
+    }
+
     /// Learns the calls that are left as far as they are the same in a second reading, in which `again` looks frames up.
     pub fn learn_again(&mut self, names: &mut Names, again: impl Fn(&Link) -> Option<Link>) {
         for call in self.unproven.drain(..).filter(|call| call.stands(&again)) {

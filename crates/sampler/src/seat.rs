@@ -22,6 +22,8 @@ use profkit_recording::stat::Stat;
 const HIGHEST_RATE: f64 = 2_000.0;
 /// Samples until it is decided anew where to sit.
 const PHASE: u32 = 64;
+/// The seat is given up sooner if they take as long: at the beginning all of the target's code is new to the sampler.
+const LONGEST: Duration = Duration::from_millis(10);
 /// The same where the seat is hardly needed.
 const REST: u32 = 4_096;
 /// It is needed where more than one stack in as many is cut.
@@ -71,7 +73,7 @@ enum Phase {
 pub enum Lesson {
     /// It does stand.
     Certain,
-    /// There will be others that stand for certain.
+    /// There will be others that stand for certain: what is well known can wait for them.
     Later,
     /// There is no better way than to read it again.
     Again,
@@ -163,10 +165,12 @@ impl Seat {
             return;
         }
         self.left -= 1;
-        if self.left == 0 {
+        let is_seated = self.phase == Phase::Seated;
+        if self.left == 0 || is_seated && used().saturating_sub(self.used) > LONGEST {
             self.turn();
         }
-        let Some(processor) = self.wanted.take() else { return };
+        let wanted = self.wanted.take().filter(|_| self.phase == Phase::Seated);
+        let Some(processor) = wanted else { return };
         if self.allowed.get_or_insert_with(Processors::allowed).bind_to(processor) {
             self.at = Some(processor);
         } else {
@@ -201,8 +205,9 @@ impl Seat {
         let used = used().saturating_sub(self.used);
         self.seated = self.time();
         let passed = self.began.elapsed().as_nanos().max(1);
-        let cost = used.as_nanos() * BUDGET * u128::from(PHASE) / passed;
-        let away = u32::try_from(cost).unwrap_or(REST).saturating_sub(PHASE);
+        let samples = PHASE - self.left;
+        let cost = used.as_nanos() * BUDGET * u128::from(samples) / passed;
+        let away = u32::try_from(cost).unwrap_or(REST).saturating_sub(samples);
         if away == 0 { (Phase::Seated, PHASE) } else { (Phase::Away, away.min(REST)) }
     }
 

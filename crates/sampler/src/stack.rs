@@ -147,8 +147,8 @@ impl StackReader {
         if self.resolver.learn(context.names, counts && !reading.cut) {
             match context.lesson() {
                 Lesson::Certain => self.resolver.learn_again(context.names, |link| Some(*link)),
-                Lesson::Later => {}
-                Lesson::Again => self.learn_again(context),
+                Lesson::Later if self.resolver.drop_familiar(context.names) => {}
+                Lesson::Later | Lesson::Again => self.learn_again(context),
             }
         }
         if certain && self.root != 0 {
