@@ -2,6 +2,7 @@
 //! come out alike here, however their tables grew.
 
 mod calls;
+mod path_order;
 mod paths;
 
 use profkit_profile::{

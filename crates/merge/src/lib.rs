@@ -47,7 +47,6 @@ mod header;
 mod mappings;
 mod merger;
 mod parallel;
-mod path_order;
 mod path_record;
 mod path_rows;
 mod paths;

@@ -13,7 +13,6 @@ use crate::reading::{Context, Link, OWNER_GENERATOR, Reading, Resolved, Stillnes
 use crate::regions::Regions;
 use crate::remote::{Place, int_at, word_at};
 use crate::resolver::Resolver;
-use crate::seat::Lesson;
 
 /// As in CPython, deeper stacks are cut.
 const MAX_DEPTH: usize = 20_000;
@@ -103,12 +102,8 @@ impl LinkedReader {
         if counts && self.reads.is_multiple_of(COUNT) {
             self.resolver.prove_all();
         }
-        if self.resolver.learn(context.names, counts && !reading.cut) {
-            match context.lesson() {
-                Lesson::Certain => self.resolver.learn_again(context.names, |link| Some(*link)),
-                Lesson::Later if self.resolver.drop_familiar(context.names) => {}
-                Lesson::Later | Lesson::Again => self.learn_again(context),
-            }
+        if self.resolver.learn(context, counts && !reading.cut) {
+            self.learn_again(context);
         }
         Ok(reading)
     }

@@ -1,8 +1,10 @@
 //! Reading Python's `str` and `bytes` from another process: sizes are believed only up to limits.
 
+use std::borrow::Cow;
 use std::io;
 
 use crate::layout::{BYTES_DATA, Layout, OB_SIZE};
+use crate::regions::PAGE;
 use crate::remote::{Place, Remote, int_at, word_at};
 
 /// The longest name or path that is read, in characters: what is longer is cut.
@@ -12,7 +14,6 @@ const MAX_TABLE: u64 = 4 << 20;
 /// So much of an object is read first, and so much of it must be there.
 const BEGINNING: usize = 256;
 const HEAD: usize = 32;
-const PAGE: u64 = 4_096;
 
 /// The text of the `str` at `address`, `None` if there is none.
 #[must_use]
@@ -22,10 +23,7 @@ pub fn text(remote: Remote, layout: &Layout, address: u64) -> Option<String> {
     let shape = Shape::of(int_at(&head, layout.unicode_state))?;
     let start = if shape.ascii { layout.unicode_ascii } else { layout.unicode_compact };
     let bytes = usize::try_from(length).ok()? * shape.width;
-    match head.get(start..start + bytes) {
-        Some(data) => Some(shape.decode(data)),
-        None => Some(shape.decode(&remote.bytes(address + start as u64, bytes).ok()?)),
-    }
+    Some(shape.decode(&part(remote, address, &head, start, bytes).ok()?))
 }
 
 /// The first bytes of an object: its head for certain, and all of most, for a read costs more than what it reads.
@@ -45,6 +43,20 @@ fn beginning(remote: Remote, address: u64) -> io::Result<Vec<u8>> {
     }
     bytes.truncate(read);
     Ok(bytes)
+}
+
+/// `length` bytes of an object from `start` on: from its beginning, or by a read of their own.
+fn part<'h>(
+    remote: Remote,
+    address: u64,
+    beginning: &'h [u8],
+    start: usize,
+    length: usize,
+) -> io::Result<Cow<'h, [u8]>> {
+    match beginning.get(start..start + length) {
+        Some(part) => Ok(Cow::Borrowed(part)),
+        None => remote.bytes(address + start as u64, length).map(Cow::Owned),
+    }
 }
 
 /// How a compact `str` stores its characters.
@@ -87,8 +99,5 @@ pub fn bytes(remote: Remote, address: u64) -> io::Result<Vec<u8>> {
         return Err(io::ErrorKind::InvalidData.into());
     }
     let size = usize::try_from(size).unwrap_or(0);
-    match head.get(BYTES_DATA..BYTES_DATA + size) {
-        Some(data) => Ok(data.to_vec()),
-        None => remote.bytes(address + BYTES_DATA as u64, size),
-    }
+    part(remote, address, &head, BYTES_DATA, size).map(Cow::into_owned)
 }

@@ -1,4 +1,4 @@
-//! What the kernel says of threads: processor time used so far, and whether one waits for the interpreter's lock.
+//! What the kernel says of threads: processor time used so far, where one runs, and whether it waits for the interpreter's lock.
 //!
 //! `schedstat` is kept open, since opening costs more than reading. The kernel brings its number up to date at scheduler ticks and
 //! switches only, so single differences are multiples of some milliseconds; their sums are exact.
@@ -84,11 +84,36 @@ impl SystemCall {
     }
 }
 
+/// Where a thread runs. The file of the last one asked for is kept open.
+#[derive(Debug, Default)]
+pub struct Processor(Option<(u32, File)>);
+
+impl Processor {
+    /// The number of the processor that a thread runs on or waits for; `None` if it sleeps or has ended.
+    pub fn of(&mut self, pid: u32, tid: u32) -> Option<usize> {
+        if self.0.as_ref().is_none_or(|&(known, _)| known != tid) {
+            self.0 = Some((tid, File::open(format!("/proc/{pid}/task/{tid}/stat")).ok()?));
+        }
+        let mut text = [0; 512];
+        // One that has ended: another may have its number by now.
+        let Ok(length) = self.0.as_ref()?.1.read_at(&mut text, 0) else {
+            self.0 = None;
+            return None;
+        };
+        let stat = Stat::parse(text.get(..length)?).filter(is_running)?;
+        usize::try_from(stat.number(39)?).ok()
+    }
+}
+
+fn is_running(stat: &Stat<'_>) -> bool {
+    stat.field(3) == Some("R")
+}
+
 /// Whether a thread is on a processor, or would be if there were one for it.
 #[must_use]
 pub fn runs(pid: u32, tid: u32) -> bool {
     let text = fs::read(format!("/proc/{pid}/task/{tid}/stat")).unwrap_or_default();
-    Stat::parse(&text).and_then(|stat| stat.field(3)) == Some("R")
+    Stat::parse(&text).as_ref().is_some_and(is_running)
 }
 
 /// Who traces a process.

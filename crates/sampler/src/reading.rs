@@ -3,7 +3,7 @@
 use crate::layout::Layout;
 use crate::names::Names;
 use crate::remote::Remote;
-use crate::seat::{Lesson, Seat};
+use crate::seat::Seat;
 use crate::tree::Tree;
 
 /// Owner of frames that lie in a generator; also said of frame objects (3.8 to 3.10), which have the same freedom.
@@ -32,16 +32,6 @@ impl Context<'_> {
     /// All is read: the thread has not stood still if the sampler has lost its seat meanwhile.
     pub fn confirm(&mut self) {
         self.is_stopped &= !self.seat.is_taken() || self.seat.is_kept();
-    }
-
-    /// What can be learned from a stack that looks as if it stood.
-    #[must_use]
-    pub fn lesson(&self) -> Lesson {
-        match () {
-            () if self.is_stopped => Lesson::Certain,
-            () if self.seat.exists() => Lesson::Later,
-            () => Lesson::Again,
-        }
     }
 
     /// Whether calls are counted that were seen from another processor.

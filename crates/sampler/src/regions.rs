@@ -22,7 +22,7 @@ struct Limit {
 const ALL: Limit = Limit { ranges: 256, bytes: 1 << 20 };
 /// Where few do: more take so long that the stack has moved on. What is not among them is fetched.
 const FEW: Limit = Limit { ranges: 32, bytes: 16 * 1_024 };
-const PAGE: u64 = 4_096;
+pub(crate) const PAGE: u64 = 4_096;
 /// Where the addresses of programs end on the machines that are supported.
 const USER_END: u64 = 1 << 47;
 

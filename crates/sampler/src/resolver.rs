@@ -111,9 +111,11 @@ impl Resolver {
     }
 
     /// Learns the calls of the last reading whose frames are neighbours on the data stack, and its innermost point if the stack
-    /// `ended` there. Whether others are left, for which one reading is not enough.
-    pub fn learn(&mut self, names: &mut Names, ended: bool) -> bool {
+    /// `ended` there. Whether others are left, for which it takes a second reading: none if the thread stands for certain, and
+    /// not those of functions that are well known if it will do so at another time.
+    pub fn learn(&mut self, context: &mut Context<'_>, ended: bool) -> bool {
         let evenly = self.counts_all;
+        let names = &mut *context.names;
         self.unproven.retain(|call| {
             if call.is_near() {
                 names.learn_call(call.point, call.code, evenly);
@@ -123,13 +125,12 @@ impl Resolver {
         if let Some(last) = self.resolved.last().filter(|last| ended && last.point != u32::MAX) {
             names.calls.learn_innermost(last.point, evenly);
         }
+        if context.is_stopped {
+            self.learn_again(names, |link| Some(*link));
+        } else if context.seat.exists() {
+            self.unproven.retain(|call| !names.is_familiar_call(call.point, call.code));
+        }
         !self.unproven.is_empty()
-    }
-
-    /// Leaves out calls between codes that are well known. Whether none is left.
-    pub fn drop_familiar(&mut self, names: &Names) -> bool {
-        self.unproven.retain(|call| !names.is_familiar_call(call.point, call.code));
-        self.unproven.is_empty()
     }
 
     /// Learns the calls that are left as far as they are the same in a second reading, in which `again` looks frames up.

@@ -12,20 +12,18 @@
 //! kernel meanwhile stops there. A function of two system calls and 0.9 µs, 38 % of a program's time by its own clock, had
 //! 99 % of the samples of whoever stops threads (on a virtual machine), and 35 % from the seat.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use profkit_recording::stat::Stat;
+use crate::proc_stat::Processor;
 
 /// At higher rates the target would not come to its turn.
 const HIGHEST_RATE: f64 = 2_000.0;
 /// Samples until it is decided anew where to sit.
 const PHASE: u32 = 64;
-/// The seat is given up sooner if they take as long: at the beginning all of the target's code is new to the sampler.
-const LONGEST: Duration = Duration::from_millis(10);
 /// The same where the seat is hardly needed.
 const REST: u32 = 4_096;
+/// The seat is given up sooner if a phase takes as long: at the beginning all of the target's code is new to the sampler.
+const LONGEST: Duration = Duration::from_millis(10);
 /// It is needed where more than one stack in as many is cut.
 const NEEDED: u32 = 64;
 /// One part in as many of the target's time.
@@ -49,11 +47,11 @@ pub struct Seat {
     allowed: Option<Processors>,
     /// The one that it is bound to.
     at: Option<usize>,
-    /// The one that a thread was on whose stack moved.
+    /// The one that a thread was on when it was last looked at, if it is another one.
     wanted: Option<usize>,
     /// How often this thread had been switched away when the sample began.
     switches: i64,
-    looked: Option<(u32, File)>,
+    looked: Processor,
     /// How long this thread ran on a target's processor, in phases that have ended.
     seated: Duration,
 }
@@ -66,17 +64,6 @@ enum Phase {
     Away,
     /// Away for long, since hardly anything is cut.
     Resting,
-}
-
-/// What can be learned from a stack that looked as if it stood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lesson {
-    /// It does stand.
-    Certain,
-    /// There will be others that stand for certain: what is well known can wait for them.
-    Later,
-    /// There is no better way than to read it again.
-    Again,
 }
 
 impl Seat {
@@ -95,7 +82,7 @@ impl Seat {
             at: None,
             wanted: None,
             switches: 0,
-            looked: None,
+            looked: Processor::default(),
             seated: Duration::ZERO,
         }
     }
@@ -113,18 +100,17 @@ impl Seat {
         }
     }
 
-    /// Whether a thread has waited for this processor, and for nothing else, since the sample began. If it is on another one, that
-    /// is where to sit next time.
+    /// Whether a thread waits for this processor, and for nothing else: as long as this one [is not switched away](Self::is_kept).
+    /// If it is on another processor, that is where to sit next time.
     pub fn holds(&mut self, pid: u32, tid: u32) -> bool {
         if self.phase != Phase::Seated {
             return false;
         }
-        let Some(processor) = self.processor(pid, tid) else { return false };
-        if self.at == Some(processor) {
-            return self.is_kept();
+        let Some(processor) = self.looked.of(pid, tid) else { return false };
+        if self.at != Some(processor) {
+            self.wanted = Some(processor);
         }
-        self.wanted = Some(processor);
-        false
+        self.at == Some(processor)
     }
 
     /// Whether this thread was not switched away since the sample began.
@@ -216,22 +202,6 @@ impl Seat {
     pub fn time(&self) -> Duration {
         self.seated + if self.is_taken() { used().saturating_sub(self.used) } else { Duration::ZERO }
     }
-
-    /// The processor that a thread runs on or waits for; `None` if it sleeps.
-    fn processor(&mut self, pid: u32, tid: u32) -> Option<usize> {
-        if self.looked.as_ref().is_none_or(|&(known, _)| known != tid) {
-            self.looked = Some((tid, File::open(format!("/proc/{pid}/task/{tid}/stat")).ok()?));
-        }
-        let mut text = [0; 512];
-        // One that has ended: another may have its number by now.
-        let Ok(length) = self.looked.as_ref()?.1.read_at(&mut text, 0) else {
-            self.looked = None;
-            return None;
-        };
-        let stat = Stat::parse(text.get(..length)?)?;
-        let processor = usize::try_from(stat.number(39)?).ok()?;
-        (stat.field(3) == Some("R") && processor < PROCESSORS).then_some(processor)
-    }
 }
 
 /// A set of processors.
@@ -251,6 +221,9 @@ impl Processors {
 
     /// Binds this thread to one of them. False if it is none of them, or is gone.
     fn bind_to(&self, processor: usize) -> bool {
+        if processor >= PROCESSORS {
+            return false;
+        }
         // SAFETY: the number is below the size of a set, and an empty set is all zeros.
         let one = unsafe {
             let mut one: libc::cpu_set_t = std::mem::zeroed();
@@ -308,7 +281,7 @@ mod tests {
         // SAFETY: takes nothing.
         let thread = u32::try_from(unsafe { libc::gettid() }).unwrap();
         seat.begin();
-        let holds = seat.holds(own, thread);
+        let holds = seat.holds(own, thread) && seat.is_kept();
         seat.count(cut);
         seat.end();
         holds

@@ -23,7 +23,6 @@ use crate::reading::{Context, Link, OWNER_ENTRY, Reading, Resolved, Stillness};
 use crate::regions::Regions;
 use crate::remote::{Place, word_at};
 use crate::resolver::Resolver;
-use crate::seat::Lesson;
 
 /// Deeper stacks are cut at the leaf's end: CPython's own limit of recursion is 1,000 unless changed.
 const MAX_DEPTH: usize = 20_000;
@@ -144,12 +143,8 @@ impl StackReader {
         if counts && self.reads % COUNT == COUNT / 2 {
             self.resolver.prove_all();
         }
-        if self.resolver.learn(context.names, counts && !reading.cut) {
-            match context.lesson() {
-                Lesson::Certain => self.resolver.learn_again(context.names, |link| Some(*link)),
-                Lesson::Later if self.resolver.drop_familiar(context.names) => {}
-                Lesson::Later | Lesson::Again => self.learn_again(context),
-            }
+        if self.resolver.learn(context, counts && !reading.cut) {
+            self.learn_again(context);
         }
         if certain && self.root != 0 {
             // It says nothing but that it is the outermost: known, it need not be read along.

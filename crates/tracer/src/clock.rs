@@ -3,7 +3,8 @@
 //! Wall time is the time stamp counter where that runs evenly, else `CLOCK_MONOTONIC`. CPU time is the value of
 //! `CLOCK_THREAD_CPUTIME_ID` when it was last read plus what the counter has moved since, as long as the thread has not
 //! been switched out: the kernel clears `rseq_cs` when that happens (seen on kernels up to 6.18; one that does not is found
-//! out at the start, and the system call is made each time).
+//! out at the start, and the system call is made each time). A virtual machine's processor that stands still is not seen that
+//! way, and the kernel does not count it as CPU time, so the value is read again after a millisecond.
 
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering::Relaxed};
 
@@ -24,7 +25,7 @@ pub(crate) struct Counter;
 /// `CLOCK_MONOTONIC` in nanoseconds.
 #[derive(Debug)]
 pub(crate) struct Monotonic;
-/// The thread's CPU time in ticks of the counter, the system call made only after a switch.
+/// The thread's CPU time in ticks of the counter, the system call made only after a switch or a millisecond.
 #[derive(Debug)]
 pub(crate) struct CpuHybrid;
 /// The thread's CPU time in nanoseconds by the system call.
@@ -56,8 +57,9 @@ impl Clock for CpuHybrid {
     #[inline(always)]
     unsafe fn now(state: *mut State) -> u64 {
         // Not just anything: allocators have critical sections, too, and leave theirs behind.
-        if (*state).rseq_cs.read_volatile() == (&raw const SECTION) as u64 {
-            (*state).cpu_base.wrapping_add(counter())
+        let counter = counter();
+        if (*state).rseq_cs.read_volatile() == (&raw const SECTION) as u64 && counter < (*state).cpu_until {
+            (*state).cpu_base.wrapping_add(counter)
         } else {
             synchronise(state)
         }
@@ -307,6 +309,8 @@ unsafe fn synchronise(state: *mut State) -> u64 {
     // What was read lies between the two counters; never go back behind what was said before.
     let last = (*(*state).record).last.load(Relaxed);
     let now = ticks.max(last);
-    (*state).cpu_base = now.wrapping_sub(before + (counter() - before) / 2);
+    let after = counter();
+    (*state).cpu_base = now.wrapping_sub(before + (after - before) / 2);
+    (*state).cpu_until = after + (f64::from_bits(HZ.load(Relaxed)) / 1e3) as u64;
     now
 }

@@ -51,6 +51,8 @@ pub(crate) struct State {
     pub(crate) rseq_cs: *mut u64,
     /// CPU time minus counter.
     pub(crate) cpu_base: u64,
+    /// The counter up to which that holds.
+    pub(crate) cpu_until: u64,
     /// When a coroutine that awaits was left at last, and to which node.
     pub(crate) yielded: (u64, u32),
     /// The thread's record in the file.
@@ -269,6 +271,7 @@ unsafe fn state_at(base: *mut u8, id: u32, root: u32, room: NodeRoom, name: Vec<
         epoch: EPOCH.load(Relaxed),
         rseq_cs: clock::nothing_known(),
         cpu_base: 0,
+        cpu_until: 0,
         yielded: (0, 0),
         id,
         room,

@@ -5,8 +5,7 @@ use super::result::{Report, output, status};
 
 /// Records a program that ends well.
 fn record(interpreter: &Interpreter, program: &str, options: &[&str]) -> Report {
-    let (report, _) = record_for(interpreter, program, options, 0);
-    report
+    record_for(interpreter, program, options, 0).0
 }
 
 fn record_for(interpreter: &Interpreter, program: &str, options: &[&str], expected: i32) -> (Report, String) {
@@ -84,11 +83,14 @@ fn interpreters(interpreter: &Interpreter) {
 }
 
 fn processor(interpreter: &Interpreter) {
-    let report = record(interpreter, "processor.py", &["--clock", "cpu"]);
+    let (report, said) = record_for(interpreter, "processor.py", &["--clock", "cpu"], 0);
+    // Above what the program asked for is what it took to notice: on a machine that stands still now and then, some
+    // hundredths of a second. The kernel's own clock has them, too.
+    let process: f64 = said.lines().next().unwrap().parse().unwrap();
     let spun = report.total("spin", "processor.py", "cpu");
-    assert!((0.39..0.42).contains(&spun), "{spun}");
     let waited = report.total("wait", "processor.py", "cpu");
-    assert!(waited < 0.01, "{waited}");
+    assert!(spun > 0.398, "{spun}");
+    assert!(waited < 0.1 && spun + waited < process, "{spun} and {waited} of {process}");
 }
 
 fn without_builtins(interpreter: &Interpreter) {

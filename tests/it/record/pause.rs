@@ -15,20 +15,31 @@ pub(super) fn comments(interpreter: &Interpreter) -> String {
     json(interpreter, &["info", "out.pb.gz", "--json"])["comments"].to_string()
 }
 
-/// A program whose stacks change every few microseconds, each function called by the one with the number before its own only.
-fn no_stack_is_cut(interpreter: &Interpreter, shape: &str) {
+/// Puts `branches.py` into the interpreter's folder, a program whose stacks change every few microseconds, each function called by
+/// the one with the number before its own only; its command line.
+pub(super) fn branches(interpreter: &Interpreter, shape: &'static str) -> [&'static str; 5] {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = tests.join("../crates/xtask/src/bench/sample/branches.py");
     fs::copy(program, interpreter.folder.path().join("branches.py")).unwrap();
+    ["branches.py", shape, "5", "33", "3"]
+}
+
+/// The samples of a recording as collapsed stacks.
+pub(super) fn collapsed(interpreter: &Interpreter) -> String {
+    let convert = ["convert", "--value", "samples", "--to", "collapsed", "-o", "-", "out.pb.gz"];
+    String::from_utf8(output(&mut interpreter.profkit(&convert)).stdout).unwrap()
+}
+
+fn no_stack_is_cut(interpreter: &Interpreter, shape: &'static str) {
     let record = ["record", "--pause", "--rate", "2000", "--duration", "2.5", "-o", "out.pb.gz", "--"];
-    let program = [interpreter.python(), "branches.py", shape, "5", "33", "3"];
-    let recorded = output(&mut interpreter.profkit(&[&record[..], &program].concat()));
+    let program = branches(interpreter, shape);
+    let recorded =
+        output(&mut interpreter.profkit(&[&record[..], &[interpreter.python()], &program].concat()));
     assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
     let comments = comments(interpreter);
     assert!(comments.contains("stacks read, 0 cut") && comments.contains(", 0 not readable"), "{comments}");
     assert!(comments.contains("threads were stopped while they were read"), "{comments}");
-    let convert = ["convert", "--value", "samples", "--to", "collapsed", "-o", "-", "out.pb.gz"];
-    let text = String::from_utf8(output(&mut interpreter.profkit(&convert)).stdout).unwrap();
+    let text = collapsed(interpreter);
     let (seen, impossible) = impossible_calls(&text);
     assert_eq!(impossible, Vec::<&str>::new(), "{shape}");
     assert!(seen > 200, "{shape}: {seen}: {comments}");

@@ -1,10 +1,7 @@
 //! The sampler on the program's own processor: at low rates it always sits there, and what it reads stands still.
 
-use std::fs;
-use std::path::Path;
-
 use super::interpreter::Interpreter;
-use super::pause::{comments, impossible_calls, status_line};
+use super::pause::{branches, collapsed, comments, impossible_calls, status_line};
 use super::result::{output, status};
 
 /// Records at a low rate; the collapsed stacks, and what the program printed. It stays on one processor: where others run as well, it
@@ -15,9 +12,7 @@ fn record(interpreter: &Interpreter, rate: &str, duration: &[&str], program: &[&
     let python = ["--", "taskset", "-c", &processor, interpreter.python()];
     let recorded = output(&mut interpreter.profkit(&[&record[..], &python, program].concat()));
     assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
-    let convert = ["convert", "--value", "samples", "--to", "collapsed", "-o", "-", "out.pb.gz"];
-    let stacks = output(&mut interpreter.profkit(&convert)).stdout;
-    (String::from_utf8(stacks).unwrap(), String::from_utf8(recorded.stdout).unwrap())
+    (collapsed(interpreter), String::from_utf8(recorded.stdout).unwrap())
 }
 
 /// One that this test may use.
@@ -32,12 +27,9 @@ fn number(comments: &str, text: &str) -> u64 {
     digits.parse().unwrap_or_else(|_| panic!("{text:?} in {comments}"))
 }
 
-fn hardly_a_stack_is_cut(interpreter: &Interpreter, shape: &str) {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let program = tests.join("../crates/xtask/src/bench/sample/branches.py");
-    fs::copy(program, interpreter.folder.path().join("branches.py")).unwrap();
-    let (stacks, _) =
-        record(interpreter, "20", &["--duration", "6"], &["branches.py", shape, "5", "33", "3"]);
+fn hardly_a_stack_is_cut(interpreter: &Interpreter, shape: &'static str) {
+    let program = branches(interpreter, shape);
+    let (stacks, _) = record(interpreter, "20", &["--duration", "6"], &program);
     let (seen, impossible) = impossible_calls(&stacks);
     let comments = comments(interpreter);
     assert!(seen > 80, "{shape}: {seen}: {comments}");

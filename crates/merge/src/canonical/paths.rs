@@ -1,27 +1,10 @@
 //! Samples whose stacks are whole paths, in canonical form: the tree that they make is built as they come in its order.
 
-use profkit_profile::{BuildError, FrameId, Id, LabelSetId, OriginId, ProfileBuilder, Sample, StackId};
+use profkit_profile::{BuildError, Id, ProfileBuilder, Sample, StackId};
 
-use super::{Ids, Used, new};
-use crate::path_order::{NewIds, PathOrder};
+use super::path_order::PathOrder;
+use super::{Ids, Used};
 use crate::path_rows::PathRows;
-
-impl NewIds for Ids<'_> {
-    #[inline]
-    fn new_frame(&self, frame: FrameId) -> FrameId {
-        new(&self.frames, frame)
-    }
-
-    #[inline]
-    fn new_origin(&self, origin: OriginId) -> OriginId {
-        new(&self.origins, origin)
-    }
-
-    #[inline]
-    fn new_labels(&self, labels: LabelSetId) -> LabelSetId {
-        new(&self.labels, labels)
-    }
-}
 
 impl Used {
     pub(super) fn mark_paths(&mut self, paths: &PathRows) {

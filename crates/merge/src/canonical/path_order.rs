@@ -10,7 +10,7 @@ use profkit_profile::{BuildError, FrameId, Id, LabelSetId, OriginId};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
-use crate::canonical::value;
+use super::{Ids, new, value};
 use crate::path_record::{PathRow, id};
 use crate::path_rows::PathRows;
 
@@ -23,13 +23,6 @@ const TRIES: usize = 16;
 
 /// How many buckets are sorted at a time.
 const WAVE: usize = 16;
-
-/// What the ids of rows become.
-pub(crate) trait NewIds: Sync {
-    fn new_frame(&self, frame: FrameId) -> FrameId;
-    fn new_origin(&self, origin: OriginId) -> OriginId;
-    fn new_labels(&self, labels: LabelSetId) -> LabelSetId;
-}
 
 /// The rows of a bucket that one thread found.
 #[derive(Clone, Default)]
@@ -59,28 +52,28 @@ impl<'b> Entry<'b> {
 }
 
 /// A sample in its place.
-pub(crate) struct Ordered<'o> {
+pub(super) struct Ordered<'o> {
     /// How many frames from the root its path has in common with the one before.
-    pub(crate) common: usize,
+    pub(super) common: usize,
     /// The rest of the path.
     rest: &'o [u8],
     width: usize,
-    pub(crate) origin: OriginId,
-    pub(crate) labels: LabelSetId,
-    pub(crate) values: &'o [i64],
+    pub(super) origin: OriginId,
+    pub(super) labels: LabelSetId,
+    pub(super) values: &'o [i64],
 }
 
 impl Ordered<'_> {
     /// The frames behind the common ones.
-    pub(crate) fn frames(&self) -> impl Iterator<Item = FrameId> {
+    pub(super) fn frames(&self) -> impl Iterator<Item = FrameId> {
         let number = |bytes: &[u8]| bytes.iter().fold(0, |number, &byte| number << 8 | u32::from(byte));
         self.rest.chunks_exact(self.width).map(move |bytes| id(number(bytes)))
     }
 }
 
 /// The rows of a merge on their way into a profile.
-pub(crate) struct PathOrder<'r, I> {
-    ids: &'r I,
+pub(super) struct PathOrder<'r> {
+    ids: &'r Ids<'r>,
     /// The columns in their order.
     columns: &'r [usize],
     /// How many bytes a frame has.
@@ -89,19 +82,19 @@ pub(crate) struct PathOrder<'r, I> {
     spelled: Vec<[u8; 4]>,
 }
 
-impl<'r, I: NewIds> PathOrder<'r, I> {
+impl<'r> PathOrder<'r> {
     /// `frames` is how many frames there are.
-    pub(crate) fn new(ids: &'r I, columns: &'r [usize], frames: usize) -> Self {
+    pub(super) fn new(ids: &'r Ids<'r>, columns: &'r [usize], frames: usize) -> Self {
         Self { ids, columns, width: if frames <= 1 << 16 { 2 } else { 4 }, spelled: Vec::new() }
     }
 
     /// Gives every row that is not zero to `take`. While it takes some buckets, those behind them are sorted.
-    pub(crate) fn each(
+    pub(super) fn each(
         mut self,
         rows: PathRows,
         mut take: impl FnMut(&Ordered<'_>) -> Result<(), BuildError> + Send,
     ) -> Result<(), BuildError> {
-        let number = |frame| u32::try_from(self.ids.new_frame(frame).index()).unwrap_or(u32::MAX);
+        let number = |frame| u32::try_from(new(&self.ids.frames, frame).index()).unwrap_or(u32::MAX);
         let frames = (0..rows.used().frames.len()).filter_map(FrameId::from_index);
         self.spelled = frames.map(|frame| number(frame).to_be_bytes()).collect();
         let starts = self.starts(&rows);
@@ -178,7 +171,7 @@ impl<'r, I: NewIds> PathOrder<'r, I> {
             let key = (head(&path), &path[..]);
             let shelf = &mut shelves[starts.partition_point(|start| *start <= key)];
             shelf.paths.extend_from_slice(&path);
-            let (origin, labels) = (self.ids.new_origin(row.origin), self.ids.new_labels(row.labels));
+            let (origin, labels) = (new(&self.ids.origins, row.origin), new(&self.ids.labels, row.labels));
             shelf.rows.push((path.len(), origin, labels));
             for &column in self.columns {
                 shelf.values.push(value(row.value(column))?);
