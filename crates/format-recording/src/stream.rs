@@ -105,6 +105,27 @@ struct Reader {
     start_ns: u64,
     interval_ns: u64,
     ended: Option<u64>,
+    refused: Vec<Refused>,
+}
+
+/// Processes that could not be sampled for the same reason: the first, and how many others.
+struct Refused {
+    reason: StringId,
+    pid: i64,
+    command: StringId,
+    others: usize,
+}
+
+impl Refused {
+    fn note(&self, builder: &ProfileBuilder) -> String {
+        let text = |id| String::from_utf8_lossy(builder.bytes(id)).into_owned();
+        let others = match self.others {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        let Self { pid, command, reason, .. } = *self;
+        format!("process {pid}{others}, `{}`, was not sampled: {}", text(command), text(reason))
+    }
 }
 
 /// The row of a table that a number, from 1, names.
@@ -182,6 +203,14 @@ impl Reader {
                 (self.start_ns, self.interval_ns) = (unix_ns, interval_ns);
             }
             Record::End(ns) => self.ended = Some(ns),
+            Record::Refused { pid, command, reason } => {
+                let command = text(&self.texts, command, "a command is not there")?;
+                let reason = text(&self.texts, reason, "a reason is not there")?;
+                match self.refused.iter_mut().find(|refused| refused.reason == reason) {
+                    Some(refused) => refused.others += 1,
+                    None => self.refused.push(Refused { reason, pid: integer(pid), command, others: 0 }),
+                }
+            }
             Record::Sample(sample) => self.sample(&sample, at)?,
         }
         Ok(())
@@ -232,7 +261,8 @@ impl Reader {
         let end = self.threads.iter().map(|thread| thread.began.saturating_add(thread.wall)).max();
         let end = self.ended.or(end).unwrap_or(0);
         let time = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
-        let (notes, remarks) = self.notes(is_torn);
+        let (mut notes, remarks) = self.notes(is_torn);
+        notes.extend(self.refused.iter().map(|refused| refused.note(builder)));
         Ok(Summary {
             processes: self.processes.len(),
             threads: self.threads.len(),
@@ -266,7 +296,6 @@ impl Reader {
         Ok(origins)
     }
 
-    /// What is to be known about how the samples came to be.
     /// What is missing, and how it was sampled.
     fn notes(&self, is_torn: bool) -> (Vec<String>, Vec<String>) {
         let count = |which| self.counters.get(&which).copied().unwrap_or(0);

@@ -19,6 +19,7 @@
 //! | [`kind::NAME`] | thread, text: the thread's name from now on, and the better one for what was |
 //! | [`kind::COUNTER`] | a [`counter`], its value so far |
 //! | [`kind::BEGIN`] | nanoseconds since 1970, nanoseconds between samples (0: as fast as possible) |
+//! | [`kind::REFUSED`] | pid, text of the command line, text of the reason |
 //! | [`kind::END`] | nanoseconds since the beginning: the sampler ended in order |
 //! | from [`kind::SAMPLE`] | a sample, see [`sample`] |
 //!
@@ -66,6 +67,8 @@ pub mod kind {
     pub const BEGIN: u8 = 9;
     /// The end.
     pub const END: u8 = 10;
+    /// A process that could not be sampled.
+    pub const REFUSED: u8 = 11;
     /// A sample: this bit, and those of [`sample`](super::sample).
     pub const SAMPLE: u8 = 0x80;
 }

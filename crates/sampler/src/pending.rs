@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use crate::proc_stat;
 use crate::refusal::Refusal;
 
-/// At first this often, and after a while this often.
+/// At least and at most as long after a process was asked it is asked again; in between, a part of the time since it began: to be
+/// asked costs as much as several samples.
 const RETRY: Duration = Duration::from_millis(1);
 const RETRY_LATER: Duration = Duration::from_millis(100);
-const RETRY_SOON_FOR: Duration = Duration::from_secs(1);
+const PART: u32 = 32;
 
 /// One of them.
 #[derive(Debug)]
@@ -15,6 +17,27 @@ struct Pending {
     pid: u32,
     since: Instant,
     next: Instant,
+    /// If it is a Python that cannot be read.
+    refused: Option<Refused>,
+}
+
+/// A process that was not sampled, though there may be a Python in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) pid: u32,
+    pub(crate) command: String,
+    pub(crate) reason: String,
+}
+
+impl Refused {
+    fn new(pid: u32, refusal: &Refusal) -> Option<Self> {
+        let may_be_python = matches!(refusal, Refusal::Permission { .. } | Refusal::Unsupported { .. });
+        may_be_python.then(|| Self {
+            pid,
+            command: proc_stat::command_line(pid),
+            reason: refusal.to_string(),
+        })
+    }
 }
 
 /// All of them.
@@ -28,20 +51,33 @@ impl PendingProcesses {
         self.list.is_empty()
     }
 
-    pub(crate) fn contains(&self, pid: u32) -> bool {
-        self.list.iter().any(|pending| pending.pid == pid)
+    /// A process may be another program by now: it is asked as often as a new one. False if it is none of these.
+    pub(crate) fn renew(&mut self, pid: u32) -> bool {
+        let known = self.list.iter_mut().find(|pending| pending.pid == pid);
+        let now = Instant::now();
+        known.map(|pending| (pending.since, pending.next) = (now, now)).is_some()
     }
 
-    /// Asks a process again from now on, if it can become a Python.
-    pub(crate) fn add(&mut self, pid: u32, refusal: &Refusal) {
-        if may_become_python(refusal) {
-            let now = Instant::now();
-            self.list.push(Pending { pid, since: now, next: now + RETRY });
+    /// Asks a process again from now on, if it can become a Python. If not, and it may be one, what is to be told of it.
+    pub(crate) fn add(&mut self, pid: u32, refusal: &Refusal) -> Option<Refused> {
+        let refused = Refused::new(pid, refusal);
+        if !may_become_python(refusal) {
+            return refused;
         }
+        let now = Instant::now();
+        self.list.push(Pending { pid, since: now, next: now + RETRY, refused });
+        None
     }
 
-    pub(crate) fn remove(&mut self, pid: u32) {
-        self.list.retain(|pending| pending.pid != pid);
+    /// It has ended, or is sampled. What is to be told of it if it has ended.
+    pub(crate) fn remove(&mut self, pid: u32) -> Option<Refused> {
+        let at = self.list.iter().position(|pending| pending.pid == pid)?;
+        self.list.swap_remove(at).refused
+    }
+
+    /// All that is to be told of those that are left.
+    pub(crate) fn take(&mut self) -> Vec<Refused> {
+        self.list.drain(..).filter_map(|pending| pending.refused).collect()
     }
 
     /// Those that are to be asked by now.
@@ -49,14 +85,23 @@ impl PendingProcesses {
         self.list.iter().filter(|pending| pending.next <= now).map(|pending| pending.pid).collect()
     }
 
-    /// A process was asked and is none.
-    pub(crate) fn again(&mut self, pid: u32, refusal: &Refusal, now: Instant) {
+    /// A process was asked and is none. What is to be told of it if it can never be one.
+    pub(crate) fn again(&mut self, pid: u32, refusal: &Refusal, now: Instant) -> Option<Refused> {
         if !may_become_python(refusal) {
-            self.remove(pid);
-        } else if let Some(pending) = self.list.iter_mut().find(|pending| pending.pid == pid) {
-            let is_young = now.duration_since(pending.since) < RETRY_SOON_FOR;
-            pending.next = now + if is_young { RETRY } else { RETRY_LATER };
+            let before = self.remove(pid);
+            return Refused::new(pid, refusal).or(before);
         }
+        let pending = self.list.iter_mut().find(|pending| pending.pid == pid)?;
+        pending.next = now + (now.duration_since(pending.since) / PART).clamp(RETRY, RETRY_LATER);
+        match refusal {
+            Refusal::Unsupported { .. } if pending.refused.is_none() => {
+                pending.refused = Refused::new(pid, refusal);
+            }
+            Refusal::NotPython { .. } => pending.refused = None,
+            // One that is ending is not there yet, either.
+            _ => {}
+        }
+        None
     }
 }
 

@@ -16,7 +16,7 @@ use crate::clock::{self, Dice};
 use crate::coverage::Coverage;
 use crate::interpreter::{self, Interpreter};
 use crate::pause::Pause;
-use crate::pending::PendingProcesses;
+use crate::pending::{PendingProcesses, Refused};
 use crate::proc_stat;
 use crate::process::{Counts, Process};
 use crate::refusal::Refusal;
@@ -156,7 +156,7 @@ impl Session {
     /// # Errors
     /// What it is at this moment.
     pub fn add_process(&mut self, pid: u32) -> Result<(), Refusal> {
-        if self.pending.contains(pid) {
+        if self.pending.renew(pid) {
             return Ok(());
         }
         match self.processes.iter().position(|process| process.pid == pid) {
@@ -172,7 +172,8 @@ impl Session {
                 Ok(())
             }
             Err(refusal) => {
-                self.pending.add(pid, &refusal);
+                let refused = self.pending.add(pid, &refusal);
+                self.note(refused);
                 Err(refusal)
             }
         }
@@ -215,7 +216,8 @@ impl Session {
 
     /// No longer samples a process.
     pub fn remove_process(&mut self, pid: u32) {
-        self.pending.remove(pid);
+        let refused = self.pending.remove(pid);
+        self.note(refused);
         if let Some(at) = self.processes.iter().position(|process| process.pid == pid) {
             self.end(at);
         }
@@ -341,7 +343,8 @@ impl Session {
                     self.end(at);
                     // It may have replaced its program by another.
                     if error.raw_os_error() != Some(libc::ESRCH) {
-                        self.pending.add(pid, &Refusal::NotYet);
+                        let refused = self.pending.add(pid, &Refusal::NotYet);
+                        self.note(refused);
                     }
                 }
             }
@@ -379,6 +382,9 @@ impl Session {
         let now = self.now;
         for process in &mut self.processes {
             process.name_threads(now, &mut self.tree);
+        }
+        for refused in self.pending.take() {
+            self.note(Some(refused));
         }
         self.flush();
         self.writer.record(kind::END, &[now.ns]);
@@ -446,9 +452,20 @@ impl Session {
                     self.pending.remove(pid);
                     self.begin(pid, interpreter, pause);
                 }
-                Err(refusal) => self.pending.again(pid, &refusal, now),
+                Err(refusal) => {
+                    let refused = self.pending.again(pid, &refusal, now);
+                    self.note(refused);
+                }
             }
         }
+    }
+
+    /// Writes that a process could not be sampled, and why.
+    fn note(&mut self, refused: Option<Refused>) {
+        let Some(Refused { pid, command, reason }) = refused else { return };
+        let (command, reason) = (self.tree.text(&command), self.tree.text(&reason));
+        self.write_tables();
+        self.writer.record(kind::REFUSED, &[u64::from(pid), u64::from(command), u64::from(reason)]);
     }
 
     fn obey(&mut self, commands: &Receiver<Command>, is_open: &mut bool) -> Option<Outcome> {

@@ -48,6 +48,25 @@ fn spin(interpreter: &Interpreter) {
     assert!(names["threads"].as_array().unwrap().iter().any(is_named), "{names}");
 }
 
+/// Wall time is the time that passed, processor time is what the kernel says, and of two threads that want it one has the lock.
+fn values(interpreter: &Interpreter) {
+    interpreter.program("clocks.py");
+    let (took, stderr) = printed(interpreter, "1000", &[interpreter.python(), "clocks.py"]);
+    let [passed, used @ ..]: [f64; 5] = numbers(took.as_bytes());
+    let report = Report::of(interpreter, "out.pb.gz");
+    let functions = ["first", "second", "hashing", "sleeping"];
+    let [walls, cpus, gils] =
+        ["wall", "cpu", "gil"].map(|value| functions.map(|name| report.total(name, "clocks.py", value)));
+    // A thread's last hundredth of a second may have ended before it was looked at.
+    for (((name, wall), cpu), used) in functions.iter().zip(walls).zip(cpus).zip(used) {
+        assert!((1.4..passed + 0.1).contains(&wall), "{name}: {wall} of {passed}: {stderr}");
+        assert!((cpu - used).abs() < 0.03 * used + 0.03, "{name}: {cpu} of {used}: {stderr}");
+    }
+    let [first, second, hashing, sleeping] = gils;
+    assert!((0.85..1.03).contains(&((first + second) / passed)), "{gils:?} of {passed}: {stderr}");
+    assert!(first.min(second) > 0.3 && hashing.max(sleeping) < 0.2, "{gils:?} of {passed}: {stderr}");
+}
+
 fn short_ones(interpreter: &Interpreter, count: usize, milliseconds: usize) {
     interpreter.program("many.py");
     let (number, time) = (count.to_string(), milliseconds.to_string());
@@ -62,6 +81,11 @@ fn short_ones(interpreter: &Interpreter, count: usize, milliseconds: usize) {
 #[test]
 fn a_spin_beside_a_busy_thread() {
     spin(&Interpreter::default());
+}
+
+#[test]
+fn values_are_what_the_program_measures() {
+    values(&Interpreter::default());
 }
 
 #[test]
@@ -110,6 +134,20 @@ fn what_is_no_python_is_refused_by_name() {
 }
 
 #[test]
+fn a_permission_that_is_missing_is_told_of_a_program_of_its_own() {
+    let interpreter = Interpreter::default();
+    interpreter.program("forbidden.py");
+    let profkit = env!("CARGO_BIN_EXE_profkit-under-test");
+    let record = [profkit, "record", "-o", "out.pb.gz", "--", interpreter.python(), "-c", "print(6 * 7)"];
+    let recorded = output(&mut interpreter.bare(&[&["forbidden.py"], &record[..]].concat()));
+    let stderr = String::from_utf8_lossy(&recorded.stderr);
+    assert_eq!((status(&recorded), &recorded.stdout[..]), (2, &b"42\n"[..]), "{stderr}");
+    let told = stderr.contains("`, was not sampled: not allowed to read its memory: ");
+    assert!(told && stderr.contains("print(6 * 7)") && stderr.contains("SYS_PTRACE"), "{stderr}");
+    assert!(!interpreter.folder.path().join("out.pb.gz").exists());
+}
+
+#[test]
 fn nothing_is_lost_when_the_sampler_is_killed() {
     let interpreter = Interpreter::default();
     let code = "import time, os, signal\ndef spin(end):\n while time.time() < end: pass\nspin(time.time() + 0.8)\n\
@@ -153,7 +191,7 @@ print([open(f'/proc/{child}/stat').read().rsplit(')')[-1].split()[0] for child i
 
 /// On other versions; `reference` since they have to be installed.
 mod reference {
-    use super::{Interpreter, output, processes, sample, short_ones, spin, status};
+    use super::{Interpreter, json, output, processes, sample, short_ones, spin, status, values};
 
     macro_rules! versions {
         ($($test:ident $version:literal),*) => {$(
@@ -163,6 +201,11 @@ mod reference {
                 #[test]
                 fn a_spin_beside_a_busy_thread() {
                     spin(&Interpreter::reference($version));
+                }
+
+                #[test]
+                fn values_are_what_the_program_measures() {
+                    values(&Interpreter::reference($version));
                 }
 
                 #[test]
@@ -186,6 +229,20 @@ mod reference {
         let command = format!("{} many.py 2 100 | {} many.py 3 100", old.python(), new.python());
         let stderr = sample(&old, "500", &["sh", "-c", &command]);
         assert_eq!(processes(&old).len(), 7, "{stderr}");
+    }
+
+    #[test]
+    fn versions_that_cannot_be_read_are_told() {
+        let (old, new) = (Interpreter::reference("3.7"), Interpreter::reference("3.13"));
+        new.program("many.py");
+        let old = format!("{} -c 'import time; time.sleep(0.3)'", old.python());
+        let command = format!("{old} & {old} & {} many.py 2 100; wait", new.python());
+        let stderr = sample(&new, "500", &["sh", "-c", &command]);
+        assert_eq!(processes(&new).len(), 3, "{stderr}");
+        let told = " and 1 more, `";
+        assert!(stderr.contains(told) && stderr.contains("was not sampled: Python 3.7"), "{stderr}");
+        let comments = json(&new, &["info", "out.pb.gz", "--json"])["comments"].to_string();
+        assert!(comments.contains("was not sampled: Python 3.7"), "{comments}");
     }
 
     #[test]

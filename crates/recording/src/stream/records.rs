@@ -70,6 +70,15 @@ pub enum Record<'a> {
     },
     /// The end, in nanoseconds since the beginning.
     End(u64),
+    /// A process that could not be sampled.
+    Refused {
+        /// What the operating system calls it.
+        pid: u64,
+        /// Text of its command line.
+        command: u64,
+        /// Text of the reason.
+        reason: u64,
+    },
     /// One sample, or several equal ones.
     Sample(Sample),
 }
@@ -177,6 +186,9 @@ impl<'a> Records<'a> {
             kind::COUNTER => Record::Counter(self.number()?, self.number()?),
             kind::BEGIN => Record::Begin { unix_ns: self.number()?, interval_ns: self.number()? },
             kind::END => Record::End(self.number()?),
+            kind::REFUSED => {
+                Record::Refused { pid: self.number()?, command: self.number()?, reason: self.number()? }
+            }
             _ => return Err(self.malformed("a record of this kind is unknown")),
         })
     }
@@ -234,6 +246,7 @@ mod tests {
         let mut writer = Writer::create(&path).unwrap();
         writer.text("a name");
         writer.record(kind::PROCESS, &[1 << 40, 2, 3, 4]);
+        writer.record(kind::REFUSED, &[5, 6, 1]);
         rows.iter().for_each(|row| writer.sample(row));
         writer.flush();
         rows.iter().for_each(|row| writer.sample(row));
@@ -249,8 +262,9 @@ mod tests {
         }
         let samples = rows.map(Record::Sample);
         let process = Record::Process { pid: 1 << 40, start: 2, version: 3, command: 4 };
-        let expected =
-            [&[Record::Text(b"a name"), process], &samples[..], &samples[..], &[Record::End(9)]].concat();
+        let refused = Record::Refused { pid: 5, command: 6, reason: 1 };
+        let tables = [Record::Text(b"a name"), process, refused];
+        let expected = [&tables[..], &samples, &samples, &[Record::End(9)]].concat();
         assert_eq!(found, expected);
         assert_eq!(at, bytes.len());
     }

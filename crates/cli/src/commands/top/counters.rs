@@ -167,7 +167,7 @@ impl Counters {
                 self.counted.insert(which, value);
             }
             Record::Sample(sample) => self.sample(&sample),
-            Record::Begin { .. } | Record::End(_) => {}
+            Record::Begin { .. } | Record::End(_) | Record::Refused { .. } => {}
         }
     }
 
