@@ -2,8 +2,9 @@
 
 use profkit_recording::stream::counter;
 
-use crate::process::{CPU_INTERVAL, Counts, LOCK_INTERVAL};
+use crate::process::{Counts, LOCK_INTERVAL};
 use crate::session::Options;
+use crate::thread::CPU_INTERVAL;
 
 /// What was covered so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

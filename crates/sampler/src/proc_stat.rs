@@ -23,9 +23,17 @@ impl CpuClock {
     /// # Errors
     /// If the thread has ended, or the kernel has no scheduler statistics.
     pub fn open(pid: u32, tid: u32) -> io::Result<Self> {
-        let mut clock = Self { file: File::open(format!("/proc/{pid}/task/{tid}/schedstat"))?, last: 0 };
+        let mut clock = Self::of_new(pid, tid)?;
         clock.last = clock.now()?;
         Ok(clock)
+    }
+
+    /// The same for a thread that has just begun: all that it has used is counted.
+    ///
+    /// # Errors
+    /// Like [`Self::open`].
+    pub fn of_new(pid: u32, tid: u32) -> io::Result<Self> {
+        Ok(Self { file: File::open(format!("/proc/{pid}/task/{tid}/schedstat"))?, last: 0 })
     }
 
     /// Nanoseconds that the thread has run since the last call.
@@ -39,14 +47,57 @@ impl CpuClock {
         Ok(passed)
     }
 
-    /// `run-time wait-time slices`: the first.
-    fn now(&self) -> io::Result<u64> {
+    /// What the thread had used when [`Self::passed`] was last called.
+    #[must_use]
+    pub fn told(&self) -> u64 {
+        self.last
+    }
+
+    /// `run-time wait-time slices`: the first, nanoseconds.
+    ///
+    /// # Errors
+    /// If the thread has ended.
+    pub fn now(&self) -> io::Result<u64> {
         let mut text = [0; 64];
         let length = self.file.read_at(&mut text, 0)?;
         let digits = text.iter().take(length).take_while(|byte| byte.is_ascii_digit());
         Ok(digits
             .fold(0, |number: u64, &digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'))))
     }
+}
+
+/// Nanoseconds that a thread has run.
+///
+/// # Errors
+/// If it has ended.
+pub fn thread_time(pid: u32, tid: u32) -> io::Result<u64> {
+    CpuClock::of_new(pid, tid)?.now()
+}
+
+/// Nanoseconds that all threads of a process have run, also those that have ended; `None` if it is gone.
+#[must_use]
+pub fn processor_time(pid: u32) -> Option<u64> {
+    let pid = libc::pid_t::try_from(pid).ok()?;
+    let (mut clock, mut time) = (0, libc::timespec { tv_sec: 0, tv_nsec: 0 });
+    // SAFETY: the kernel fills what is given.
+    let failed = unsafe {
+        libc::clock_getcpuclockid(pid, &raw mut clock) != 0 || libc::clock_gettime(clock, &raw mut time) != 0
+    };
+    let nanoseconds = u64::try_from(time.tv_sec).ok()? * 1_000_000_000 + u64::try_from(time.tv_nsec).ok()?;
+    (!failed).then_some(nanoseconds)
+}
+
+/// The threads of a process, ascending.
+///
+/// # Errors
+/// If it has ended.
+pub fn tasks(pid: u32) -> io::Result<Vec<u32>> {
+    let mut ids = Vec::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
+        ids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
+    }
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 /// What a thread does in the kernel.

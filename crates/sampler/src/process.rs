@@ -13,6 +13,7 @@ use std::io;
 use profkit_recording::stream::{Writer, kind};
 
 use crate::asyncio::{Chains, Naming};
+use crate::ended::Ended;
 use crate::gil::{self, Gil};
 use crate::interpreter::Interpreter;
 use crate::names::Names;
@@ -21,19 +22,11 @@ use crate::reader::Reader;
 use crate::reading::Context;
 use crate::remote::{Place, int_at};
 use crate::seat::Seat;
-use crate::thread::{Moment, Thread};
+use crate::thread::{Due, Moment, Thread};
 use crate::thread_names;
 use crate::threads::{self, Tasks, ThreadState};
 use crate::tree::Tree;
 
-/// Processor times are read as seldom: threads that run, threads that do not.
-pub(crate) const CPU_INTERVAL: u64 = 10_000_000;
-const IDLE_CPU_INTERVAL: u64 = 1_000_000_000;
-/// A thread whose stack has changed within this time is active.
-const ACTIVE: u64 = 100_000_000;
-/// Whether active threads wait for a lock is asked as seldom; whether others do.
-const WAIT_INTERVAL: u64 = 1_000_000;
-const IDLE_WAIT_INTERVAL: u64 = 100_000_000;
 /// Threads are listed anew after as long; at once if one takes a lock that is not known.
 const LIST_INTERVAL: u64 = 100_000_000;
 const LIST_AGAIN: u64 = 1_000_000;
@@ -98,7 +91,7 @@ pub struct Process {
     tasks_known: Vec<u32>,
     locks: Vec<Lock>,
     threads: Vec<Thread>,
-    ended: Vec<Thread>,
+    ended: Ended,
     renamed: Vec<(u32, u32)>,
     listed: u64,
     looked: u64,
@@ -134,7 +127,7 @@ impl Process {
             tasks_known: Vec::new(),
             locks: Vec::new(),
             threads: Vec::new(),
-            ended: Vec::new(),
+            ended: Ended::default(),
             renamed: Vec::new(),
             listed: 0,
             looked: 0,
@@ -255,7 +248,7 @@ impl Process {
             let has_gil = lock.gil.is_held_by(thread.state.address);
             if !thread.is_due {
                 // Nothing of it can have changed but whether it waits.
-                ask(thread, lock, has_gil, now, *last);
+                thread.ask(lock.address, has_gil, now, *last);
                 continue;
             }
             let is_stopped = match pause {
@@ -297,7 +290,7 @@ impl Process {
                 thread.has_gil = has_gil;
                 thread.changed = now.ns;
             }
-            ask(thread, lock, has_gil, now, *last);
+            thread.ask(lock.address, has_gil, now, *last);
         }
         Ok(())
     }
@@ -307,17 +300,33 @@ impl Process {
         for (thread, name) in self.renamed.drain(..) {
             writer.record(kind::NAME, &[u64::from(thread), u64::from(name)]);
         }
-        for mut thread in self.ended.drain(..) {
-            thread.settle(writer);
-        }
+        let mut gone = Vec::new();
         for thread in &mut self.threads {
-            let is_active = now.ns - thread.changed < ACTIVE || thread.has_gil;
-            let interval = if is_active { CPU_INTERVAL } else { IDLE_CPU_INTERVAL };
-            if all || now.ns - thread.cpu_read >= interval {
-                thread.account(now);
-                thread.settle(writer);
+            let is_there = match thread.due(now) {
+                _ if all => thread.settle(now, writer),
+                Due::Nothing => true,
+                Due::Look => thread.is_there(now),
+                Due::Settle => thread.settle(now, writer),
+            };
+            if !is_there {
+                gone.push(thread.tid);
             }
         }
+        if !gone.is_empty() {
+            // Others may have their places.
+            self.listed = 0;
+            self.end_threads(now, |thread| gone.contains(&thread.tid));
+        }
+        self.ended.settle(self.pid, &self.threads, writer, all);
+    }
+
+    /// No longer samples some threads.
+    fn end_threads(&mut self, now: Moment, mut has_ended: impl FnMut(&Thread) -> bool) {
+        let ended = self.threads.extract_if(.., |thread| has_ended(thread));
+        self.ended.extend(ended.map(|mut thread| {
+            thread.end(now);
+            thread
+        }));
     }
 
     /// What is done now and then: names of threads, code objects that may have changed.
@@ -386,16 +395,19 @@ impl Process {
             let states = threads::of_interpreter(&self.interpreter, address)?;
             found.extend(states.into_iter().map(|state| (state, lock)));
         }
-        self.drop_ended(&found, now);
+        let lives = |thread: &Thread| found.iter().any(|(state, _)| *state == thread.state);
+        self.end_threads(now, |thread| !lives(thread));
         let is_new = |state: &ThreadState| !self.threads.iter().any(|thread| thread.state == *state);
         let new: Vec<_> = found.into_iter().filter(|(state, _)| is_new(state)).collect();
+        let known = self.tasks_known.clone();
         if !new.is_empty() || self.tasks.ids.is_empty() {
             self.tasks.update(self.pid)?;
             self.count_tasks();
         }
         for (state, lock) in new {
-            self.add(state, lock, now, writer);
+            self.add(state, lock, &known, now, writer);
         }
+        self.ended.begin(self.pid, &self.threads);
         Ok(())
     }
 
@@ -406,20 +418,13 @@ impl Process {
         self.tasks_known.clone_from(&self.tasks.ids);
     }
 
-    fn drop_ended(&mut self, found: &[(ThreadState, usize)], now: Moment) {
-        let lives = |thread: &mut Thread| found.iter().any(|(state, _)| *state == thread.state);
-        let ended = self.threads.extract_if(.., |thread| !lives(thread));
-        self.ended.extend(ended.map(|mut thread| {
-            thread.account(now);
-            thread
-        }));
-    }
-
-    fn add(&mut self, state: ThreadState, lock: usize, now: Moment, writer: &mut Writer) {
+    /// `known` are the threads that there were before, none at first.
+    fn add(&mut self, state: ThreadState, lock: usize, known: &[u32], now: Moment, writer: &mut Writer) {
         // A thread state of a thread that does not exist: a forked child has its parent's for a moment.
         let Some(tid) = self.tasks.native(&self.interpreter, self.pid, &state) else { return };
         let reader = Reader::new(&self.interpreter.layout, state.address);
-        let mut thread = Thread::new(self.pid, tid, state, lock, reader, self.last);
+        let is_new = !known.is_empty() && known.binary_search(&tid).is_err();
+        let mut thread = Thread::new(self.pid, (tid, is_new), state, lock, reader, self.last);
         thread.id = writer.next_thread();
         writer.record(kind::THREAD, &[u64::from(self.id), u64::from(tid), self.last.ns]);
         self.counts.threads_sampled += 1;
@@ -433,22 +438,3 @@ impl Process {
 
 /// What stands on top of the stack of a thread that collects garbage.
 pub const GC_MARKER: &str = "<GC>";
-
-/// Finds out whether a thread waits for its lock, as often as it matters.
-fn ask(thread: &mut Thread, lock: &Lock, has_gil: bool, now: Moment, last: Moment) {
-    let is_active = thread.waits || now.ns - thread.changed < ACTIVE;
-    let interval = if is_active { WAIT_INTERVAL } else { IDLE_WAIT_INTERVAL };
-    let waits = if has_gil || thread.stack == 0 {
-        false
-    } else if now.ns - thread.asked >= interval {
-        thread.asked = now.ns;
-        thread.waits_for(lock.address)
-    } else {
-        thread.waits
-    };
-    if waits != thread.waits || has_gil != thread.has_gil {
-        thread.account(last);
-        thread.waits = waits;
-        thread.has_gil = has_gil;
-    }
-}

@@ -22,7 +22,7 @@ use crate::process::{Counts, Process};
 use crate::refusal::Refusal;
 use crate::seat::Seat;
 use crate::thread::Moment;
-use crate::tree::Tree;
+use crate::tree::{Tree, Written};
 
 /// How to sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,6 +80,8 @@ pub struct Session {
     writer: Writer,
     tree: Tree,
     written: Written,
+    /// How many processes are in the stream.
+    begun: u32,
     binaries: Binaries,
     processes: Vec<Process>,
     pending: PendingProcesses,
@@ -93,16 +95,6 @@ pub struct Session {
     now: Moment,
     dice: Dice,
     seat: Seat,
-}
-
-/// How much of the tables is on disk.
-#[derive(Clone, Copy, Debug, Default)]
-struct Written {
-    texts: usize,
-    functions: usize,
-    frames: usize,
-    stacks: usize,
-    processes: u32,
 }
 
 /// What was seen is on disk after as long.
@@ -135,6 +127,7 @@ impl Session {
             writer,
             tree: Tree::default(),
             written: Written::default(),
+            begun: 0,
             binaries: Binaries::default(),
             processes: Vec::new(),
             pending: PendingProcesses::default(),
@@ -204,10 +197,9 @@ impl Session {
         let (start, _) = proc_stat::start_and_parent(pid).unwrap_or_default();
         let version = u64::from(interpreter.layout.version.hex());
         self.writer.record(kind::PROCESS, &[u64::from(pid), start, version, u64::from(command)]);
-        self.written.processes += 1;
+        self.begun += 1;
         self.coverage.processes_sampled += 1;
-        let id = self.written.processes;
-        let mut process = Process::new(pid, id, line, interpreter, pause, self.now);
+        let mut process = Process::new(pid, self.begun, line, interpreter, pause, self.now);
         if self.options.awaits {
             process.follow_awaits();
         }
@@ -394,24 +386,7 @@ impl Session {
 
     /// Names come before what uses them.
     fn write_tables(&mut self) {
-        let Self { tree, writer, written, .. } = self;
-        for text in tree.texts.after(written.texts) {
-            writer.text(text);
-        }
-        for function in tree.functions.after(written.functions) {
-            writer
-                .record(kind::FUNCTION, &[function.name, function.file, function.first_line].map(u64::from));
-        }
-        for &(function, line) in tree.frames.after(written.frames) {
-            writer.record(kind::FRAME, &[u64::from(function), u64::from(line)]);
-        }
-        for &(below, frame) in tree.stacks.after(written.stacks) {
-            writer.record(kind::STACK, &[u64::from(below), u64::from(frame)]);
-        }
-        written.texts = tree.texts.len();
-        written.functions = tree.functions.len();
-        written.frames = tree.frames.len();
-        written.stacks = tree.stacks.len();
+        self.written.tables(&self.tree, &mut self.writer);
     }
 
     fn write_coverage(&mut self) {

@@ -9,6 +9,17 @@ use crate::proc_stat::{CpuClock, SystemCall};
 use crate::reader::Reader;
 use crate::threads::ThreadState;
 
+/// Processor times are read as seldom: threads that run, threads that do not.
+pub(crate) const CPU_INTERVAL: u64 = 10_000_000;
+const IDLE_CPU_INTERVAL: u64 = 1_000_000_000;
+/// Threads that end sooner than that after their beginning are settled as a whole.
+const YOUNG: u64 = 50_000_000;
+/// Whether active threads wait for a lock is asked as seldom; whether others do.
+const WAIT_INTERVAL: u64 = 1_000_000;
+const IDLE_WAIT_INTERVAL: u64 = 100_000_000;
+/// A thread whose stack has changed within this time is active.
+const ACTIVE: u64 = 100_000_000;
+
 /// A moment of the session: nanoseconds, and how many samples were taken until then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moment {
@@ -26,6 +37,24 @@ struct Run {
     wall: u64,
     gil: u64,
     wait: u64,
+}
+
+/// What is to be done of a thread's processor time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing yet.
+    Nothing,
+    /// It is too young, but may have ended.
+    Look,
+    /// It is to be settled.
+    Settle,
+}
+
+impl Run {
+    /// Nanoseconds without the lock.
+    fn free(&self) -> u64 {
+        self.wall.saturating_sub(self.gil + self.wait)
+    }
 }
 
 /// A thread that is sampled.
@@ -51,23 +80,36 @@ pub struct Thread {
     pub is_due: bool,
     /// When its stack was last another one.
     pub changed: u64,
+    /// When it began.
+    began: u64,
     /// When it was last asked whether it waits.
-    pub asked: u64,
+    asked: u64,
     /// When its processor time was read.
-    pub cpu_read: u64,
+    cpu_read: u64,
+    /// Whether it had used any since it was read before.
+    has_used: bool,
     /// Its name in the stream.
     pub name: u32,
     /// Until when it is accounted for.
     pub until: Moment,
     cpu: Option<CpuClock>,
     call: Option<SystemCall>,
+    /// Nanoseconds of processor time that there was no time for yet: the clock moves at ticks.
+    owed: u64,
     runs: Vec<Run>,
 }
 
 impl Thread {
-    /// A thread that is sampled from now on.
+    /// A thread that is sampled from now on. One that `is_new` has used nothing before that is not to be counted.
     #[must_use]
-    pub fn new(pid: u32, tid: u32, state: ThreadState, lock: usize, reader: Reader, now: Moment) -> Self {
+    pub fn new(
+        pid: u32,
+        (tid, is_new): (u32, bool),
+        state: ThreadState,
+        lock: usize,
+        reader: Reader,
+        now: Moment,
+    ) -> Self {
         Self {
             state,
             id: 0,
@@ -79,20 +121,17 @@ impl Thread {
             waits: false,
             is_due: true,
             changed: now.ns,
+            began: now.ns,
             asked: 0,
             cpu_read: now.ns,
+            has_used: false,
             name: 0,
             until: now,
-            cpu: CpuClock::open(pid, tid).ok(),
+            owed: 0,
+            cpu: if is_new { CpuClock::of_new(pid, tid) } else { CpuClock::open(pid, tid) }.ok(),
             call: SystemCall::open(pid, tid).ok(),
             runs: Vec::new(),
         }
-    }
-
-    /// Whether it sleeps until it gets the lock at an address.
-    #[must_use]
-    pub fn waits_for(&self, lock: u64) -> bool {
-        self.call.as_ref().is_some_and(|call| call.waits_within(lock, crate::gil::SIZE))
     }
 
     /// Accounts for the time up to a moment with the stack and states that it has.
@@ -117,28 +156,79 @@ impl Thread {
         }
     }
 
-    /// Whether there is something to settle.
-    #[must_use]
-    pub fn has_runs(&self) -> bool {
-        !self.runs.is_empty()
+    /// It has ended, no later than now. Without a stack it was not there any more.
+    pub fn end(&mut self, now: Moment) {
+        self.account(now);
+        while self.runs.pop_if(|run| run.stack == 0).is_some() {}
     }
 
-    /// Shares out the processor time since the last call and writes what was seen. False if the thread has ended.
-    pub fn settle(&mut self, writer: &mut Writer) -> bool {
-        self.cpu_read = self.until.ns;
-        let passed = self.cpu.as_mut().map(CpuClock::passed);
-        let is_alive = !matches!(passed, Some(Err(_)));
-        let used = passed.and_then(Result::ok).unwrap_or(0);
-        let held: u64 = self.runs.iter().map(|run| run.gil).sum();
-        let free: u64 = self.runs.iter().map(|run| run.wall.saturating_sub(run.gil + run.wait)).sum();
-        let waited: u64 = self.runs.iter().map(|run| run.wait).sum();
-        // The lock's holder runs first; who waits for it may wake now and then.
-        let mut shares = [Share::of(used, held), Share::default(), Share::default()];
-        shares[1] = Share::of(used - shares[0].given, free);
-        shares[2] = Share::of(used - shares[0].given - shares[1].given, waited);
+    /// Shares out the processor time since the last call and writes what was seen until now. False, and nothing is done, if the thread is
+    /// gone.
+    pub fn settle(&mut self, now: Moment, writer: &mut Writer) -> bool {
+        let used = match self.cpu.as_mut().map(CpuClock::passed) {
+            None => 0,
+            Some(Ok(passed)) => passed + self.owed,
+            Some(Err(_)) => return false,
+        };
+        self.account(now);
+        self.cpu_read = now.ns;
+        self.has_used = used > 0;
+        let mut shares = Share::of_each(used, self.times());
+        self.owed = Share::rest(used, &shares);
+        self.write(writer, &mut shares);
+        true
+    }
+
+    /// Finds out whether it waits for the lock at an address, as often as it matters. What was before is over with the moment `last`.
+    pub fn ask(&mut self, lock: u64, has_gil: bool, now: Moment, last: Moment) {
+        let is_active = self.waits || now.ns - self.changed < ACTIVE;
+        let interval = if is_active { WAIT_INTERVAL } else { IDLE_WAIT_INTERVAL };
+        let waits = if has_gil || self.stack == 0 {
+            false
+        } else if now.ns - self.asked >= interval {
+            self.asked = now.ns;
+            self.call.as_ref().is_some_and(|call| call.waits_within(lock, crate::gil::SIZE))
+        } else {
+            self.waits
+        };
+        if waits != self.waits || has_gil != self.has_gil {
+            self.account(last);
+            self.waits = waits;
+            self.has_gil = has_gil;
+        }
+    }
+
+    /// What is to be done of its processor time.
+    #[must_use]
+    pub fn due(&self, now: Moment) -> Due {
+        let is_active = now.ns - self.changed < ACTIVE || self.has_gil || self.has_used;
+        match now.ns - self.cpu_read {
+            passed if passed < CPU_INTERVAL => Due::Nothing,
+            passed if passed < IDLE_CPU_INTERVAL && !is_active => Due::Nothing,
+            _ if now.ns - self.began < YOUNG => Due::Look,
+            _ => Due::Settle,
+        }
+    }
+
+    /// Whether it has not ended. It is as if its processor time had been read.
+    pub fn is_there(&mut self, now: Moment) -> bool {
+        self.cpu_read = now.ns;
+        self.cpu.as_ref().is_none_or(|clock| clock.now().is_ok())
+    }
+
+    /// Nanoseconds of what was seen with the lock, without it, and waiting for it. The lock's holder runs first; who waits for it
+    /// may wake now and then.
+    #[must_use]
+    pub fn times(&self) -> [u64; 3] {
+        let sum = |part: fn(&Run) -> u64| self.runs.iter().map(part).sum();
+        [sum(|run| run.gil), sum(Run::free), sum(|run| run.wait)]
+    }
+
+    /// Writes what was seen, with its part of the shares.
+    pub(crate) fn write(&mut self, writer: &mut Writer, shares: &mut [Share; 3]) {
+        let [held, free, waited] = shares;
         for run in self.runs.drain(..) {
-            let free = run.wall.saturating_sub(run.gil + run.wait);
-            let cpu = shares[0].take(run.gil) + shares[1].take(free) + shares[2].take(run.wait);
+            let cpu = held.take(run.gil) + free.take(run.free()) + waited.take(run.wait);
             let count = if run.stack == 0 { 0 } else { run.count };
             writer.sample(&Sample {
                 thread: self.id,
@@ -150,13 +240,24 @@ impl Thread {
                 gil_wait: run.wait,
             });
         }
-        is_alive
+    }
+
+    /// Its processor time now, in nanoseconds.
+    #[must_use]
+    pub fn processor_time(&self) -> Option<u64> {
+        self.cpu.as_ref()?.now().ok()
+    }
+
+    /// The processor time up to which it was told.
+    #[must_use]
+    pub fn given(&self) -> u64 {
+        self.cpu.as_ref().map_or(0, CpuClock::told).saturating_sub(self.owed)
     }
 }
 
 /// An amount that is shared out in proportion, to the nanosecond.
 #[derive(Clone, Copy, Debug, Default)]
-struct Share {
+pub(crate) struct Share {
     given: u64,
     of: u64,
     seen: u64,
@@ -164,8 +265,23 @@ struct Share {
 }
 
 impl Share {
+    /// An amount for several kinds of time, the first of which gets as much as there is of it, then the next.
+    pub(crate) fn of_each(amount: u64, times: [u64; 3]) -> [Self; 3] {
+        let mut rest = amount;
+        times.map(|time| {
+            let share = Self::of(rest, time);
+            rest -= share.given;
+            share
+        })
+    }
+
     fn of(amount: u64, of: u64) -> Self {
         Self { given: amount.min(of), of, seen: 0, taken: 0 }
+    }
+
+    /// What is left of an amount.
+    pub(crate) fn rest(amount: u64, shares: &[Self; 3]) -> u64 {
+        amount - shares.iter().map(|share| share.given).sum::<u64>()
     }
 
     fn take(&mut self, part: u64) -> u64 {

@@ -4,7 +4,6 @@
 //! forked child. Before, it has `pthread_self()` only: an address at which the C library keeps the number, at an offset that
 //! is found by looking (720 in glibc on x86-64).
 
-use std::fs;
 use std::io;
 
 use crate::interpreter::Interpreter;
@@ -73,11 +72,7 @@ impl Tasks {
     /// # Errors
     /// If the process has ended.
     pub fn update(&mut self, pid: u32) -> io::Result<()> {
-        self.ids.clear();
-        for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
-            self.ids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
-        }
-        self.ids.sort_unstable();
+        self.ids = proc_stat::tasks(pid)?;
         Ok(())
     }
 

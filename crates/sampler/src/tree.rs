@@ -6,6 +6,7 @@
 use std::hash::Hash;
 
 use hashbrown::HashMap;
+use profkit_recording::stream::{Writer, kind};
 
 type Map<K> = HashMap<K, u32, foldhash::fast::RandomState>;
 
@@ -120,5 +121,37 @@ impl Tree {
     #[must_use]
     pub fn text_of(&self, id: u32) -> &str {
         self.texts.get(id).map_or("", |text| text)
+    }
+}
+
+/// How much of the tables is in the stream.
+#[derive(Debug, Default)]
+pub struct Written {
+    texts: usize,
+    functions: usize,
+    frames: usize,
+    stacks: usize,
+}
+
+impl Written {
+    /// Writes what is not.
+    pub fn tables(&mut self, tree: &Tree, writer: &mut Writer) {
+        for text in tree.texts.after(self.texts) {
+            writer.text(text);
+        }
+        for function in tree.functions.after(self.functions) {
+            let numbers = [function.name, function.file, function.first_line];
+            writer.record(kind::FUNCTION, &numbers.map(u64::from));
+        }
+        for &(function, line) in tree.frames.after(self.frames) {
+            writer.record(kind::FRAME, &[u64::from(function), u64::from(line)]);
+        }
+        for &(below, frame) in tree.stacks.after(self.stacks) {
+            writer.record(kind::STACK, &[u64::from(below), u64::from(frame)]);
+        }
+        self.texts = tree.texts.len();
+        self.functions = tree.functions.len();
+        self.frames = tree.frames.len();
+        self.stacks = tree.stacks.len();
     }
 }

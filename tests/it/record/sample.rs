@@ -67,6 +67,18 @@ fn values(interpreter: &Interpreter) {
     assert!(first.min(second) > 0.3 && hashing.max(sleeping) < 0.2, "{gils:?} of {passed}: {stderr}");
 }
 
+/// What threads used that were gone before anybody asked is in the clock of their process.
+fn brief_threads(interpreter: &Interpreter) {
+    interpreter.program("brief.py");
+    for rate in ["100", "1000"] {
+        let (used, stderr) = printed(interpreter, rate, &[interpreter.python(), "brief.py"]);
+        let [used] = numbers(used.as_bytes());
+        let cpu = Report::of(interpreter, "out.pb.gz").total("work", "brief.py", "cpu");
+        // The last ones may end together with their process, which can be asked no more then.
+        assert!((0.75..1.03).contains(&(cpu / used)), "{rate}: {cpu} of {used}: {stderr}");
+    }
+}
+
 fn short_ones(interpreter: &Interpreter, count: usize, milliseconds: usize) {
     interpreter.program("many.py");
     let (number, time) = (count.to_string(), milliseconds.to_string());
@@ -86,6 +98,11 @@ fn a_spin_beside_a_busy_thread() {
 #[test]
 fn values_are_what_the_program_measures() {
     values(&Interpreter::default());
+}
+
+#[test]
+fn what_brief_threads_used_is_not_lost() {
+    brief_threads(&Interpreter::default());
 }
 
 #[test]
@@ -191,7 +208,9 @@ print([open(f'/proc/{child}/stat').read().rsplit(')')[-1].split()[0] for child i
 
 /// On other versions; `reference` since they have to be installed.
 mod reference {
-    use super::{Interpreter, json, output, processes, sample, short_ones, spin, status, values};
+    use super::{
+        Interpreter, brief_threads, json, output, processes, sample, short_ones, spin, status, values,
+    };
 
     macro_rules! versions {
         ($($test:ident $version:literal),*) => {$(
@@ -206,6 +225,11 @@ mod reference {
                 #[test]
                 fn values_are_what_the_program_measures() {
                     values(&Interpreter::reference($version));
+                }
+
+                #[test]
+                fn what_brief_threads_used_is_not_lost() {
+                    brief_threads(&Interpreter::reference($version));
                 }
 
                 #[test]
