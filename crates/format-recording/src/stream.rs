@@ -3,6 +3,7 @@
 //! The file may be written while it is read, and its writer may have been killed: reading ends before a block that is not
 //! whole. Samples are added up by stack and thread; their order in time is given up, which a profile of hours needs.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use foldhash::HashMap;
@@ -105,26 +106,25 @@ struct Reader {
     start_ns: u64,
     interval_ns: u64,
     ended: Option<u64>,
-    refused: Vec<Refused>,
+    /// By their reasons.
+    refused: BTreeMap<StringId, Refused>,
 }
 
 /// Processes that could not be sampled for the same reason: the first, and how many others.
 struct Refused {
-    reason: StringId,
     pid: i64,
     command: StringId,
     others: usize,
 }
 
 impl Refused {
-    fn note(&self, builder: &ProfileBuilder) -> String {
+    fn note(&self, reason: StringId, builder: &ProfileBuilder) -> String {
         let text = |id| String::from_utf8_lossy(builder.bytes(id)).into_owned();
         let others = match self.others {
             0 => String::new(),
             others => format!(" and {others} more"),
         };
-        let Self { pid, command, reason, .. } = *self;
-        format!("process {pid}{others}, `{}`, was not sampled: {}", text(command), text(reason))
+        format!("process {}{others}, `{}`, was not sampled: {}", self.pid, text(self.command), text(reason))
     }
 }
 
@@ -206,10 +206,8 @@ impl Reader {
             Record::Refused { pid, command, reason } => {
                 let command = text(&self.texts, command, "a command is not there")?;
                 let reason = text(&self.texts, reason, "a reason is not there")?;
-                match self.refused.iter_mut().find(|refused| refused.reason == reason) {
-                    Some(refused) => refused.others += 1,
-                    None => self.refused.push(Refused { reason, pid: integer(pid), command, others: 0 }),
-                }
+                let first = Refused { pid: integer(pid), command, others: 0 };
+                self.refused.entry(reason).and_modify(|refused| refused.others += 1).or_insert(first);
             }
             Record::Sample(sample) => self.sample(&sample, at)?,
         }
@@ -262,7 +260,7 @@ impl Reader {
         let end = self.ended.or(end).unwrap_or(0);
         let time = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
         let (mut notes, remarks) = self.notes(is_torn);
-        notes.extend(self.refused.iter().map(|refused| refused.note(builder)));
+        notes.extend(self.refused.iter().map(|(&reason, refused)| refused.note(reason, builder)));
         Ok(Summary {
             processes: self.processes.len(),
             threads: self.threads.len(),
