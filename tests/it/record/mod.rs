@@ -10,6 +10,7 @@ mod exact;
 mod front;
 mod interpreter;
 mod pause;
+mod places;
 mod programs;
 mod result;
 mod sample;
