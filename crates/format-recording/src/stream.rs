@@ -305,6 +305,8 @@ impl Reader {
             );
             // Less than that moves no share of a program by a percent.
             if missed > asked / 100 { &mut notes } else { &mut remarks }.push(text);
+            let late = Duration::from_nanos(count(counter::LATENESS) / taken.max(1));
+            remarks.push(format!("samples were taken {late:.0?} after their moments on average"));
         }
         let (read, cut, failed) = (count(counter::READ), count(counter::CUT), count(counter::FAILED));
         if read > 0 {

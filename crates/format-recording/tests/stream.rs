@@ -48,7 +48,9 @@ fn stream() -> Vec<u8> {
     for row in &rows[2..] {
         writer.sample(row);
     }
-    for (which, value) in [(counter::ASKED, 10), (counter::TAKEN, 9), (counter::MISSED, 1)] {
+    let counters =
+        [(counter::ASKED, 10), (counter::TAKEN, 9), (counter::MISSED, 1), (counter::LATENESS, 270_000)];
+    for (which, value) in counters {
         writer.record(kind::COUNTER, &[which, value]);
     }
     writer.record(kind::END, &[10_000_000]);
@@ -99,6 +101,8 @@ fn samples_are_added_up_by_stack_and_thread() {
     let threads: Vec<_> = profile.origins().rows().iter().map(|origin| profile.text(origin.thread)).collect();
     assert!(threads.contains(&"worker".into()), "{threads:?}");
     assert!(profile.meta().notes.iter().any(|note| note.starts_with("9 of 10 moments sampled")));
+    let comments: Vec<_> = profile.meta().comments.iter().map(|&comment| profile.text(comment)).collect();
+    assert!(comments.iter().any(|text| text.contains("taken 30µs after their moments")), "{comments:?}");
 }
 
 #[test]
