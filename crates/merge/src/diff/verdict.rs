@@ -2,7 +2,8 @@
 //!
 //! Two sources of noise are known: counting samples (a value that n samples were seen of is known to ±√n of them), and
 //! what differs between runs. What would surprise: the counting error is that of the mean of both sides, so a function that was
-//! seen on one side only has an error too.
+//! seen on one side only has an error too. And between several runs it is less, ±√(n·(1−n/N)) of N samples: how much the whole
+//! differs is known from the runs, and what is nearly all of it cannot miss many.
 
 use statrs::function::beta::checked_beta_reg;
 use statrs::function::erf::erfc;
@@ -78,10 +79,10 @@ impl Change {
 
 /// Tests all rows and the grand total together.
 pub(super) fn judge<K>(measured: Vec<Measured<K>>, runs: &Runs, factors: &Factors) -> (Vec<Row<K>>, Change) {
-    let judge = Judge { bases: runs.bases, quantum: factors.quantum };
     let whole: Vec<f64> =
         factors.measured.iter().zip(&factors.of_value).map(|(value, by)| value * by).collect();
     let [base, new] = runs.means(&whole);
+    let judge = Judge { bases: runs.bases, quantum: factors.quantum, whole: (base + new) / 2.0 };
     let least = LEAST_SHARE * base.abs().max(new.abs());
     let mut total = judge.change(&whole, least);
     let mut rows: Vec<Row<K>> = Vec::with_capacity(measured.len());
@@ -137,6 +138,8 @@ struct Judge {
     bases: usize,
     /// How much of the value one sample is, by side.
     quantum: [f64; 2],
+    /// The mean of both sides' totals.
+    whole: f64,
 }
 
 impl Judge {
@@ -146,6 +149,7 @@ impl Judge {
         let pooled = (means[0] + means[1]) / 2.0;
         // A value v of samples that are worth q each is v/q samples: its variance is q²·v/q.
         let counting = self.quantum.map(|quantum| quantum * pooled.max(0.0));
+        let others = if of_runs.len() > 2 { (1.0 - pooled / self.whole).clamp(0.0, 1.0) } else { 1.0 };
         let sampled = self.quantum.iter().any(|&quantum| quantum > 0.0);
         let error = (counting[0] / count(base.len()) + counting[1] / count(new.len())).sqrt();
         let large = means.iter().any(|mean| mean.abs() >= least) && means != [0.0, 0.0];
@@ -153,7 +157,7 @@ impl Judge {
             base: means[0],
             new: means[1],
             error: sampled.then_some(error),
-            p: if large { p_value(base, new, counting) } else { None },
+            p: if large { p_value(base, new, counting.map(|counting| counting * others)) } else { None },
         }
     }
 
