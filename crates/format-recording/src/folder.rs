@@ -2,6 +2,7 @@
 
 use profkit_profile::{AtOffset, ProfileBuilder, ReadError, count};
 use profkit_recording::{header, journal, stream as samples, trace as traces};
+use std::collections::BTreeSet;
 
 use crate::journal::Facts;
 use crate::pack::Packed;
@@ -54,6 +55,7 @@ struct Covered {
     threads: usize,
     notes: Vec<String>,
     remarks: Vec<String>,
+    refused: BTreeSet<i64>,
     start_ns: Option<i64>,
     end_ns: Option<i64>,
     interval_ns: i64,
@@ -72,6 +74,7 @@ impl Covered {
         self.threads += summary.threads;
         self.notes.extend(summary.notes);
         self.remarks.extend(summary.remarks);
+        self.refused.extend(summary.refused);
         let start = self.start_ns.unwrap_or(i64::MAX).min(summary.start_ns);
         self.start_ns = Some(start);
         self.end_ns = self.end_ns.max(Some(summary.end_ns));
@@ -101,7 +104,8 @@ impl Covered {
             let command = facts.commands.get(&(missed.pid, missed.start));
             let command =
                 command.map_or_else(String::new, |line| format!(" ({})", String::from_utf8_lossy(line)));
-            let how = if missed.is_sampled { "sampled instead of traced" } else { "not covered" };
+            let is_sampled = missed.is_sampled && !self.refused.contains(&missed.pid);
+            let how = if is_sampled { "sampled instead of traced" } else { "not covered" };
             format!("process {}{command} {how}: {}", missed.pid, String::from_utf8_lossy(&missed.reason))
         });
         let notes: Vec<String> = self.notes.into_iter().chain(missed).collect();

@@ -27,6 +27,8 @@ pub(crate) struct Summary {
     pub(crate) notes: Vec<String>,
     /// How it was sampled.
     pub(crate) remarks: Vec<String>,
+    /// Processes that could not be sampled.
+    pub(crate) refused: Vec<i64>,
     /// When it began, nanoseconds since 1970.
     pub(crate) start_ns: i64,
     /// When its last sample was, nanoseconds since 1970.
@@ -112,19 +114,19 @@ struct Reader {
 
 /// Processes that could not be sampled for the same reason: the first, and how many others.
 struct Refused {
-    pid: i64,
+    pids: Vec<i64>,
     command: StringId,
-    others: usize,
 }
 
 impl Refused {
     fn note(&self, reason: StringId, builder: &ProfileBuilder) -> String {
         let text = |id| String::from_utf8_lossy(builder.bytes(id)).into_owned();
-        let others = match self.others {
-            0 => String::new(),
-            others => format!(" and {others} more"),
+        let others = match self.pids.as_slice() {
+            [first] => first.to_string(),
+            [first, others @ ..] => format!("{first} and {} more", others.len()),
+            [] => String::new(),
         };
-        format!("process {}{others}, `{}`, was not sampled: {}", self.pid, text(self.command), text(reason))
+        format!("process {others}, `{}`, was not sampled: {}", text(self.command), text(reason))
     }
 }
 
@@ -206,8 +208,8 @@ impl Reader {
             Record::Refused { pid, command, reason } => {
                 let command = text(&self.texts, command, "a command is not there")?;
                 let reason = text(&self.texts, reason, "a reason is not there")?;
-                let first = Refused { pid: integer(pid), command, others: 0 };
-                self.refused.entry(reason).and_modify(|refused| refused.others += 1).or_insert(first);
+                let first = || Refused { pids: Vec::new(), command };
+                self.refused.entry(reason).or_insert_with(first).pids.push(integer(pid));
             }
             Record::Sample(sample) => self.sample(&sample, at)?,
         }
@@ -266,6 +268,7 @@ impl Reader {
             threads: self.threads.len(),
             notes,
             remarks,
+            refused: self.refused.into_values().flat_map(|refused| refused.pids).collect(),
             start_ns: time(self.start_ns),
             end_ns: time(self.start_ns.saturating_add(end)),
             interval_ns: time(self.interval_ns),

@@ -24,7 +24,15 @@ fn symbol(name: &CStr) -> Option<*mut c_void> {
 
 /// Waits for the interpreter to run something, if there is an interpreter in this program.
 pub(crate) fn watch() {
-    let Some(add) = symbol(c"PySys_AddAuditHook") else { return };
+    let Some(add) = symbol(c"PySys_AddAuditHook") else {
+        // Before 3.8, or no Python at all.
+        if symbol(c"Py_GetVersion").is_some()
+            && let (Some(carried), Err(reason)) = (carried(), check_version())
+        {
+            process::write_missed(carried, reason.as_bytes());
+        }
+        return;
+    };
     // SAFETY: its type since Python 3.8, where it came; it may be called before the interpreter begins.
     unsafe {
         let add: unsafe extern "C" fn(Hook, *mut c_void) -> c_int = transmute(add);

@@ -96,7 +96,7 @@ fn layout_of(
     let mut head = [0; debug_offsets::SIZE];
     let read = remote.gather(&mut head, &[crate::remote::Place::new(runtime, debug_offsets::SIZE)]);
     let read = read.map_err(|error| Refusal::from_error(pid, &error))?;
-    let unsupported = |version, why| Err(Refusal::Unsupported { version, why });
+    let unsupported = |version: Version, why| Err(Refusal::Unsupported { version: version.to_string(), why });
     match debug_offsets::parse(head.get(..read).unwrap_or_default()) {
         Ok(layout) => return Ok(layout),
         Err(Unusable::FreeThreaded(version)) => return unsupported(version, refusal::FREE_THREADED),
@@ -106,13 +106,18 @@ fn layout_of(
     }
     let version = binary.version.or_else(|| version_in_name(&mapping.path));
     let Some(version) = version else {
-        return unsupported(Version { major: 3, minor: 0, micro: 0 }, refusal::UNKNOWN);
+        let version = "of an unknown version".to_owned();
+        return Err(Refusal::Unsupported { version, why: refusal::UNKNOWN });
     };
     match Layout::known(version) {
         Some(layout) => Ok(layout),
         // Its description is a static value: it is absent only while the file is not wholly mapped.
         None if version.at_least(13) => Err(Refusal::NotYet),
-        None => unsupported(version, refusal::UNKNOWN),
+        None if binary.version.is_some() => unsupported(version, refusal::UNKNOWN),
+        None => {
+            let version = format!("{}.{}", version.major, version.minor);
+            Err(Refusal::Unsupported { version, why: refusal::UNKNOWN })
+        }
     }
 }
 
@@ -146,7 +151,7 @@ impl Interpreter {
     fn check_ready(&self, pid: u32) -> Result<(), Refusal> {
         let wrong = |error: std::io::Error| match error.raw_os_error() {
             Some(libc::EFAULT) | None => {
-                Refusal::Unsupported { version: self.layout.version, why: refusal::SENSELESS }
+                Refusal::Unsupported { version: self.layout.version.to_string(), why: refusal::SENSELESS }
             }
             _ => Refusal::from_error(pid, &error),
         };
@@ -166,7 +171,10 @@ impl Interpreter {
         // A thread state is linked before it is filled; else this is another layout.
         match owner {
             0 => Err(Refusal::NotYet),
-            _ => Err(Refusal::Unsupported { version: self.layout.version, why: refusal::SENSELESS }),
+            _ => Err(Refusal::Unsupported {
+                version: self.layout.version.to_string(),
+                why: refusal::SENSELESS,
+            }),
         }
     }
 }

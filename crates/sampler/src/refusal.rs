@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 
 use crate::proc_stat;
-use crate::version::Version;
 
 /// Why a process cannot be sampled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,8 +28,8 @@ pub enum Refusal {
     /// A Python that cannot be read.
     #[error("Python {version}: {why}")]
     Unsupported {
-        /// Which one.
-        version: Version,
+        /// Which one, as far as that is known.
+        version: String,
         /// What it is about it.
         why: &'static str,
     },

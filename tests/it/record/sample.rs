@@ -267,6 +267,11 @@ mod reference {
         assert!(stderr.contains(told) && stderr.contains("was not sampled: Python 3.7"), "{stderr}");
         let comments = json(&new, &["info", "out.pb.gz", "--json"])["comments"].to_string();
         assert!(comments.contains("was not sampled: Python 3.7"), "{comments}");
+        let traced =
+            output(&mut new.profkit(&["record", "--trace", "-o", "out.pb.gz", "--", "sh", "-c", &command]));
+        let stderr = String::from_utf8_lossy(&traced.stderr);
+        assert_eq!((status(&traced), processes(&new).len()), (0, 3), "{stderr}");
+        assert_eq!(stderr.matches(": this version cannot be traced").count(), 2, "{stderr}");
     }
 
     #[test]
