@@ -10,13 +10,14 @@ const SPIN: u64 = 30_000;
 const TURN: u64 = 100_000;
 
 /// Lets this thread, and those that it starts, wake when it asked to: not up to 50 µs later (the kernel's default slack),
-/// and not after all others that want the processor, as far as this user may ask for that.
-pub(crate) fn be_prompt() {
+/// and not after all others that want the processor, as far as this user may ask for that. One that never sleeps would take it from
+/// the target if both were on the same one: it does not come first.
+pub(crate) fn be_prompt(sleeps: bool) {
     let attributes = SchedulingAttributes {
         size: 48,
         policy: 0,
         flags: 0,
-        nice: -10,
+        nice: if sleeps { -10 } else { 0 },
         priority: 0,
         runtime: TURN,
         deadline: 0,

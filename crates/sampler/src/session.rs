@@ -235,9 +235,9 @@ impl Session {
         commands: &Receiver<Command>,
         mut chore: Option<Chore<'_>>,
     ) -> Outcome {
-        // Of this thread only: what the front starts must not inherit it.
-        clock::be_prompt();
         let interval = interval(self.options);
+        // Of this thread only: what the front starts must not inherit it.
+        clock::be_prompt(interval > 0);
         let mut looked = Instant::now();
         let mut next = self.now.ns;
         self.began = Instant::now().checked_sub(Duration::from_nanos(self.now.ns)).unwrap_or(self.began);
