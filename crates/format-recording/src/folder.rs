@@ -1,8 +1,9 @@
 //! All files of a recording, and what it says about itself.
 
+use std::collections::BTreeSet;
+
 use profkit_profile::{AtOffset, ProfileBuilder, ReadError, count};
 use profkit_recording::{header, journal, stream as samples, trace as traces};
-use std::collections::BTreeSet;
 
 use crate::journal::Facts;
 use crate::pack::Packed;

@@ -112,7 +112,7 @@ struct Reader {
     refused: BTreeMap<StringId, Refused>,
 }
 
-/// Processes that could not be sampled for the same reason: the first, and how many others.
+/// Processes that could not be sampled for the same reason, and the command line of the first.
 struct Refused {
     pids: Vec<i64>,
     command: StringId,
@@ -121,12 +121,12 @@ struct Refused {
 impl Refused {
     fn note(&self, reason: StringId, builder: &ProfileBuilder) -> String {
         let text = |id| String::from_utf8_lossy(builder.bytes(id)).into_owned();
-        let others = match self.pids.as_slice() {
+        let which = match self.pids.as_slice() {
             [first] => first.to_string(),
             [first, others @ ..] => format!("{first} and {} more", others.len()),
             [] => String::new(),
         };
-        format!("process {others}, `{}`, was not sampled: {}", text(self.command), text(reason))
+        format!("process {which}, `{}`, was not sampled: {}", text(self.command), text(reason))
     }
 }
 

@@ -47,6 +47,16 @@ struct SchedulingAttributes {
     period: u64,
 }
 
+/// What a clock of the kernel's says; `None` if there is none of this name.
+pub(crate) fn now(clock: libc::clockid_t) -> Option<Duration> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel fills the structure.
+    let is_read = unsafe { libc::clock_gettime(clock, &raw mut time) == 0 };
+    let part = |number: i64| u64::try_from(number).ok();
+    let time = Duration::from_secs(part(time.tv_sec)?) + Duration::from_nanos(part(time.tv_nsec)?);
+    is_read.then_some(time)
+}
+
 /// Waits until `ns` nanoseconds after `start`.
 pub(crate) fn sleep_until(start: Instant, ns: u64) {
     let deadline = start + Duration::from_nanos(ns);

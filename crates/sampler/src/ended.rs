@@ -21,7 +21,7 @@ const COST: u32 = 50;
 
 /// The ended threads of a process that are not settled yet.
 #[derive(Debug, Default)]
-pub struct Ended {
+pub(crate) struct Ended {
     threads: Vec<Thread>,
     clocks: Option<Clocks>,
     next: Option<Instant>,
@@ -33,26 +33,24 @@ struct Clocks {
     process: u64,
     /// Each of its threads that lived then.
     threads: HashMap<u32, u64>,
-    /// What was given too much, since a tick fell between two readings.
-    owed: u64,
-    /// What was left since there was no time for it.
-    left: u64,
+    /// What was left since there was no time for it; below zero what was given too much, since a tick fell between two readings.
+    balance: i64,
     /// Its threads that are not sampled, or not yet.
     others: Vec<u32>,
 }
 
 impl Clocks {
-    /// As they are now; those of `live` threads are open already. `None` if the process is gone.
-    fn read(pid: u32, live: &[Thread]) -> Option<Self> {
+    /// As they are now, those of all threads, of which `live` ones are open already. `None` if the process is gone.
+    fn read(pid: u32, all: &[u32], live: &[Thread]) -> Option<Self> {
         let process = proc_stat::processor_time(pid)?;
         let open: HashMap<u32, &Thread> = live.iter().map(|thread| (thread.tid, thread)).collect();
         let mut threads = HashMap::new();
-        for tid in proc_stat::tasks(pid).ok()? {
+        for &tid in all {
             let known = open.get(&tid).and_then(|thread| thread.processor_time());
             threads.extend(known.or_else(|| proc_stat::thread_time(pid, tid).ok()).map(|used| (tid, used)));
         }
         let others = threads.keys().filter(|tid| !open.contains_key(tid)).copied().collect();
-        Some(Self { process, threads, owed: 0, left: 0, others })
+        Some(Self { process, threads, balance: 0, others })
     }
 
     fn of(&self, tid: u32) -> u64 {
@@ -65,28 +63,28 @@ impl Clocks {
         let lived: u64 = later.threads.iter().map(|(&tid, used)| used.saturating_sub(self.of(tid))).sum();
         let (before, told) =
             ended.fold((0, 0), |(before, told), (tid, part)| (before + self.of(tid), told + part));
-        let used = later.process.saturating_sub(self.process) + before + self.left;
-        let told = lived + told + self.owed;
-        *self = Self { owed: told.saturating_sub(used), ..later };
-        used.saturating_sub(told)
+        let used = later.process.saturating_sub(self.process) + before;
+        let gone = self.balance + used.cast_signed() - (lived + told).cast_signed();
+        *self = Self { balance: gone.min(0), ..later };
+        gone.max(0).cast_unsigned()
     }
 }
 
 impl Ended {
-    /// What is used from now on is counted. Later calls do nothing.
-    pub fn begin(&mut self, pid: u32, live: &[Thread]) {
+    /// What is used from now on by any of all threads is counted. Later calls do nothing.
+    pub(crate) fn begin(&mut self, pid: u32, all: &[u32], live: &[Thread]) {
         if self.clocks.is_none() {
-            self.clocks = Clocks::read(pid, live);
+            self.clocks = Clocks::read(pid, all, live);
         }
     }
 
     /// Adds threads that have ended.
-    pub fn extend(&mut self, threads: impl IntoIterator<Item = Thread>) {
+    pub(crate) fn extend(&mut self, threads: impl IntoIterator<Item = Thread>) {
         self.threads.extend(threads);
     }
 
     /// Writes what is known of those that have ended; for most, that is not at once unless `all` is to be written.
-    pub fn settle(&mut self, pid: u32, live: &[Thread], writer: &mut Writer, all: bool) {
+    pub(crate) fn settle(&mut self, pid: u32, live: &[Thread], writer: &mut Writer, all: bool) {
         let begin = Instant::now();
         if self.threads.is_empty() || !all && self.next.is_some_and(|next| begin < next) {
             return;
@@ -104,7 +102,7 @@ impl Ended {
             thread.write(writer, &mut shares);
         }
         if let Some(clocks) = self.clocks.as_mut().filter(|_| is_theirs) {
-            clocks.left = Share::rest(used, &shares);
+            clocks.balance += Share::rest(used, &shares).cast_signed();
         }
         self.next = Some(begin + INTERVAL.max(begin.elapsed() * COST));
     }
@@ -113,7 +111,8 @@ impl Ended {
     /// not sampled.
     fn used(&mut self, pid: u32, live: &[Thread]) -> (u64, bool) {
         let Some(clocks) = &mut self.clocks else { return (0, false) };
-        let Some(now) = Clocks::read(pid, live) else { return (0, false) };
+        let now = proc_stat::tasks(pid).ok().and_then(|all| Clocks::read(pid, &all, live));
+        let Some(now) = now else { return (0, false) };
         let is_theirs = !now.others.iter().any(|tid| clocks.threads.contains_key(tid));
         let used = clocks.gone(now, self.threads.iter().map(|thread| (thread.tid, thread.given())));
         (used, is_theirs)
@@ -123,9 +122,10 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proc_stat::own_thread;
 
     fn clocks(process: u64, threads: &[(u32, u64)]) -> Clocks {
-        Clocks { process, threads: threads.iter().copied().collect(), owed: 0, left: 0, others: Vec::new() }
+        Clocks { process, threads: threads.iter().copied().collect(), balance: 0, others: Vec::new() }
     }
 
     #[test]
@@ -141,21 +141,17 @@ mod tests {
     #[test]
     fn a_thread_that_came_and_went_is_in_the_clock_of_its_process() {
         let own = std::process::id();
-        let mut before = Clocks::read(own, &[]).unwrap();
+        let read = || Clocks::read(own, &proc_stat::tasks(own).unwrap(), &[]).unwrap();
+        let mut before = read();
         let spun = std::thread::spawn(move || {
-            let begin = proc_stat::thread_time(own, thread_id()).unwrap();
-            let used = || proc_stat::thread_time(own, thread_id()).unwrap() - begin;
+            let begin = proc_stat::thread_time(own, own_thread()).unwrap();
+            let used = || proc_stat::thread_time(own, own_thread()).unwrap() - begin;
             while used() < 30_000_000 {}
             used()
         });
         let spun = spun.join().unwrap();
-        let gone = before.gone(Clocks::read(own, &[]).unwrap(), [].into_iter());
+        let gone = before.gone(read(), [].into_iter());
         // This thread may have run until after its own clock was read.
         assert!((spun - 5_000_000..spun + 20_000_000).contains(&gone), "{gone} of {spun}");
-    }
-
-    fn thread_id() -> u32 {
-        // SAFETY: takes nothing.
-        u32::try_from(unsafe { libc::gettid() }).unwrap()
     }
 }

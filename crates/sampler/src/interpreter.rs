@@ -96,7 +96,7 @@ fn layout_of(
     let mut head = [0; debug_offsets::SIZE];
     let read = remote.gather(&mut head, &[crate::remote::Place::new(runtime, debug_offsets::SIZE)]);
     let read = read.map_err(|error| Refusal::from_error(pid, &error))?;
-    let unsupported = |version: Version, why| Err(Refusal::Unsupported { version: version.to_string(), why });
+    let unsupported = |version, why| Err(Refusal::unsupported(version, why));
     match debug_offsets::parse(head.get(..read).unwrap_or_default()) {
         Ok(layout) => return Ok(layout),
         Err(Unusable::FreeThreaded(version)) => return unsupported(version, refusal::FREE_THREADED),
@@ -106,8 +106,7 @@ fn layout_of(
     }
     let version = binary.version.or_else(|| version_in_name(&mapping.path));
     let Some(version) = version else {
-        let version = "of an unknown version".to_owned();
-        return Err(Refusal::Unsupported { version, why: refusal::UNKNOWN });
+        return Err(Refusal::unsupported("of an unknown version", refusal::UNKNOWN));
     };
     match Layout::known(version) {
         Some(layout) => Ok(layout),
@@ -115,8 +114,8 @@ fn layout_of(
         None if version.at_least(13) => Err(Refusal::NotYet),
         None if binary.version.is_some() => unsupported(version, refusal::UNKNOWN),
         None => {
-            let version = format!("{}.{}", version.major, version.minor);
-            Err(Refusal::Unsupported { version, why: refusal::UNKNOWN })
+            let version = format_args!("{}.{}", version.major, version.minor);
+            Err(Refusal::unsupported(version, refusal::UNKNOWN))
         }
     }
 }
@@ -150,9 +149,7 @@ impl Interpreter {
     /// Whether there is a thread that belongs to an interpreter: both list heads lead where they should.
     fn check_ready(&self, pid: u32) -> Result<(), Refusal> {
         let wrong = |error: std::io::Error| match error.raw_os_error() {
-            Some(libc::EFAULT) | None => {
-                Refusal::Unsupported { version: self.layout.version.to_string(), why: refusal::SENSELESS }
-            }
+            Some(libc::EFAULT) | None => Refusal::unsupported(self.layout.version, refusal::SENSELESS),
             _ => Refusal::from_error(pid, &error),
         };
         let head = self.remote.word(self.runtime + self.layout.runtime_interpreters_head as u64);
@@ -171,10 +168,7 @@ impl Interpreter {
         // A thread state is linked before it is filled; else this is another layout.
         match owner {
             0 => Err(Refusal::NotYet),
-            _ => Err(Refusal::Unsupported {
-                version: self.layout.version.to_string(),
-                why: refusal::SENSELESS,
-            }),
+            _ => Err(Refusal::unsupported(self.layout.version, refusal::SENSELESS)),
         }
     }
 }

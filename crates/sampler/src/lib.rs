@@ -55,7 +55,7 @@ pub mod data_stack;
 pub mod debug_offsets;
 pub mod dicts;
 pub mod dump;
-pub mod ended;
+mod ended;
 pub mod gil;
 pub mod interpreter;
 pub mod layout;

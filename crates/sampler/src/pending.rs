@@ -44,6 +44,8 @@ impl Refused {
 #[derive(Debug, Default)]
 pub(crate) struct PendingProcesses {
     list: Vec<Pending>,
+    /// Those that cannot be sampled any more, and are not told yet.
+    refused: Vec<Refused>,
 }
 
 impl PendingProcesses {
@@ -58,26 +60,41 @@ impl PendingProcesses {
         known.map(|pending| (pending.since, pending.next) = (now, now)).is_some()
     }
 
-    /// Asks a process again from now on, if it can become a Python. If not, and it may be one, what is to be told of it.
-    pub(crate) fn add(&mut self, pid: u32, refusal: &Refusal) -> Option<Refused> {
+    /// Asks a process again from now on, if it can become a Python.
+    pub(crate) fn add(&mut self, pid: u32, refusal: &Refusal) {
         let refused = Refused::new(pid, refusal);
-        if !may_become_python(refusal) {
-            return refused;
+        if may_become_python(refusal) {
+            let now = Instant::now();
+            self.list.push(Pending { pid, since: now, next: now + RETRY, refused });
+        } else {
+            self.refused.extend(refused);
         }
-        let now = Instant::now();
-        self.list.push(Pending { pid, since: now, next: now + RETRY, refused });
-        None
     }
 
-    /// It has ended, or is sampled. What is to be told of it if it has ended.
-    pub(crate) fn remove(&mut self, pid: u32) -> Option<Refused> {
+    fn take(&mut self, pid: u32) -> Option<Refused> {
         let at = self.list.iter().position(|pending| pending.pid == pid)?;
         self.list.swap_remove(at).refused
     }
 
-    /// All that is to be told of those that are left.
-    pub(crate) fn take(&mut self) -> Vec<Refused> {
-        self.list.drain(..).filter_map(|pending| pending.refused).collect()
+    /// It is sampled.
+    pub(crate) fn begin(&mut self, pid: u32) {
+        self.take(pid);
+    }
+
+    /// It has ended.
+    pub(crate) fn end(&mut self, pid: u32) {
+        let refused = self.take(pid);
+        self.refused.extend(refused);
+    }
+
+    /// None is asked any more.
+    pub(crate) fn end_all(&mut self) {
+        self.refused.extend(self.list.drain(..).filter_map(|pending| pending.refused));
+    }
+
+    /// What is to be told.
+    pub(crate) fn refused(&mut self) -> Vec<Refused> {
+        std::mem::take(&mut self.refused)
     }
 
     /// Those that are to be asked by now.
@@ -85,13 +102,14 @@ impl PendingProcesses {
         self.list.iter().filter(|pending| pending.next <= now).map(|pending| pending.pid).collect()
     }
 
-    /// A process was asked and is none. What is to be told of it if it can never be one.
-    pub(crate) fn again(&mut self, pid: u32, refusal: &Refusal, now: Instant) -> Option<Refused> {
+    /// A process was asked and is none.
+    pub(crate) fn again(&mut self, pid: u32, refusal: &Refusal, now: Instant) {
         if !may_become_python(refusal) {
-            let before = self.remove(pid);
-            return Refused::new(pid, refusal).or(before);
+            let before = self.take(pid);
+            self.refused.extend(Refused::new(pid, refusal).or(before));
+            return;
         }
-        let pending = self.list.iter_mut().find(|pending| pending.pid == pid)?;
+        let Some(pending) = self.list.iter_mut().find(|pending| pending.pid == pid) else { return };
         pending.next = now + (now.duration_since(pending.since) / PART).clamp(RETRY, RETRY_LATER);
         match refusal {
             Refusal::Unsupported { .. } if pending.refused.is_none() => {
@@ -101,7 +119,6 @@ impl PendingProcesses {
             // One that is ending is not there yet, either.
             _ => {}
         }
-        None
     }
 }
 

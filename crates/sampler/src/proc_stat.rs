@@ -10,6 +10,8 @@ use std::os::unix::fs::FileExt;
 
 use profkit_recording::stat::Stat;
 
+use crate::clock;
+
 /// Processor time of a thread.
 #[derive(Debug)]
 pub struct CpuClock {
@@ -78,13 +80,18 @@ pub fn thread_time(pid: u32, tid: u32) -> io::Result<u64> {
 #[must_use]
 pub fn processor_time(pid: u32) -> Option<u64> {
     let pid = libc::pid_t::try_from(pid).ok()?;
-    let (mut clock, mut time) = (0, libc::timespec { tv_sec: 0, tv_nsec: 0 });
-    // SAFETY: the kernel fills what is given.
-    let failed = unsafe {
-        libc::clock_getcpuclockid(pid, &raw mut clock) != 0 || libc::clock_gettime(clock, &raw mut time) != 0
-    };
-    let nanoseconds = u64::try_from(time.tv_sec).ok()? * 1_000_000_000 + u64::try_from(time.tv_nsec).ok()?;
-    (!failed).then_some(nanoseconds)
+    let mut clock = 0;
+    // SAFETY: the C library fills what is given.
+    let is_known = unsafe { libc::clock_getcpuclockid(pid, &raw mut clock) == 0 };
+    let used = is_known.then(|| clock::now(clock)).flatten()?;
+    u64::try_from(used.as_nanos()).ok()
+}
+
+/// The number of this thread.
+#[cfg(test)]
+pub(crate) fn own_thread() -> u32 {
+    // SAFETY: takes nothing.
+    u32::try_from(unsafe { libc::gettid() }).unwrap()
 }
 
 /// The threads of a process, ascending.

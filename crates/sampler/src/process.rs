@@ -399,23 +399,24 @@ impl Process {
         self.end_threads(now, |thread| !lives(thread));
         let is_new = |state: &ThreadState| !self.threads.iter().any(|thread| thread.state == *state);
         let new: Vec<_> = found.into_iter().filter(|(state, _)| is_new(state)).collect();
-        let known = self.tasks_known.clone();
+        let mut known = Vec::new();
         if !new.is_empty() || self.tasks.ids.is_empty() {
             self.tasks.update(self.pid)?;
-            self.count_tasks();
+            known = self.count_tasks();
         }
         for (state, lock) in new {
             self.add(state, lock, &known, now, writer);
         }
-        self.ended.begin(self.pid, &self.threads);
+        self.ended.begin(self.pid, &self.tasks.ids, &self.threads);
         Ok(())
     }
 
-    fn count_tasks(&mut self) {
-        let known = &self.tasks_known;
+    /// Counts those that are new; those that were known before.
+    fn count_tasks(&mut self) -> Vec<u32> {
+        let known = std::mem::replace(&mut self.tasks_known, self.tasks.ids.clone());
         let new = self.tasks.ids.iter().filter(|id| known.binary_search(id).is_err()).count();
         self.counts.threads_seen += new as u64;
-        self.tasks_known.clone_from(&self.tasks.ids);
+        known
     }
 
     /// `known` are the threads that there were before, none at first.

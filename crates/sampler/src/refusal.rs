@@ -1,5 +1,6 @@
 //! Why a process cannot be read, in words that say what to do about it.
 
+use std::fmt::Display;
 use std::fs;
 use std::io;
 
@@ -48,6 +49,11 @@ pub(crate) const SENSELESS: &str =
     "its memory is not laid out as in a release build (a debug build, or a patched one)";
 
 impl Refusal {
+    /// That a Python cannot be read: its version, as far as that is known, and what it is about it.
+    pub(crate) fn unsupported(version: impl Display, why: &'static str) -> Self {
+        Self::Unsupported { version: version.to_string(), why }
+    }
+
     /// What an error of reading `/proc` or memory means.
     #[must_use]
     pub fn from_error(pid: u32, error: &io::Error) -> Self {

@@ -14,6 +14,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::proc_stat::Processor;
 
 /// At higher rates the target would not come to its turn.
@@ -260,16 +261,13 @@ fn switches() -> i64 {
 
 /// This thread's processor time.
 fn used() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel fills the structure.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    let part = |number: i64| u64::try_from(number).unwrap_or(0);
-    Duration::from_secs(part(time.tv_sec)) + Duration::from_nanos(part(time.tv_nsec))
+    clock::now(libc::CLOCK_THREAD_CPUTIME_ID).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proc_stat::own_thread;
 
     /// In a thread of its own: what it is bound to does not matter afterwards.
     fn apart(test: impl FnOnce() + Send + 'static) {
@@ -277,11 +275,8 @@ mod tests {
     }
 
     fn sample(seat: &mut Seat, cut: bool) -> bool {
-        let own = std::process::id();
-        // SAFETY: takes nothing.
-        let thread = u32::try_from(unsafe { libc::gettid() }).unwrap();
         seat.begin();
-        let holds = seat.holds(own, thread) && seat.is_kept();
+        let holds = seat.holds(std::process::id(), own_thread()) && seat.is_kept();
         seat.count(cut);
         seat.end();
         holds

@@ -165,8 +165,7 @@ impl Session {
                 Ok(())
             }
             Err(refusal) => {
-                let refused = self.pending.add(pid, &refusal);
-                self.note(refused);
+                self.pending.add(pid, &refusal);
                 Err(refusal)
             }
         }
@@ -208,8 +207,7 @@ impl Session {
 
     /// No longer samples a process.
     pub fn remove_process(&mut self, pid: u32) {
-        let refused = self.pending.remove(pid);
-        self.note(refused);
+        self.pending.end(pid);
         if let Some(at) = self.processes.iter().position(|process| process.pid == pid) {
             self.end(at);
         }
@@ -335,8 +333,7 @@ impl Session {
                     self.end(at);
                     // It may have replaced its program by another.
                     if error.raw_os_error() != Some(libc::ESRCH) {
-                        let refused = self.pending.add(pid, &Refusal::NotYet);
-                        self.note(refused);
+                        self.pending.add(pid, &Refusal::NotYet);
                     }
                 }
             }
@@ -366,6 +363,7 @@ impl Session {
     pub fn flush(&mut self) {
         self.flushed = self.now.ns;
         self.settle(true);
+        self.write_refused();
         self.write_coverage();
         self.writer.flush();
     }
@@ -375,9 +373,7 @@ impl Session {
         for process in &mut self.processes {
             process.name_threads(now, &mut self.tree);
         }
-        for refused in self.pending.take() {
-            self.note(Some(refused));
-        }
+        self.pending.end_all();
         self.flush();
         self.writer.record(kind::END, &[now.ns]);
         self.writer.flush();
@@ -387,6 +383,15 @@ impl Session {
     /// Names come before what uses them.
     fn write_tables(&mut self) {
         self.written.tables(&self.tree, &mut self.writer);
+    }
+
+    /// Which processes could not be sampled, and why.
+    fn write_refused(&mut self) {
+        for Refused { pid, command, reason } in self.pending.refused() {
+            let (command, reason) = (self.tree.text(&command), self.tree.text(&reason));
+            self.write_tables();
+            self.writer.record(kind::REFUSED, &[u64::from(pid), u64::from(command), u64::from(reason)]);
+        }
     }
 
     fn write_coverage(&mut self) {
@@ -424,23 +429,12 @@ impl Session {
         for pid in self.pending.due(now) {
             match self.find(pid) {
                 Ok((interpreter, pause)) => {
-                    self.pending.remove(pid);
+                    self.pending.begin(pid);
                     self.begin(pid, interpreter, pause);
                 }
-                Err(refusal) => {
-                    let refused = self.pending.again(pid, &refusal, now);
-                    self.note(refused);
-                }
+                Err(refusal) => self.pending.again(pid, &refusal, now),
             }
         }
-    }
-
-    /// Writes that a process could not be sampled, and why.
-    fn note(&mut self, refused: Option<Refused>) {
-        let Some(Refused { pid, command, reason }) = refused else { return };
-        let (command, reason) = (self.tree.text(&command), self.tree.text(&reason));
-        self.write_tables();
-        self.writer.record(kind::REFUSED, &[u64::from(pid), u64::from(command), u64::from(reason)]);
     }
 
     fn obey(&mut self, commands: &Receiver<Command>, is_open: &mut bool) -> Option<Outcome> {

@@ -56,8 +56,8 @@ impl Clock for CpuCall {
 impl Clock for CpuHybrid {
     #[inline(always)]
     unsafe fn now(state: *mut State) -> u64 {
-        // Not just anything: allocators have critical sections, too, and leave theirs behind.
         let counter = counter();
+        // Not just anything: allocators have critical sections, too, and leave theirs behind.
         if (*state).rseq_cs.read_volatile() == (&raw const SECTION) as u64 && counter < (*state).cpu_until {
             (*state).cpu_base.wrapping_add(counter)
         } else {
