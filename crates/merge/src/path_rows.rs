@@ -21,6 +21,10 @@ const GROUP: usize = 32;
 /// The fewest slots of an index that is not empty; a power of two, as every number of slots.
 const MIN_SLOTS: usize = 1 << 12;
 
+/// The place of no record. Not 0: memory that is asked for as zeros is given in two steps, first when it is read, then
+/// when it is written, and the second step halts all threads.
+const NONE: u32 = u32::MAX;
+
 /// How many words all records may have before they go into a tree: 512 MB of memory.
 const LONG: usize = 1 << 26;
 
@@ -41,7 +45,7 @@ pub(crate) struct PathRows {
     /// Where the record of each row begins.
     starts: Vec<u32>,
     columns: usize,
-    /// An open hash table: the hash of a key, and one more than where its record begins. Equal hashes do not make equal
+    /// An open hash table: the hash of a key, and where its record begins, or [`NONE`]. Equal hashes do not make equal
     /// keys. Where to look first are the upper bits of the hash, so rows stay in their order when there are more slots.
     slots: Vec<(u32, u32)>,
     seed: RandomState,
@@ -202,8 +206,7 @@ impl PathRows {
         }
         let mut bits = 0;
         for &start in &starts {
-            // None is taken for the first row, which is in the cache.
-            let (block, at) = split(start.saturating_sub(1));
+            let (block, at) = split(start);
             let Some(block) = self.blocks.get(block) else { continue };
             bits ^= block.get(at).copied().unwrap_or(0) ^ block.get(at + LINE).copied().unwrap_or(0);
         }
@@ -214,7 +217,9 @@ impl PathRows {
     fn add_one(&mut self, key: &[u64], hash: u32, values: &[i128]) -> Result<(), BuildError> {
         let mask = self.slots.len() - 1;
         let mut slot = first_slot(hash, self.slots.len());
-        while let (other, Some(start)) = (self.slots[slot].0, self.slots[slot].1.checked_sub(1)) {
+        while let (other, start) = self.slots[slot]
+            && start != NONE
+        {
             let (block, at) = split(start);
             if other == hash && self.blocks[block].get(at..at + key.len()) == Some(key) {
                 return record::add_values(&mut self.blocks[block][at + key.len()..], values);
@@ -223,7 +228,7 @@ impl PathRows {
         }
         let start = self.push(key, values)?;
         self.starts.push(start);
-        self.slots[slot] = (hash, start + 1);
+        self.slots[slot] = (hash, start);
         let (block, at) = split(start);
         self.used.add(PathRow::of(&self.blocks[block][at..], self.columns));
         Ok(())
@@ -238,7 +243,7 @@ impl PathRows {
         let number = self.blocks.len() - 1;
         let block = &mut self.blocks[number];
         // A block that is longer than others has one record only.
-        let place = u32::try_from(number << BLOCK_BITS | block.len()).ok().filter(|&place| place < u32::MAX);
+        let place = u32::try_from(number << BLOCK_BITS | block.len()).ok().filter(|&place| place < NONE);
         block.extend_from_slice(key);
         record::push_values(block, values);
         self.words += length;
@@ -246,12 +251,12 @@ impl PathRows {
     }
 
     fn grow(&mut self) {
-        let slots = vec![(0, 0); (self.slots.len() * 2).max(MIN_SLOTS)];
+        let slots = vec![(0, NONE); (self.slots.len() * 2).max(MIN_SLOTS)];
         let mask = slots.len() - 1;
         let old = std::mem::replace(&mut self.slots, slots);
-        for entry in old.into_iter().filter(|&(_, start)| start > 0) {
+        for entry in old.into_iter().filter(|&(_, start)| start != NONE) {
             let mut slot = first_slot(entry.0, self.slots.len());
-            while self.slots[slot].1 > 0 {
+            while self.slots[slot].1 != NONE {
                 slot = (slot + 1) & mask;
             }
             self.slots[slot] = entry;
