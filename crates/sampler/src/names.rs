@@ -88,10 +88,24 @@ impl Names {
         self.points.get(caller as usize).is_some_and(|point| self.calls.are_familiar(point.code, callee))
     }
 
+    /// Whether it was proven that a caller's function calls a callee.
+    #[must_use]
+    pub fn is_proven_call(&self, caller: u32, callee: u32) -> bool {
+        let point = self.points.get(caller as usize);
+        point.is_some_and(|point| self.calls.is_proven(caller, callee, point.code))
+    }
+
     /// A stack that stood still had `callee` called from `caller`; `evenly` as in [`Calls::learn`].
     pub fn learn_call(&mut self, caller: u32, callee: u32, evenly: bool) {
         if let Some(point) = self.points.get(caller as usize) {
             self.calls.learn(caller, callee, evenly, point.code);
+        }
+    }
+
+    /// What was learned of a call was of a stack that stood still for certain, or was seen twice.
+    pub fn prove_call(&mut self, caller: u32, callee: u32) {
+        if let Some(point) = self.points.get(caller as usize) {
+            self.calls.prove(caller, callee, point.code);
         }
     }
 

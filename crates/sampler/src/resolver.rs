@@ -16,6 +16,8 @@ pub struct Resolver {
     pub counts_all: bool,
     /// Whether the last stack was cut since a call in it was not known.
     pub is_unknown: bool,
+    /// The call where it was cut though it seems to have stood still: two that are well known, and never called each other.
+    pub doubted: Option<Call>,
 }
 
 /// A call that was seen: the caller's frame and point, the callee's frame and code.
@@ -74,6 +76,7 @@ impl Resolver {
         may_begin: impl Fn(u64) -> bool,
     ) -> Reading {
         self.is_unknown = false;
+        self.doubted = None;
         let mut depth = 0;
         let mut cut = !whole;
         let count = self.links.len();
@@ -111,16 +114,21 @@ impl Resolver {
     }
 
     /// Learns the calls of the last reading whose frames are neighbours on the data stack, and its innermost point if the stack
-    /// `ended` there. Whether others are left, for which it takes a second reading: none if the thread stands for certain, and
-    /// not those of functions that are well known if it will do so at another time.
+    /// `ended` there. Whether some are left, for which it takes a second reading: others, and those that are to be proven. None if
+    /// the thread stands for certain, and only others, not of functions that are well known, if it will do so at another time.
     pub fn learn(&mut self, context: &mut Context<'_>, ended: bool) -> bool {
         let evenly = self.counts_all;
         let names = &mut *context.names;
+        let will_stand = context.seat.exists();
         self.unproven.retain(|call| {
-            if call.is_near() {
-                names.learn_call(call.point, call.code, evenly);
+            if !call.is_near() {
+                return true;
             }
-            !call.is_near()
+            names.learn_call(call.point, call.code, evenly);
+            if will_stand {
+                names.prove_call(call.point, call.code);
+            }
+            !names.is_proven_call(call.point, call.code)
         });
         if let Some(last) = self.resolved.last().filter(|last| ended && last.point != u32::MAX) {
             names.calls.learn_innermost(last.point, evenly);
@@ -136,7 +144,11 @@ impl Resolver {
     /// Learns the calls that are left as far as they are the same in a second reading, in which `again` looks frames up.
     pub fn learn_again(&mut self, names: &mut Names, again: impl Fn(&Link) -> Option<Link>) {
         for call in self.unproven.drain(..).filter(|call| call.stands(&again)) {
-            names.learn_call(call.point, call.code, self.counts_all);
+            // The others were learned at once.
+            if !call.is_near() {
+                names.learn_call(call.point, call.code, self.counts_all);
+            }
+            names.prove_call(call.point, call.code);
         }
     }
 
@@ -202,19 +214,22 @@ impl Resolver {
         let point = names.point(context.layout, context.tree, code, link.instr);
         let mut parent = below.map_or(0, |below| below.stack);
         if let Some(below) = below.filter(|below| below.point != u32::MAX) {
-            // A stack can come back to what it was within one reading: two that are well known and were never seen together are
-            // of two moments then. If they are not, that is learned when the thread stands for certain.
+            // A stack can come back to what it was within one reading: two that are well known and were never proven to be
+            // together are of two moments then. If they are not, that is learned when the thread stands for certain, or is
+            // told by a second reading.
+            let will_stand = context.seat.exists();
             let is_doubted = stillness != Stillness::Certain
-                && context.seat.exists()
-                && names.calls.are_strangers(below.code, code);
+                && (certain || will_stand)
+                && names.calls.are_strangers(below.point, code, below.code, will_stand);
             let may_learn = (certain || stillness == Stillness::Whole) && !is_doubted;
+            let call = Call { caller: below.visible, callee: link, point: below.point, code };
             if may_learn && !names.calls.is_settled(below.point, code) {
-                let (caller, point) = (below.visible, below.point);
-                self.unproven.push(Call { caller, callee: link, point, code });
+                self.unproven.push(call);
             }
             if !certain || is_doubted {
                 let Some(site) = names.call_site(below.point, code) else {
                     self.is_unknown = true;
+                    self.doubted = Some(call).filter(|_| certain);
                     return None;
                 };
                 if site != below.point {

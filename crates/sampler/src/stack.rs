@@ -11,7 +11,8 @@
 //! Surprising: nothing is read again because it moved. That would prefer states that stand still: measured as a bias of up to 20
 //! percentage points. The copies of the thread state tell whether the stack moved ([`Stillness`]); where it did, only pairs of
 //! caller and callee are believed that were seen otherwise ([`call_site`](crate::names::Names::call_site)) or stand in a second
-//! reading, and the stack is cut at the first other one.
+//! reading, and the stack is cut at the first other one. So it is where the stack seems not to have moved, but two functions that
+//! are well known were never proven to call each other: it can have come back to what it was.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -125,7 +126,11 @@ impl StackReader {
             self.asks_root = false;
         }
         let mut reading = self.resolve(context, (stillness, whole), 0, false);
-        if reading.cut && self.resolver.is_unknown {
+        if self.resolver.doubted.is_some() && !context.seat.exists() && self.read_again(context) {
+            while self.proves_doubted(context) {
+                reading = self.resolve(context, (stillness, whole), 0, false);
+            }
+        } else if reading.cut && self.resolver.is_unknown {
             // The outer part of most stacks stands for longer than a reading takes.
             let stood = self.stood(context, stillness);
             reading = self.resolve(context, (stillness, whole), stood, false);
@@ -266,6 +271,16 @@ impl StackReader {
             stood += 1;
         }
         stood
+    }
+
+    /// Whether the call where the stack was cut is the same in a second reading, which makes it known.
+    fn proves_doubted(&self, context: &mut Context<'_>) -> bool {
+        let layout = context.layout;
+        let again = |link: &Link| Some(self.link(layout, link.address, self.frame(layout, link.address)?));
+        let Some(call) = self.resolver.doubted.filter(|call| call.stands(again)) else { return false };
+        context.names.learn_call(call.point, call.code, false);
+        context.names.prove_call(call.point, call.code);
+        true
     }
 
     /// Fills the buffer anew, without what was read by calls of its own. False if that is not possible.
