@@ -145,6 +145,12 @@ fn report_takes_its_options() {
     assert!(
         refuse(folder.path(), &["report", &file, "--value", "cpu"]).contains("alloc_objects, alloc_space")
     );
+    for (option, note) in [
+        (["--sort", "calls"], "note: no calls were counted; rows come by name\n"),
+        (["--group", "label:foo"], "note: no sample has a label `foo`; there are `bytes`\n"),
+    ] {
+        assert_eq!(run(folder.path(), &[&["report", &file][..], &option].concat()).stderr, note);
+    }
 }
 
 #[test]

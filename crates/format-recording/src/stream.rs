@@ -12,7 +12,7 @@ use profkit_profile::{
     ReadErrorKind, Sample, StackId, StringId,
 };
 use profkit_recording::stream::{
-    BLOCK_HEADER, HEADER, MAGIC, Record, Records, Sample as Sampled, VERSION, block, counter,
+    BLOCK_HEADER, HEADER, MAGIC, Record, Records, Sample as Sampled, VALUES, VERSION, block, counter,
 };
 
 use crate::columns::Columns;
@@ -39,14 +39,7 @@ pub(crate) struct Summary {
 
 /// The sample types of a stream.
 pub(crate) fn add_sample_types(builder: &mut ProfileBuilder) -> Result<Columns<5>, ReadError> {
-    let types = [
-        ("samples", "count"),
-        ("wall", "nanoseconds"),
-        ("cpu", "nanoseconds"),
-        ("gil", "nanoseconds"),
-        ("gil_wait", "nanoseconds"),
-    ];
-    let columns = Columns::add(types, builder)?;
+    let columns = Columns::add(VALUES, builder)?;
     if builder.meta.default_type.is_none() {
         builder.meta.default_type = Some(builder.string(b"wall").at(0)?);
     }

@@ -12,7 +12,7 @@ mod tree;
 use core::mem::offset_of;
 
 use profkit_profile::{AtOffset, ProfileBuilder, ReadError};
-use profkit_recording::trace::{Header, clock};
+use profkit_recording::trace::{Header, clock, values};
 
 use crate::bytes::u32_at;
 use crate::columns::Columns;
@@ -32,15 +32,11 @@ pub(crate) struct Summary {
 
 /// The sample types of a trace.
 pub(crate) fn add_sample_types(bytes: &[u8], builder: &mut ProfileBuilder) -> Result<Columns<3>, ReadError> {
-    let time = if is_cpu(bytes) { "cpu" } else { "wall" };
-    let types = [("calls", "count"), (time, "nanoseconds"), ("await", "nanoseconds")];
-    let columns = Columns::add(types, builder)?;
+    let values = values(u32_at(bytes, offset_of!(Header, clock)).unwrap_or(clock::WALL));
+    let columns = Columns::add(values, builder)?;
+    let (time, _) = values[1];
     builder.meta.default_type = Some(builder.string(time.as_bytes()).at(0)?);
     Ok(columns)
-}
-
-fn is_cpu(bytes: &[u8]) -> bool {
-    u32_at(bytes, offset_of!(Header, clock)) == Some(clock::CPU)
 }
 
 /// Reads the trace in `bytes` into the builder, whose sample types are all added already.

@@ -45,6 +45,15 @@ pub const MAX_BLOCK: usize = 64 << 10;
 /// The extension of a stream's file.
 pub const EXTENSION: &str = "samples";
 
+/// Name and unit of each value of a sample.
+pub const VALUES: [(&str, &str); 5] = [
+    ("samples", "count"),
+    ("wall", "nanoseconds"),
+    ("cpu", "nanoseconds"),
+    ("gil", "nanoseconds"),
+    ("gil_wait", "nanoseconds"),
+];
+
 /// What a record's first byte says.
 pub mod kind {
     /// A text.

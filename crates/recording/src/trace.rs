@@ -85,6 +85,13 @@ pub mod clock {
     pub const CPU: u32 = 1;
 }
 
+/// Name and unit of each value that a trace by this [`clock`] has: the second is its time.
+#[must_use]
+pub const fn values(clock: u32) -> [(&'static str, &'static str); 3] {
+    let time = if clock == clock::CPU { "cpu" } else { "wall" };
+    [("calls", "count"), (time, "nanoseconds"), ("await", "nanoseconds")]
+}
+
 /// The begin of every chunk.
 #[repr(C)]
 #[derive(Debug)]

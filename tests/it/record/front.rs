@@ -112,6 +112,16 @@ fn what_cannot_be_recorded_is_told() {
     assert!(refused(&with(&["true"])).contains("true: nothing was recorded"));
     assert!(refused(&["record", "--trace", "-o", "nowhere/out.pb.gz", "--", "true"]).contains("nowhere"));
     assert!(refused(&["record", "--trace", "-o", "out.xyz", "--", "true"]).contains("extension"));
+    // Before it runs: that would leave a file.
+    let of_another = [
+        (&["--value", "calls"][..], "`calls`; such a recording has samples, wall, cpu, gil, gil_wait"),
+        (&["--trace", "--value", "gil"], "`gil`; such a recording has calls, wall, await"),
+        (&["--trace", "--clock", "cpu", "--value", "wall"], "`wall`; such a recording has calls, cpu, await"),
+    ];
+    for (given, reason) in of_another {
+        let arguments = [&["record", "-o", "out.folded"], given, &["--", "touch", "ran"]].concat();
+        assert!(refused(&arguments).contains(reason));
+    }
     fs::create_dir(interpreter.folder.path().join("out.recording")).unwrap();
     assert!(refused(&with(&["python3", "-c", "pass"])).contains("out.recording: it exists"));
     let left = crate::command::names(interpreter.folder.path());

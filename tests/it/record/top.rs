@@ -231,6 +231,15 @@ mod reference {
     }
 
     #[test]
+    fn a_program_without_python_is_told_to_be_one() {
+        let terminal = Terminal::new(100, 30);
+        terminal.top("-- sleep 0.5");
+        let screen = terminal.restored(0);
+        assert!(screen.contains("nothing was sampled: no Python ran\n"), "{screen}");
+        assert!(screen.contains("sleep 0.5 ended after"), "{screen}");
+    }
+
+    #[test]
     fn a_signal_gives_the_terminal_back() {
         for (signal, status) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
             let terminal = Terminal::new(80, 24);

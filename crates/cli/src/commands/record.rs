@@ -7,6 +7,7 @@ use profkit_formats::{LoadOptions, Stacks, load_path, registry};
 use profkit_profile::views::origins::By;
 use profkit_profile::{Profile, count};
 use profkit_record::{Agent, Clock, Ended, Event, Launch, RecordError, Recorder, Sample, Trace};
+use profkit_recording::{stream, trace};
 
 use crate::args::{ClockArgument, Record};
 use crate::failure::{Failure, note, print_failure};
@@ -21,6 +22,7 @@ pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
         return Err(Failure::Usage("stdout is the program's; give -o a file name".to_owned()));
     }
     let target = Target::new(&output, arguments.to)?;
+    check_value(arguments)?;
     let failed = |error: RecordError| Failure::Usage(error.to_string());
     let recorder = if arguments.trace {
         let clock = match arguments.clock {
@@ -59,6 +61,23 @@ pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
         return Ok(2);
     }
     Ok(u8::try_from(ended.status.code()).unwrap_or(u8::MAX))
+}
+
+/// Refuses a value that the recording will not have before anything runs.
+fn check_value(arguments: &Record) -> Result<(), Failure> {
+    let values = match (arguments.trace, arguments.clock) {
+        (false, _) => &stream::VALUES[..],
+        (true, ClockArgument::Wall) => &trace::values(trace::clock::WALL),
+        (true, ClockArgument::Cpu) => &trace::values(trace::clock::CPU),
+    };
+    let names: Vec<&str> = values.iter().map(|&(name, _)| name).collect();
+    match arguments.value.as_deref() {
+        Some(name) if !names.contains(&name) => {
+            let reason = format!("there is no value `{name}`; such a recording has {}", names.join(", "));
+            Err(Failure::Usage(reason))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// `app-20261121-093000.pb.gz` for `python app.py`.
@@ -127,7 +146,8 @@ fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<(), Fail
     if profile.samples().is_empty() {
         let _ = std::fs::remove_dir_all(&ended.folder);
         let program = arguments.command.first().map(|program| program.to_string_lossy()).unwrap_or_default();
-        let reason = format!("{program}: nothing was recorded: no Python ran that could be");
+        let of = if arguments.no_subprocesses { " in the first process" } else { "" };
+        let reason = format!("{program}: nothing was recorded: no Python ran{of} that could be");
         return Err(Failure::Usage(reason));
     }
     let summary = summary(&profile, ended);
@@ -163,6 +183,7 @@ fn summary(profile: &Profile, ended: &Ended) -> String {
     let took = ended.took.as_secs_f64();
     let running = match ended.running {
         0 => String::new(),
+        1 => "; 1 of them still runs, and is in it up to now".to_owned(),
         number => format!("; {number} of them still run, and are in it up to now"),
     };
     format!("{processes}, {}, {counted} in {took:.2} s{running}", count(threads, "thread"))

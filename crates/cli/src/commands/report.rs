@@ -1,6 +1,6 @@
 //! `profkit report`: the table of functions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use profkit_formats::Stacks;
@@ -69,6 +69,12 @@ pub(crate) fn run(arguments: &Report) -> Result<(), Failure> {
     if saturated {
         note(&format!("{}: a sum does not fit 64 bits; the largest number stands for it", input.display()));
     }
+    if matches!(arguments.sort, Sort::Calls) && rows.iter().all(|row| row.calls.is_none()) {
+        note("no calls were counted; rows come by name");
+    }
+    if let Group::Label(key) = &arguments.group {
+        tell_of_labels(&profile, key);
+    }
     sort(&mut rows, arguments.sort, sample_type);
     let mut stdout = anstream::stdout().lock();
     if arguments.json {
@@ -129,6 +135,19 @@ fn label_rows(profile: &Profile, origin: Origin, key: &str, rows: &mut Vec<Row>)
     for (name, own) in sums {
         let name = Name { name, file: String::new(), line: None };
         rows.push(Row { origin, name, total: own.clone(), own, calls: None, primitive_calls: None });
+    }
+}
+
+/// Tells which labels there are, if this one is not.
+fn tell_of_labels(profile: &Profile, key: &str) {
+    let samples = profile.samples();
+    let sets = samples.iter().flat_map(|sample| profile.labels().get(sample.labels));
+    let keys: BTreeSet<_> = sets.map(|label| profile.text(label.key)).collect();
+    if keys.is_empty() {
+        note("no sample has a label");
+    } else if !keys.contains(key) {
+        let keys: Vec<_> = keys.iter().map(|key| format!("`{}`", printable(key))).collect();
+        note(&format!("no sample has a label `{key}`; there are {}", keys.join(", ")));
     }
 }
 

@@ -22,7 +22,7 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use self::counters::Counters;
+use self::counters::{Counters, Refused};
 use self::draw::Head;
 use self::feed::Feed;
 use self::output::Output;
@@ -250,6 +250,7 @@ impl Session {
         counters.tick(self.ticked.elapsed());
         let value = self.screen.value;
         print_functions(&counters, value, &self.title)?;
+        tell_refused(&counters);
         let lines = self.output.lock();
         if status != 0 && !lines.is_empty() {
             note("its last words:");
@@ -270,6 +271,17 @@ fn suspend() -> io::Result<DefaultTerminal> {
     let mut terminal = ratatui::try_init()?;
     terminal.clear()?;
     Ok(terminal)
+}
+
+/// What is missing in what was printed.
+fn tell_refused(counters: &Counters) {
+    for &Refused { pid, command, reason } in counters.refused.iter().take(FUNCTIONS) {
+        let (command, reason) = (counters.text(command), counters.text(reason));
+        note(&format!("process {pid}, `{command}`, was not sampled: {reason}"));
+    }
+    if !counters.has_python() && counters.refused.is_empty() {
+        note("nothing was sampled: no Python ran");
+    }
 }
 
 fn print_functions(counters: &Counters, value: Value, title: &str) -> Result<(), Failure> {

@@ -81,6 +81,14 @@ pub(super) struct Thread {
     silent: usize,
 }
 
+/// A Python process that could not be sampled; texts by number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused {
+    pub(super) pid: u32,
+    pub(super) command: u32,
+    pub(super) reason: u32,
+}
+
 /// What was between two ticks.
 #[derive(Clone, Default, Debug)]
 struct Bucket {
@@ -103,6 +111,7 @@ pub(super) struct Counters {
     pub(super) threads: BTreeMap<u32, Thread>,
     /// Processes that have ended.
     pub(super) ended: Ended,
+    pub(super) refused: Vec<Refused>,
     counted: HashMap<u64, u64>,
     waiting: HashMap<(u32, u32), Values>,
     recent: VecDeque<Bucket>,
@@ -127,6 +136,11 @@ fn small(number: u64) -> u32 {
 }
 
 impl Counters {
+    /// Whether any process was sampled.
+    pub(super) fn has_python(&self) -> bool {
+        self.seen.0 > 0
+    }
+
     /// Takes a record of the stream.
     pub(super) fn record(&mut self, record: Record<'_>) {
         match record {
@@ -167,7 +181,11 @@ impl Counters {
                 self.counted.insert(which, value);
             }
             Record::Sample(sample) => self.sample(&sample),
-            Record::Begin { .. } | Record::End(_) | Record::Refused { .. } => {}
+            Record::Refused { pid, command, reason } => {
+                let [pid, command, reason] = [pid, command, reason].map(small);
+                self.refused.push(Refused { pid, command, reason });
+            }
+            Record::Begin { .. } | Record::End(_) => {}
         }
     }
 
