@@ -15,8 +15,12 @@ use hashbrown::HashMap;
 const RARE: u32 = 16;
 /// What was seen as often is counted in one of 64 readings only.
 const SETTLED: u32 = 32;
-/// What was seen as often is well known.
-const FAMILIAR: u32 = 8;
+/// What was seen as often is well known, and was not seen by mistake.
+pub const FAMILIAR: u32 = 8;
+/// A call is proven by so many second readings, unless they are less than this part: a stack that changes every few microseconds
+/// comes back to what never was, too, once in a thousand times.
+const PROOFS: u32 = 3;
+const LUCKY: u32 = 64;
 /// No code: what a point that never called anything has as callee.
 const NO_CODE: u32 = u32::MAX;
 
@@ -50,8 +54,19 @@ impl Default for Caller {
 struct Site {
     /// The point where that was seen most.
     point: u32,
-    /// Whether it was seen in a stack that stood still for certain, or twice.
-    is_proven: bool,
+    /// How often a second reading was to prove it, and did.
+    tried: u32,
+    proven: u32,
+}
+
+impl Site {
+    fn at(point: u32) -> Self {
+        Self { point, tried: 0, proven: 0 }
+    }
+
+    fn is_proven(self) -> bool {
+        self.proven >= PROOFS && self.proven.saturating_mul(LUCKY) >= self.tried
+    }
 }
 
 /// The calls of one process: callers are points, callees are codes.
@@ -66,17 +81,17 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// Whether `callee` is believed to be called from `caller`.
+    /// Whether `callee` is believed to be called from `caller`: it was seen `least` times, which is a good part.
     #[must_use]
     #[inline]
-    pub fn is_known(&self, caller: u32, callee: u32) -> bool {
+    pub fn is_known(&self, caller: u32, callee: u32, least: u32) -> bool {
         let Some(known) = self.callers.get(caller as usize) else { return false };
         let seen = match known.callee == callee {
             true => known.seen,
             false => self.seen.get(&(caller, callee)).copied().unwrap_or_default(),
         };
-        is_part(seen.by_callee, self.commonest(callee))
-            || (seen.by_caller > 1 && is_part(seen.by_caller, known.times))
+        (seen.by_callee >= least && is_part(seen.by_callee, self.commonest(callee)))
+            || (seen.by_caller >= least.max(2) && is_part(seen.by_caller, known.times))
     }
 
     /// Whether two codes are well known.
@@ -91,7 +106,7 @@ impl Calls {
     pub fn is_proven(&self, caller: u32, callee: u32, caller_code: u32) -> bool {
         let known = self.callers.get(caller as usize).filter(|known| known.callee == callee);
         known.is_some_and(|known| known.is_proven)
-            || self.sites.get(&(caller_code, callee)).is_some_and(|site| site.is_proven)
+            || self.sites.get(&(caller_code, callee)).is_some_and(|site| site.is_proven())
     }
 
     /// Whether two codes were seen so often that they should have been seen together if one calls the other from `caller`, and
@@ -134,21 +149,32 @@ impl Calls {
             from.seen = *seen;
         }
         // Where a callee is called from several places of one function, the commonest stands for them.
-        let site =
-            self.sites.entry((caller_code, callee)).or_insert(Site { point: caller, is_proven: false });
+        let site = self.sites.entry((caller_code, callee)).or_insert(Site::at(caller));
         if seen.by_callee > *to {
             site.point = caller;
         }
         *to = (*to).max(seen.by_callee);
     }
 
-    /// What was learned of this call is true.
+    /// A call was looked for in a second reading, and was there if it `stood`.
+    pub fn tried(&mut self, caller: u32, callee: u32, caller_code: u32, stood: bool) {
+        let site = self.sites.entry((caller_code, callee)).or_insert(Site::at(caller));
+        site.tried = site.tried.saturating_add(1);
+        site.proven = site.proven.saturating_add(stood.into());
+        let is_proven = site.is_proven();
+        self.remember(caller, callee, is_proven);
+    }
+
+    /// A call was seen in a stack that stood still for certain.
     pub fn prove(&mut self, caller: u32, callee: u32, caller_code: u32) {
+        let site = self.sites.entry((caller_code, callee)).or_insert(Site::at(caller));
+        (site.tried, site.proven) = (PROOFS, PROOFS);
+        self.remember(caller, callee, true);
+    }
+
+    fn remember(&mut self, caller: u32, callee: u32, is_proven: bool) {
         if let Some(known) = entry(&mut self.callers, caller).filter(|known| known.callee == callee) {
-            known.is_proven = true;
-        }
-        if let Some(site) = self.sites.get_mut(&(caller_code, callee)) {
-            site.is_proven = true;
+            known.is_proven = is_proven;
         }
     }
 
@@ -161,11 +187,11 @@ impl Calls {
         }
     }
 
-    /// A point of the same code that is known to call `callee`.
+    /// A point of the same code that is known to call `callee`; `least` as in [`is_known`](Self::is_known).
     #[must_use]
-    pub fn site(&self, caller_code: u32, callee: u32) -> Option<u32> {
+    pub fn site(&self, caller_code: u32, callee: u32, least: u32) -> Option<u32> {
         let site = self.sites.get(&(caller_code, callee))?.point;
-        Some(site).filter(|&site| self.is_known(site, callee))
+        Some(site).filter(|&site| self.is_known(site, callee, least))
     }
 
     fn commonest(&self, callee: u32) -> u32 {
@@ -197,9 +223,9 @@ mod tests {
         (0..10_000).for_each(|_| calls.learn(0, 7, true, 0));
         for caller in 1..100 {
             calls.learn(caller, 7, false, caller);
-            assert!(!calls.is_known(caller, 7), "once may be a mistake");
+            assert!(!calls.is_known(caller, 7, 1), "once may be a mistake");
             calls.learn(caller, 7, false, caller);
-            assert!(calls.is_known(caller, 7), "{caller}");
+            assert!(calls.is_known(caller, 7, 1), "{caller}");
         }
     }
 
@@ -208,7 +234,7 @@ mod tests {
         let mut calls = Calls::default();
         (0..10_000).for_each(|_| calls.learn(0, 1, true, 0));
         calls.learn(0, 2, false, 0);
-        assert!(calls.is_known(0, 2));
+        assert!(calls.is_known(0, 2, 1));
     }
 
     /// A stack that moved away and back looks as if it had stood still.
@@ -218,9 +244,9 @@ mod tests {
         (0..100).for_each(|_| calls.learn(0, 10, false, 0));
         (0..100).for_each(|_| calls.learn(1, 11, false, 1));
         calls.learn(0, 11, true, 0);
-        assert!(!calls.is_known(0, 11));
-        assert_eq!(calls.site(0, 11), None);
-        assert!(calls.is_known(0, 10) && calls.is_known(1, 11));
+        assert!(!calls.is_known(0, 11, 1));
+        assert_eq!(calls.site(0, 11, 1), None);
+        assert!(calls.is_known(0, 10, 1) && calls.is_known(1, 11, 1));
     }
 
     #[test]
@@ -239,9 +265,15 @@ mod tests {
         );
         calls.learn(2, 11, false, 10);
         assert!(strangers(&calls), "seen once");
-        calls.prove(2, 11, 10);
-        assert!(!strangers(&calls));
+        (0..2).for_each(|_| calls.tried(2, 11, 10, true));
+        (0..300).for_each(|_| calls.tried(2, 11, 10, false));
+        calls.tried(2, 11, 10, true);
+        assert!(strangers(&calls), "by chance");
+        (0..2).for_each(|_| calls.tried(2, 11, 10, true));
+        assert!(!strangers(&calls), "5 of 305");
         assert!(!calls.are_strangers(3, 11, 10, false), "another point of the same code");
+        calls.prove(4, 10, 11);
+        assert!(!calls.are_strangers(4, 10, 11, false), "seen for certain");
     }
 
     /// While it runs itself, or what is no Python function, it is seen with what it calls elsewhere only if the stack moved.
@@ -251,8 +283,8 @@ mod tests {
         (0..31).for_each(|_| calls.learn_innermost(0, false));
         (0..40).for_each(|_| calls.learn(1, 5, false, 0));
         calls.learn(0, 5, false, 0);
-        assert!(!calls.is_known(0, 5));
+        assert!(!calls.is_known(0, 5, 1));
         // The point of the same function that does.
-        assert_eq!(calls.site(0, 5), Some(1));
+        assert_eq!(calls.site(0, 5, 1), Some(1));
     }
 }

@@ -72,14 +72,14 @@ impl Names {
         self.points.get(point as usize).map_or(0, |point| point.frame)
     }
 
-    /// Where `caller` may be while `callee` runs: itself if that call is known, else an instruction of the same code that is
-    /// known to call it.
+    /// Where `caller` may be while `callee` runs: itself if that call was seen `least` times, which is a good part, else an
+    /// instruction of the same code of which that holds.
     #[must_use]
-    pub fn call_site(&self, caller: u32, callee: u32) -> Option<u32> {
-        if self.calls.is_known(caller, callee) {
+    pub fn call_site(&self, caller: u32, callee: u32, least: u32) -> Option<u32> {
+        if self.calls.is_known(caller, callee, least) {
             return Some(caller);
         }
-        self.calls.site(self.points.get(caller as usize)?.code, callee)
+        self.calls.site(self.points.get(caller as usize)?.code, callee, least)
     }
 
     /// Whether a caller's function and a callee are well known.
@@ -102,7 +102,14 @@ impl Names {
         }
     }
 
-    /// What was learned of a call was of a stack that stood still for certain, or was seen twice.
+    /// A call was looked for in a second reading, and was there if it `stood`.
+    pub fn tried_call(&mut self, caller: u32, callee: u32, stood: bool) {
+        if let Some(point) = self.points.get(caller as usize) {
+            self.calls.tried(caller, callee, point.code, stood);
+        }
+    }
+
+    /// A call was seen in a stack that stood still for certain.
     pub fn prove_call(&mut self, caller: u32, callee: u32) {
         if let Some(point) = self.points.get(caller as usize) {
             self.calls.prove(caller, callee, point.code);

@@ -1,5 +1,6 @@
 //! From the frames of one reading to a stack of the recording: names them, outermost first, as far as they are of one moment.
 
+use crate::calls::FAMILIAR;
 use crate::names::Names;
 use crate::reading::{Context, Link, OWNER_ENTRY, OWNER_GENERATOR, Reading, Resolved, Stillness};
 
@@ -16,8 +17,9 @@ pub struct Resolver {
     pub counts_all: bool,
     /// Whether the last stack was cut since a call in it was not known.
     pub is_unknown: bool,
-    /// The call where it was cut though it seems to have stood still: two that are well known, and never called each other.
-    pub doubted: Option<Call>,
+    /// The call where it was cut though it seems to have stood still: two that are well known, and never called each other. How
+    /// deep in the stack the callee is.
+    pub doubted: Option<(usize, Call)>,
 }
 
 /// A call that was seen: the caller's frame and point, the callee's frame and code.
@@ -91,15 +93,16 @@ impl Resolver {
             }
             self.resolved.truncate(depth);
             let is_innermost = depth + 1 == count;
+            let stood_twice = depth < stood;
             let certain =
-                depth < stood || stillness.holds(self.resolved.last().map(|below| &below.link), &link);
+                stood_twice || stillness.holds(self.resolved.last().map(|below| &below.link), &link);
             let fits = |below: Option<&Resolved>| {
                 let end = below.map_or(0, |below| below.end);
                 let through_c = below.is_some_and(|below| below.link.owner >= OWNER_ENTRY);
                 let may_be_apart = if certain { gaps } else { through_c };
                 link.address == end || (may_be_apart && link.address > end) || may_begin(link.address)
             };
-            match self.name(context, link, (stillness, certain), is_innermost, fits) {
+            match self.name(context, link, (stillness, certain, stood_twice), is_innermost, fits) {
                 Some(named) => self.resolved.push(named),
                 None => {
                     cut = true;
@@ -143,12 +146,13 @@ impl Resolver {
 
     /// Learns the calls that are left as far as they are the same in a second reading, in which `again` looks frames up.
     pub fn learn_again(&mut self, names: &mut Names, again: impl Fn(&Link) -> Option<Link>) {
-        for call in self.unproven.drain(..).filter(|call| call.stands(&again)) {
+        for call in self.unproven.drain(..) {
+            let stands = call.stands(&again);
             // The others were learned at once.
-            if !call.is_near() {
+            if stands && !call.is_near() {
                 names.learn_call(call.point, call.code, self.counts_all);
             }
-            names.prove_call(call.point, call.code);
+            names.tried_call(call.point, call.code, stands);
         }
     }
 
@@ -172,7 +176,7 @@ impl Resolver {
         &mut self,
         context: &mut Context<'_>,
         link: Link,
-        (stillness, certain): (Stillness, bool),
+        (stillness, certain, stood_twice): (Stillness, bool, bool),
         is_innermost: bool,
         fits: impl Fn(Option<&Resolved>) -> bool,
     ) -> Option<Resolved> {
@@ -219,7 +223,7 @@ impl Resolver {
             // told by a second reading.
             let will_stand = context.seat.exists();
             let is_doubted = stillness != Stillness::Certain
-                && (certain || will_stand)
+                && (will_stand || (certain && !stood_twice))
                 && names.calls.are_strangers(below.point, code, below.code, will_stand);
             let may_learn = (certain || stillness == Stillness::Whole) && !is_doubted;
             let call = Call { caller: below.visible, callee: link, point: below.point, code };
@@ -227,9 +231,10 @@ impl Resolver {
                 self.unproven.push(call);
             }
             if !certain || is_doubted {
-                let Some(site) = names.call_site(below.point, code) else {
+                let least = if is_doubted { FAMILIAR } else { 1 };
+                let Some(site) = names.call_site(below.point, code, least) else {
                     self.is_unknown = true;
-                    self.doubted = Some(call).filter(|_| certain);
+                    self.doubted = Some((self.resolved.len(), call)).filter(|_| is_doubted);
                     return None;
                 };
                 if site != below.point {

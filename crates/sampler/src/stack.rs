@@ -127,8 +127,8 @@ impl StackReader {
         }
         let mut reading = self.resolve(context, (stillness, whole), 0, false);
         if self.resolver.doubted.is_some() && !context.seat.exists() && self.read_again(context) {
-            while self.proves_doubted(context) {
-                reading = self.resolve(context, (stillness, whole), 0, false);
+            while let Some(stood) = self.proven(context) {
+                reading = self.resolve(context, (stillness, whole), stood, false);
             }
         } else if reading.cut && self.resolver.is_unknown {
             // The outer part of most stacks stands for longer than a reading takes.
@@ -273,14 +273,14 @@ impl StackReader {
         stood
     }
 
-    /// Whether the call where the stack was cut is the same in a second reading, which makes it known.
-    fn proves_doubted(&self, context: &mut Context<'_>) -> bool {
+    /// How many of the outermost frames are believed if the doubted call is the same in a second reading.
+    fn proven(&self, context: &mut Context<'_>) -> Option<usize> {
         let layout = context.layout;
+        let (depth, call) = self.resolver.doubted?;
         let again = |link: &Link| Some(self.link(layout, link.address, self.frame(layout, link.address)?));
-        let Some(call) = self.resolver.doubted.filter(|call| call.stands(again)) else { return false };
-        context.names.learn_call(call.point, call.code, false);
-        context.names.prove_call(call.point, call.code);
-        true
+        let stands = call.stands(again);
+        context.names.tried_call(call.point, call.code, stands);
+        stands.then_some(depth + 1)
     }
 
     /// Fills the buffer anew, without what was read by calls of its own. False if that is not possible.

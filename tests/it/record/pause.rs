@@ -133,7 +133,7 @@ fn every_end_is_its_own() {
 }
 
 /// A program that prints a number first.
-fn start(command: &mut Command) -> (Child, BufReader<ChildStdout>, String) {
+pub(super) fn start(command: &mut Command) -> (Child, BufReader<ChildStdout>, String) {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
@@ -141,7 +141,7 @@ fn start(command: &mut Command) -> (Child, BufReader<ChildStdout>, String) {
     (child, stdout, line.trim().to_owned())
 }
 
-fn rest(mut child: Child, mut stdout: BufReader<ChildStdout>) -> String {
+pub(super) fn rest(mut child: Child, mut stdout: BufReader<ChildStdout>) -> String {
     let mut text = String::new();
     stdout.read_to_string(&mut text).unwrap();
     assert!(child.wait().unwrap().success());

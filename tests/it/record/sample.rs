@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::interpreter::Interpreter;
+use super::pause::{branches, collapsed, impossible_calls, rest, start};
 use super::result::{Report, json, numbers, output, status};
 
 /// `profkit record --rate HZ -o out.pb.gz -- COMMAND`, which must end with 0; its words.
@@ -79,6 +80,25 @@ fn brief_threads(interpreter: &Interpreter) {
     }
 }
 
+/// A stack may change and come back to what it was within one reading: what was read between has callers of one moment and callees
+/// of another.
+fn as_fast_as_possible(interpreter: &Interpreter) {
+    let mut program = branches(interpreter, "calls");
+    program[4] = "30";
+    let (child, stdout, pid) = start(&mut interpreter.bare(&program));
+    let record = ["record", "--rate", "max", "--duration", "1", "-o", "out.pb.gz", "--pid", &pid];
+    let recorded = output(&mut interpreter.profkit(&record));
+    assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
+    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    rest(child, stdout);
+    let text = collapsed(interpreter);
+    let (seen, lines) = impossible_calls(&text);
+    let impossible: u64 =
+        lines.iter().map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum();
+    assert!(seen > 5_000, "{seen}");
+    assert!(impossible * 20_000 <= seen, "{impossible} of {seen}: {lines:#?}");
+}
+
 fn short_ones(interpreter: &Interpreter, count: usize, milliseconds: usize) {
     interpreter.program("many.py");
     let (number, time) = (count.to_string(), milliseconds.to_string());
@@ -103,6 +123,11 @@ fn values_are_what_the_program_measures() {
 #[test]
 fn what_brief_threads_used_is_not_lost() {
     brief_threads(&Interpreter::default());
+}
+
+#[test]
+fn callers_and_callees_are_of_one_moment_as_fast_as_possible() {
+    as_fast_as_possible(&Interpreter::default());
 }
 
 #[test]
@@ -209,7 +234,8 @@ print([open(f'/proc/{child}/stat').read().rsplit(')')[-1].split()[0] for child i
 /// On other versions; `reference` since they have to be installed.
 mod reference {
     use super::{
-        Interpreter, brief_threads, json, output, processes, sample, short_ones, spin, status, values,
+        Interpreter, as_fast_as_possible, brief_threads, json, output, processes, sample, short_ones, spin,
+        status, values,
     };
 
     macro_rules! versions {
@@ -230,6 +256,11 @@ mod reference {
                 #[test]
                 fn what_brief_threads_used_is_not_lost() {
                     brief_threads(&Interpreter::reference($version));
+                }
+
+                #[test]
+                fn callers_and_callees_are_of_one_moment_as_fast_as_possible() {
+                    as_fast_as_possible(&Interpreter::reference($version));
                 }
 
                 #[test]
