@@ -124,6 +124,13 @@ fn the_gate_names_what_grew() {
     // What shrinks is no reason to fail.
     run(folder.path(), &["diff", "b.folded", "a.folded", "--normalize", "none", "--fail-above", "1%"]);
     assert_eq!(gate("x", &[]).0, Some(2));
+    // Nothing is no base to have grown little from.
+    fs::write(folder.path().join("nothing.folded"), "main;work 0\n").unwrap();
+    let arguments = ["diff", "nothing.folded", "b.folded", "--normalize", "none", "--fail-above", "5%"];
+    let output = command(folder.path()).args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("no: the whole: new (0 → 1,850)"), "{stderr}");
     // 500 against 520 is less than counting explains.
     recording(folder.path(), "b.folded", 520);
     assert_eq!(gate("1%", &[]).0, Some(0));
@@ -162,6 +169,9 @@ fn several_runs_tell_noise_from_change() {
     assert!(table.lines().nth(3).unwrap().contains("<0.0001"), "{table}");
     let stderr = String::from_utf8(slower.stderr).unwrap();
     assert!(!stderr.contains("unknown") && stderr.contains("self +20.3 %"), "{stderr}");
+    let stderr = String::from_utf8(compare(&[a[0].clone(), a[0].clone()], &b).stderr).unwrap();
+    assert!(stderr.contains("1 run given more than once; each counts once"), "{stderr}");
+    assert!(stderr.contains("one run on one side"), "{stderr}");
 }
 
 #[test]
@@ -240,7 +250,7 @@ fn what_cannot_be_compared_or_written_is_refused() {
         (&["-o", "-"], "add --to FORMAT"),
         (&["-o", "-", "--to", "pprof", "--json"], "both write to stdout"),
         (&["--to", "pprof"], "give its name with -o"),
-        (&["--value", "cpu"], "no value to compare is on both sides"),
+        (&["--value", "cpu"], "there is no value `cpu` on both sides: base has "),
     ] {
         let error = refused(&[&both[..], rest].concat());
         assert!(error.contains(reason), "{error}");

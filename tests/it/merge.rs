@@ -1,7 +1,9 @@
 //! `profkit merge` from outside: which files it takes, what it refuses, and that its bytes depend on nothing but them.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -142,6 +144,22 @@ fn folders_patterns_and_lists_name_inputs() {
 }
 
 #[test]
+fn a_name_that_is_no_text_is_no_match_and_no_harm() {
+    let folder = folder();
+    let folder = folder.path();
+    fs::write(folder.join(OsStr::from_bytes(b"\xff.prof")), "not a profile").unwrap();
+    fs::create_dir(folder.join(".cache")).unwrap();
+    fs::copy(folder.join("a.prof"), folder.join(".cache/a.prof")).unwrap();
+    fs::write(folder.join(".cache/.b.prof"), "not a profile").unwrap();
+    merge(folder, &["a.prof", "b.prof", "-o", "named.pb"]);
+    merge(folder, &["[ab].prof", "?.prof", "-o", "pattern.pb"]);
+    assert!(fs::read(folder.join("pattern.pb")).unwrap() == fs::read(folder.join("named.pb")).unwrap());
+    merge(folder, &[".cache/*", "-o", "hidden.pb"]);
+    merge(folder, &["a.prof", "-o", "one.pb"]);
+    assert!(fs::read(folder.join("hidden.pb")).unwrap() == fs::read(folder.join("one.pb")).unwrap());
+}
+
+#[test]
 fn a_file_counts_once_under_whatever_name() {
     let folder = folder();
     let folder = folder.path();
@@ -178,6 +196,8 @@ fn all_broken_inputs_are_listed_and_nothing_is_written() {
             "{comments:?}"
         );
     }
+    let stderr = refuse(folder, &["empty.prof", "-o", "none.pb"]);
+    assert!(stderr.contains("1 of 1 inputs cannot be read; nothing was written\n"), "{stderr}");
     let stderr = refuse(folder, &["empty.prof", "--skip-invalid", "-o", "none.pb"]);
     assert!(stderr.contains("no profile is left"), "{stderr}");
     assert!(!folder.join("none.pb").exists());
@@ -219,7 +239,8 @@ fn the_output_may_be_an_input() {
     let folder = folder();
     let folder = folder.path();
     merge(folder, &["a.prof", "b.prof", "-o", "both.pstats"]);
-    merge(folder, &["a.prof", "b.prof", "-o", "a.prof"]);
+    let stderr = merge(folder, &["a.prof", "b.prof", "-o", "a.prof"]);
+    assert!(stderr.contains("a.prof is one of the inputs; what comes of all replaces it"), "{stderr}");
     assert!(fs::read(folder.join("a.prof")).unwrap() == fs::read(folder.join("both.pstats")).unwrap());
 }
 

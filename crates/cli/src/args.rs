@@ -191,9 +191,10 @@ pub(crate) struct Merge {
 /// Which test `diff` makes, and how often it errs.
 const DIFF_TEST: &str = "\
 With several runs a side, self and total of each function and the whole are tested by Student's t on the values of the \
-runs (Welch's where one side has more runs; a side with one run is taken to vary as the other), and p is corrected for \
-the number of tests (Holm): if nothing has changed, any change is reported in at most 5 of 100 comparisons. What is \
-less than a thousandth of the whole is not tested and called noise. With one run a side sampled profiles show the \
+runs (Welch's where one side has more runs), and p is corrected for \
+the number of tests (Holm): if nothing has changed, any change is reported in at most 5 of 100 comparisons. A side with \
+one run is taken to vary as the other; what happens in that run by chance is taken for a change then, and much more \
+often. What is less than a thousandth of the whole is not tested and called noise. With one run a side sampled profiles show the \
 counting error (±√n samples, one standard error of the difference); how much runs vary is unknown then.";
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@
 //! name, so nothing depends on the order of arguments.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -69,6 +70,13 @@ impl Sources {
         Ok(Self { repeated: before - sources.len(), sources })
     }
 
+    /// Whether a file is one of them.
+    pub(crate) fn have(&self, path: &Path) -> bool {
+        let identity = |path: &Path| fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino())).ok();
+        let file = identity(path);
+        file.is_some() && self.sources.iter().any(|source| identity(&source.path) == file)
+    }
+
     /// How many bytes they have.
     pub(crate) fn size(&self) -> u64 {
         self.sources.iter().map(|source| source.size).sum()
@@ -124,16 +132,30 @@ fn add(path: &Path, found: &mut Vec<Found>) -> Result<(), Failure> {
 /// The files that a pattern means, for shells that do not expand it.
 fn expand(path: &Path) -> Vec<PathBuf> {
     let is_pattern = path.as_os_str().as_bytes().iter().any(|byte| b"*?[".contains(byte));
-    // As a shell does it.
-    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
     let Some(pattern) = path.to_str().filter(|_| is_pattern) else { return Vec::new() };
-    glob::glob_with(pattern, options).into_iter().flatten().flatten().collect()
+    // As a shell does it. (The crate's own option panics where a name is not UTF-8.)
+    let hidden = |name: &OsStr| name.as_bytes().starts_with(b".");
+    let hidden_ones: Vec<_> = path
+        .iter()
+        .filter(|name| hidden(name))
+        .filter_map(|name| glob::Pattern::new(name.to_str()?).ok())
+        .collect();
+    let is_asked_for = |found: &PathBuf| {
+        let asked = |name: &OsStr| hidden_ones.iter().any(|pattern| pattern.matches_path(Path::new(name)));
+        found.iter().filter(|name| hidden(name)).all(asked)
+    };
+    glob::glob(pattern).into_iter().flatten().flatten().filter(is_asked_for).collect()
 }
 
 /// All files in a folder and in its folders, but for hidden ones; links to folders are not followed.
 fn add_folder(folder: &Path, found: &mut Vec<Found>) -> Result<(), Failure> {
     let failed = |error| Failure::file(folder, error);
-    for entry in fs::read_dir(folder).map_err(failed)? {
+    let Ok(entries) = fs::read_dir(folder) else {
+        // Reading it will fail, and be told with all that fails.
+        found.push((Source { path: folder.to_owned(), size: 0, chance: false }, None));
+        return Ok(());
+    };
+    for entry in entries {
         let entry = entry.map_err(failed)?;
         if entry.file_name().as_bytes().starts_with(b".") {
             continue;

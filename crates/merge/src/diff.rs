@@ -87,7 +87,17 @@ pub enum DiffError {
     /// A side has no run.
     #[error("nothing to compare: a side has no profile")]
     NoRuns,
-    /// No sample type is in all runs, or not the wanted one.
+    /// The wanted sample type is not in all runs.
+    #[error("there is no value `{wanted}` on both sides: base has {base}, new has {new}")]
+    NoSuchValue {
+        /// The one that was asked for.
+        wanted: String,
+        /// The sample types that all runs of the base have.
+        base: String,
+        /// Those that all runs of the new side have.
+        new: String,
+    },
+    /// No sample type is in all runs.
     #[error("no value to compare is on both sides: base has {base}, new has {new}")]
     NoCommonValue {
         /// The sample types that all runs of the base have.

@@ -8,13 +8,14 @@ mod json;
 mod picture;
 mod table;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use profkit_formats::{Spec, WriteOptions, load_path, load_reader};
 use profkit_merge::PathRules;
 use profkit_merge::diff::{Change, Comparison, DiffError, DiffOptions, Normalize, Row, Rows, Test};
 use profkit_profile::views::groups::Group;
-use profkit_profile::{Evidence, Profile};
+use profkit_profile::{Evidence, Profile, count};
 
 use crate::args::{Diff, DiffGroup, DiffSort, NormalizeArgument};
 use crate::failure::{Failure, note};
@@ -25,8 +26,14 @@ pub(crate) fn run(arguments: &Diff) -> Result<(), Failure> {
     let sides = Sides::load(arguments)?;
     let comparison = sides.compare(arguments)?;
     comparison.notes().iter().for_each(|text| note(text));
-    if comparison.run_counts() == (1, 1) {
-        note("one run a side: how much runs vary is unknown; give several with --base and --new");
+    match comparison.run_counts() {
+        (1, 1) => note("one run a side: how much runs vary is unknown; give several with --base and --new"),
+        (1, _) | (_, 1) => {
+            note(
+                "one run on one side: what happened in it by chance looks like a change; give several of both",
+            );
+        }
+        _ => {}
     }
     let mut functions = comparison.functions().map_err(|error| failed(&error))?;
     sort(&mut functions, arguments, &comparison, &|row| vec![row.key]);
@@ -75,7 +82,8 @@ impl Sides {
         let paths = |one: &Option<PathBuf>, several: &[PathBuf]| -> Vec<PathBuf> {
             one.iter().chain(several).cloned().collect()
         };
-        let (base, new) = (paths(&arguments.base, &arguments.bases), paths(&arguments.new, &arguments.news));
+        let base = each_once(paths(&arguments.base, &arguments.bases));
+        let new = each_once(paths(&arguments.new, &arguments.news));
         if base.iter().chain(&new).filter(|path| *path == Path::new("-")).count() > 1 {
             return Err(Failure::Usage("stdin can be read once only".to_owned()));
         }
@@ -113,6 +121,17 @@ impl Sides {
         };
         Comparison::new(&self.base, &self.new, &options).map_err(|error| failed(&error))
     }
+}
+
+/// A run that counts twice would make noise look smaller than it is.
+fn each_once(mut runs: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    let given = runs.len();
+    runs.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
+    if runs.len() < given {
+        note(&format!("{} given more than once; each counts once", count(given - runs.len(), "run")));
+    }
+    runs
 }
 
 fn load_one(path: &Path, arguments: &Diff) -> Result<Profile, Failure> {

@@ -3,10 +3,12 @@
 //! What would surprise: nothing is opened for writing before the last input has been read, so the output may be one of
 //! the inputs.
 
+use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
 
 use profkit_formats::{
     Format, LoadError, LoadOptions, Spec, WriteOptions, load_path_into, load_reader_into, registry,
@@ -43,7 +45,9 @@ pub(crate) fn run(arguments: &Merge) -> Result<(), Failure> {
     }
     let mut pool = rayon::ThreadPoolBuilder::new();
     if let Some(threads) = arguments.threads {
-        pool = pool.num_threads(threads.get());
+        // More than there are inputs and processors have nothing to do.
+        let useful = sources.sources.len().max(available_parallelism().map_or(1, NonZeroUsize::get));
+        pool = pool.num_threads(threads.get().min(useful));
     }
     let pool = pool.build().map_err(|error| Failure::Usage(format!("no threads: {error}")))?;
     let loader = Loader::new(&sources, arguments.load.options());
@@ -52,6 +56,9 @@ pub(crate) fn run(arguments: &Merge) -> Result<(), Failure> {
         Some(target) => target,
         None => default_target(loader.common_format()?)?,
     };
+    if sources.have(&target.path) {
+        note(&format!("{} is one of the inputs; what comes of all replaces it", target.path.display()));
+    }
     let profile = fitted(profile, target.format.holds(), arguments.stacks.mode(), &target.path)?;
     let sample_type = written_type(&profile, arguments.value.as_deref())?;
     target.write(&profile, &WriteOptions { sample_type, ..WriteOptions::default() })?;
@@ -90,8 +97,9 @@ fn load_all(arguments: &Merge, sources: &Sources, loader: &Loader) -> Result<(Pr
     }
     let all = sources.sources.len() - passed_over;
     if broken > 0 && !arguments.skip_invalid {
+        let rest = if broken < all { ", --skip-invalid merges the rest" } else { "" };
         return Err(Failure::Usage(format!(
-            "{broken} of {all} inputs cannot be read; nothing was written, --skip-invalid merges the rest"
+            "{broken} of {all} inputs cannot be read; nothing was written{rest}"
         )));
     }
     if broken == all {

@@ -81,9 +81,13 @@ pub(super) fn choose(base: &[Profile], new: &[Profile], name: Option<&str>) -> R
         let names: Vec<_> = kinds.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     };
-    chosen
-        .map(|&kind| kind.clone())
-        .ok_or_else(|| DiffError::NoCommonValue { base: names(&of_base), new: names(&of_new) })
+    chosen.map(|&kind| kind.clone()).ok_or_else(|| {
+        let (base, new) = (names(&of_base), names(&of_new));
+        match name {
+            Some(wanted) => DiffError::NoSuchValue { wanted: wanted.to_owned(), base, new },
+            None => DiffError::NoCommonValue { base, new },
+        }
+    })
 }
 
 /// By what values are multiplied.

@@ -25,7 +25,9 @@ pub(super) fn judge(comparison: &Comparison, rows: &Rows<Group>, most: f64) -> R
         format!("{} ({from} → {to})", percent_change(change.base, change.new))
     };
     let mut grown = Vec::new();
-    if grew(&rows.total) {
+    // There is no telling by how much, but a base of nothing is no base to have grown little from.
+    let came = rows.total.base == 0.0 && rows.total.new > 0.0 && (!tested || rows.total.is_significant());
+    if came || grew(&rows.total) {
         grown.push(format!("the whole: {}", describe(&rows.total)));
     }
     for row in &rows.rows {
