@@ -137,8 +137,14 @@ impl Resolver {
             names.calls.learn_innermost(last.point, evenly);
         }
         if context.is_stopped {
-            self.learn_again(names, |link| Some(*link));
-        } else if context.seat.exists() {
+            for call in self.unproven.drain(..) {
+                // The others were learned above.
+                if !call.is_near() {
+                    names.learn_call(call.point, call.code, evenly);
+                }
+                names.prove_call(call.point, call.code);
+            }
+        } else if will_stand {
             self.unproven.retain(|call| !names.is_familiar_call(call.point, call.code));
         }
         !self.unproven.is_empty()
