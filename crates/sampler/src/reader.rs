@@ -73,6 +73,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Dice;
+    use crate::layout::{CHUNK_HEAD, OB_SIZE, OB_TYPE};
     use crate::names::Names;
     use crate::remote::Remote;
     use crate::seat::Seat;
@@ -147,6 +148,55 @@ mod tests {
     fn any_memory_of_a_data_stack() {
         for minor in [11, 12] {
             read_any_memory(minor, 5_000);
+        }
+    }
+
+    /// A chunk that says less of its size than is in use is read too short for ever: the frame behind is read by a call of its
+    /// own, and no frame of the chunk. One took it for its own caller, and a reading did not end.
+    #[test]
+    fn a_frame_behind_what_was_read_of_the_chunk() {
+        let layout = Layout::known(Version { major: 3, minor: 12, micro: 0 }).unwrap();
+        let mut memory = vec![0_u64; WORDS];
+        let base = memory.as_ptr() as u64;
+        let [holder, chunk, code, code_type, type_name, text, table] =
+            [512, 768, 1_024, 1_280, 1_408, 1_536, 1_792].map(|word| base + word * 8);
+        let outer = chunk + CHUNK_HEAD as u64 + 8;
+        let words = layout.frame_head as u64 / 8 + 2;
+        let inner = outer + words * 8;
+        let mut set = |address: u64, value: u64| {
+            let (word, shift) = (usize::try_from((address - base) / 8).unwrap(), address % 8 * 8);
+            memory[word] = memory[word] & !(u64::MAX << shift) | value << shift;
+        };
+        set(code + OB_TYPE as u64, code_type);
+        set(code + OB_SIZE as u64, 8);
+        set(code + layout.code_qualname as u64, text);
+        set(code + layout.code_filename as u64, text);
+        set(code + layout.code_linetable as u64, table);
+        // One character of ASCII.
+        set(text + layout.unicode_length as u64, 1);
+        set(text + layout.unicode_state as u64, 1 << 2 | 1 << 5 | 1 << 6);
+        set(code_type + 24, type_name);
+        set(type_name, u64::from_le_bytes(*b"code\0\0\0\0"));
+        set(code + layout.code_framesize as u64, words);
+        for (frame, previous) in [(outer, 0), (inner, outer)] {
+            set(frame + layout.frame_code as u64, code);
+            set(frame + layout.frame_previous as u64, previous);
+            set(frame + layout.frame_instr as u64, code + layout.code_adaptive as u64 + 4);
+        }
+        set(base + layout.thread_cframe as u64, holder);
+        set(base + layout.thread_chunk as u64, chunk);
+        set(chunk + 8, inner - chunk);
+        let mut names = Names::default();
+        let mut tree = Tree::default();
+        let mut reader = Reader::new(&layout, base);
+        for innermost in [outer, inner] {
+            set(holder + layout.cframe_frame as u64, innermost);
+            set(base + layout.thread_chunk as u64 + 8, innermost + words * 8);
+            let remote = Remote::new(std::process::id());
+            let (names, tree, seat) = (&mut names, &mut tree, &mut Seat::none());
+            let mut context = Context { remote, layout: &layout, names, tree, is_stopped: false, seat };
+            let reading = reader.read(&mut context).unwrap();
+            assert_eq!((tree.frames_of(reading.stack).len(), reading.cut), (1, innermost == inner));
         }
     }
 }

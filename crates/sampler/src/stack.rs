@@ -418,7 +418,8 @@ impl StackReader {
         let codes = &context.names.codes;
         let mut at = self.data.first_frame();
         while at < end {
-            let Some(found) = self.frame(context.layout, at) else { return 0 };
+            // One that was not read with the chunk, but by a call of its own, is of another moment: it is where the way was lost.
+            let Some(found @ (_, true)) = self.frame(context.layout, at) else { return 0 };
             let code = codes.known(self.link(context.layout, at, found).code);
             let Some(code) = code.and_then(|index| codes.get(index)) else { return 0 };
             let next = at + code.frame_bytes;
@@ -455,7 +456,7 @@ impl StackReader {
         let mut below = 0;
         let mut end = 0;
         while at < top && self.resolver.links.len() < MAX_DEPTH {
-            let Some(found) = self.frame(layout, at) else { break };
+            let Some(found @ (_, true)) = self.frame(layout, at) else { break };
             let link = self.link(layout, at, found);
             let codes = &mut context.names.codes;
             // What moves may be no code at all.
