@@ -104,6 +104,11 @@ fn cost(bench: &Bench, what: &'static str, version: &str, peer: Tool, rate: u32)
     let on_cpu = |turns: &[Turn]| median(turns.iter().map(|turn| Ok(turn.slowdown(&truth)?[1])));
     let cpu = |turns: &[Turn]| median(turns.iter().map(|turn| Ok(turn.attached.cpu)));
     let [ours, theirs, nothing] = &turns;
+    let peers = theirs
+        .iter()
+        .all(|turn| truth.goes_on(turn.attached.within))
+        .then(|| slowdown(theirs))
+        .transpose()?;
     let sum = |count: fn(&tool::Counted) -> u64| number(counts.iter().map(count).sum());
     let lost = 100.0 * sum(|counted| counted.missed) / sum(|counted| counted.asked);
     let mut checks = vec![
@@ -124,7 +129,7 @@ fn cost(bench: &Bench, what: &'static str, version: &str, peer: Tool, rate: u32)
     Ok(Row {
         what,
         ours: Figure::Percent(slowdown(ours)?),
-        peer: Some((peer.name(), Figure::Percent(slowdown(theirs)?))),
+        peer: peers.map(|percent| (peer.name(), Figure::Percent(percent))),
         peak: ours.iter().map(|turn| turn.attached.peak).max().unwrap_or(0),
         checks,
     })
@@ -247,7 +252,9 @@ fn shares(
         let points = stacks.share() - truth.shallow(within)?;
         Ok(Seen { tool, rate, points, chance: 2.0 * stacks.error(), stacks })
     };
-    let seen: Vec<Seen> = sampled.iter().map(see).collect::<Result<_>>()?;
+    let comparable =
+        sampled.iter().filter(|&&(tool, _, within, ..)| tool == Tool::Profkit || truth.goes_on(within));
+    let seen: Vec<Seen> = comparable.map(see).collect::<Result<_>>()?;
     let of = |seen: &Seen| format!("{:+.2} ± {:.2}", seen.points, seen.chance);
     let (ours, peers): (Vec<&Seen>, Vec<&Seen>) = seen.iter().partition(|seen| seen.tool == Tool::Profkit);
     let mut checks = Vec::new();

@@ -103,6 +103,11 @@ impl Truth {
         Ok([first, last])
     }
 
+    /// Whether it went on within a time: a sampler that stops it all the time leaves nothing to compare.
+    pub(super) fn goes_on(&self, within: [u64; 2]) -> bool {
+        self.ends(within).is_ok()
+    }
+
     /// Percent of the time that went to the shallow branch, within a time.
     pub(super) fn shallow(&self, within: [u64; 2]) -> Result<f64> {
         let [first, last] = self.ends(within)?;
