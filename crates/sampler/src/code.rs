@@ -261,8 +261,8 @@ fn frame_bytes(head: &[u8], layout: &Layout) -> Option<u64> {
     } else {
         number(layout.code_framesize)?
     };
-    // None takes no place: such a code would have no end.
-    Some(words * 8).filter(|&bytes| (1..MAX_FRAME).contains(&bytes))
+    // Whoever goes from frame to frame by their sizes would go through what is none in small steps, or for ever.
+    Some(words * 8).filter(|&bytes| (layout.frame_head as u64..MAX_FRAME).contains(&bytes))
 }
 
 #[cfg(test)]
@@ -271,11 +271,12 @@ mod tests {
     use crate::layout::Layout;
     use crate::version::Version;
 
-    /// Whoever goes from frame to frame by their sizes would go on for ever.
     #[test]
-    fn a_frame_without_size_is_of_no_code() {
+    fn a_frame_without_room_for_its_head_is_of_no_code() {
         let layout = Layout::known(Version { major: 3, minor: 12, micro: 0 }).unwrap();
         let mut head = [0; HEAD];
+        assert_eq!(frame_bytes(&head, &layout), None);
+        head[layout.code_framesize] = 1;
         assert_eq!(frame_bytes(&head, &layout), None);
         head[layout.code_framesize] = 10;
         assert_eq!(frame_bytes(&head, &layout), Some(80));

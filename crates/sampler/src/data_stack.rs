@@ -19,6 +19,12 @@ struct Span {
     at: usize,
 }
 
+impl Span {
+    fn head<'r>(&self, read: &'r [u8]) -> Option<&'r [u8]> {
+        read.get(self.at..self.at + CHUNK_HEAD).filter(|_| self.length >= CHUNK_HEAD)
+    }
+}
+
 /// The chunks of one thread.
 #[derive(Debug, Default)]
 pub struct DataStack {
@@ -41,17 +47,17 @@ impl DataStack {
         // Behind the chunk may be nothing.
         self.window = (self.deepest + SLACK).min(self.size);
         self.deepest = 0;
-        self.older = older_chunks(remote, self.chunk);
+        self.older = older_chunks(remote, self.chunk, &[]);
     }
 
-    /// The chunk and its top are these now. Whether the read was laid out for another chunk or a smaller depth.
-    pub fn misses(&mut self, remote: Remote, chunk: u64, top: u64) -> bool {
+    /// The chunk and its top are these now. Whether the read was laid out for other chunks or a smaller depth.
+    pub fn misses(&mut self, remote: Remote, read: &[u8], chunk: u64, top: u64) -> bool {
         let used = usize::try_from(top.saturating_sub(chunk)).unwrap_or(0).min(MAX_BYTES);
-        let moved = chunk != self.chunk;
+        let moved = chunk != self.chunk || !self.fits(read);
         if moved {
             self.chunk = chunk;
             self.size = remote.word(chunk + 8).ok().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
-            self.older = older_chunks(remote, chunk);
+            self.older = older_chunks(remote, chunk, &self.older);
         }
         self.deepest = self.deepest.max(used);
         let misses = moved || used > self.window;
@@ -59,6 +65,29 @@ impl DataStack {
             self.window = (used + SLACK).min(self.size);
         }
         misses
+    }
+
+    /// Whether the heads of the chunks say what the read was laid out for: one that is given back mostly comes again at the same
+    /// address, and by then more may be in use of the one below.
+    fn fits(&self, read: &[u8]) -> bool {
+        let lower = self.spans.iter().skip(1);
+        self.spans.iter().zip(lower).all(|(upper, lower)| match (upper.head(read), lower.head(read)) {
+            (Some(head), Some(below)) => word_at(head, 0) == lower.address && used(below) <= lower.length,
+            _ => true,
+        })
+    }
+
+    /// Where the frames of each chunk begin and end, the oldest first; those of the newest end at its top.
+    #[must_use]
+    pub fn extents(&self, read: &[u8], top: u64) -> Vec<(u64, u64)> {
+        let extent = |span: &Span| {
+            let end = match span.head(read) {
+                Some(head) if span.address != self.chunk => span.address + used(head) as u64,
+                _ => top,
+            };
+            (span.address + CHUNK_HEAD as u64 + if span.address == self.oldest() { 8 } else { 0 }, end)
+        };
+        self.spans.iter().rev().map(extent).collect()
     }
 
     /// Appends the newest chunk to places, from `at` in the buffer on; where it ends.
@@ -101,12 +130,6 @@ impl DataStack {
         self.chunk + CHUNK_HEAD as u64 + if self.older.is_empty() { 8 } else { 0 }
     }
 
-    /// Where the outermost frame of all lies.
-    #[must_use]
-    pub fn outermost_frame(&self) -> u64 {
-        self.oldest() + CHUNK_HEAD as u64 + 8
-    }
-
     /// Whether an outermost frame of a chunk may lie there.
     #[must_use]
     pub fn is_start(&self, address: u64) -> bool {
@@ -130,8 +153,15 @@ fn is_start(chunk: u64, address: u64) -> bool {
     within == CHUNK_HEAD as u64 || within == CHUNK_HEAD as u64 + 8
 }
 
-/// The chunks below the newest: address and bytes in use.
-fn older_chunks(remote: Remote, newest: u64) -> Vec<(u64, usize)> {
+/// How much of a chunk that is not the newest is in use: its `top` counts words.
+fn used(head: &[u8]) -> usize {
+    let words = usize::try_from(int_at(head, 16)).unwrap_or(0);
+    let size = usize::try_from(word_at(head, 8)).unwrap_or(0);
+    words.saturating_mul(8).saturating_add(CHUNK_HEAD).min(size)
+}
+
+/// The chunks below the newest: address, and how much of each is read: what is in use, or was of those that are known.
+fn older_chunks(remote: Remote, newest: u64, known: &[(u64, usize)]) -> Vec<(u64, usize)> {
     const MAX_CHUNKS: usize = 256;
     let mut found = Vec::new();
     let mut at = newest;
@@ -142,10 +172,9 @@ fn older_chunks(remote: Remote, newest: u64) -> Vec<(u64, usize)> {
             break;
         }
         let Ok(head) = remote.bytes(previous, CHUNK_HEAD) else { break };
-        // `top` of a chunk that is not the newest counts the words in use.
-        let words = usize::try_from(int_at(&head, 16)).unwrap_or(0);
         let size = usize::try_from(word_at(&head, 8)).unwrap_or(0);
-        let length = words.saturating_mul(8).saturating_add(CHUNK_HEAD).min(size).min(left);
+        let before = known.iter().find(|(address, _)| *address == previous).map_or(0, |(_, length)| *length);
+        let length = used(&head).max(before.min(size)).min(left);
         left -= length;
         found.push((previous, length));
         at = previous;

@@ -141,7 +141,7 @@ impl Regions {
         let after = self.ranges.partition_point(|range| range.start <= address);
         let range = after.checked_sub(1).and_then(|index| self.ranges.get(index));
         let holds = |range: &&Range| range.start <= address && address + self.frame as u64 <= range.end;
-        let range = range.filter(holds).or_else(|| self.fetched.iter().find(holds))?;
+        let range = range.filter(holds).or_else(|| self.fetched.iter().rev().find(holds))?;
         range.place(address).filter(|at| at + self.frame <= filled)
     }
 
@@ -201,12 +201,13 @@ impl Regions {
         None
     }
 
-    /// A range could not be read: forgets the frames in it. Whether there were any.
+    /// A range could not be read: forgets the frames in it, and in those that come after it, for they may be gone together, and were
+    /// not read either. Whether there were any.
     pub fn forget(&mut self, start: u64) -> bool {
         let Some(range) = self.ranges.iter().find(|range| range.start == start).copied() else {
             return false;
         };
-        self.known.retain(|&address, _| address < range.start || address >= range.end);
+        self.known.retain(|&address, _| address < range.start);
         self.is_stale = true;
         true
     }

@@ -44,7 +44,7 @@ impl Call {
 
     /// Whether both frames are what they were, in a second reading that `again` looks them up in.
     #[must_use]
-    pub fn stands(&self, again: impl Fn(&Link) -> Option<Link>) -> bool {
+    pub fn stands(&self, mut again: impl FnMut(&Link) -> Option<Link>) -> bool {
         again(&self.caller).is_some_and(|link| link == self.caller)
             && again(&self.callee)
                 .is_some_and(|link| link.code == self.callee.code && link.previous == self.callee.previous)
@@ -151,9 +151,9 @@ impl Resolver {
     }
 
     /// Learns the calls that are left as far as they are the same in a second reading, in which `again` looks frames up.
-    pub fn learn_again(&mut self, names: &mut Names, again: impl Fn(&Link) -> Option<Link>) {
+    pub fn learn_again(&mut self, names: &mut Names, mut again: impl FnMut(&Link) -> Option<Link>) {
         for call in self.unproven.drain(..) {
-            let stands = call.stands(&again);
+            let stands = call.stands(&mut again);
             // The others were learned at once.
             if stands && !call.is_near() {
                 names.learn_call(call.point, call.code, self.counts_all);

@@ -14,6 +14,8 @@
 //! reading, and the stack is cut at the first other one. So it is where the stack seems not to have moved, but two functions that
 //! are well known were never proven to call each other: it can have come back to what it was.
 
+mod way;
+
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -22,11 +24,9 @@ use crate::data_stack::DataStack;
 use crate::layout::Layout;
 use crate::reading::{Context, Link, OWNER_ENTRY, Reading, Resolved, Stillness};
 use crate::regions::Regions;
-use crate::remote::{Place, word_at};
+use crate::remote::{Place, Remote, word_at};
 use crate::resolver::Resolver;
 
-/// Deeper stacks are cut at the leaf's end: CPython's own limit of recursion is 1,000 unless changed.
-const MAX_DEPTH: usize = 20_000;
 /// Reads that may follow each other because a place was not the expected one (chunk, depth): not because something moved.
 const MAX_ATTEMPTS: usize = 4;
 /// After as many reads, guesses (depth, frames elsewhere) are made anew.
@@ -54,8 +54,8 @@ pub struct StackReader {
     stale: bool,
     /// Whether frames of this reading were read by calls of their own.
     has_fetched: bool,
-    /// Whether a frame of this reading was found by its place only.
-    has_guessed: bool,
+    /// How many frames of this reading were found by their places only.
+    guesses: u32,
     reads: u32,
     resolver: Resolver,
 }
@@ -76,7 +76,7 @@ impl StackReader {
             filled: 0,
             stale: true,
             has_fetched: false,
-            has_guessed: false,
+            guesses: 0,
             reads: 0,
             resolver: Resolver::default(),
         }
@@ -95,7 +95,7 @@ impl StackReader {
             return Ok(Reading::empty());
         };
         self.has_fetched = false;
-        self.has_guessed = false;
+        self.guesses = 0;
         self.resolver.begin();
         let mut whole = self.walk(context, state, state);
         if !whole && let Some(again) = again.filter(|again| *again != state && again.frame != 0) {
@@ -106,14 +106,14 @@ impl StackReader {
             // A thread can be stopped between two of the stores that enter or leave a frame.
             whole = self.recover(context, state, again) && context.is_stopped;
         }
-        if whole && !self.has_guessed {
+        if whole && self.guesses == 0 {
             self.touch();
         }
         let stillness = if !whole {
             Stillness::Moved
         } else if context.is_stopped {
             Stillness::Certain
-        } else if last == Some(state) && !self.has_guessed && self.stands(context, state) {
+        } else if last == Some(state) && self.guesses == 0 && self.stands(context, state) {
             Stillness::Whole
         } else if again == Some(state) {
             Stillness::DataStack
@@ -252,15 +252,14 @@ impl StackReader {
             return 0;
         }
         let mut stood = 0;
-        for link in self.resolver.links.iter().rev() {
+        for index in (0..self.resolver.links.len()).rev() {
+            let Some(link) = self.resolver.links.get(index).copied() else { break };
             // Generators of other calls come to lie at the same addresses: theirs is not the same moment in either reading.
             if !may_stand && !link.on_data_stack && link.owner < OWNER_ENTRY {
                 return stood;
             }
-            let again = self.frame(context.layout, link.address);
-            let again = again.map(|found| self.link(context.layout, link.address, found));
-            match again {
-                Some(again) if again == *link => {}
+            match self.again(context.remote, context.layout, &link) {
+                Some(again) if again == link => {}
                 // What it calls is another thing, but itself it stands.
                 Some(again) if again.code == link.code && again.previous == link.previous => {
                     return stood + 1;
@@ -274,19 +273,25 @@ impl StackReader {
     }
 
     /// How many of the outermost frames are believed if the doubted call is the same in a second reading.
-    fn proven(&self, context: &mut Context<'_>) -> Option<usize> {
-        let layout = context.layout;
+    fn proven(&mut self, context: &mut Context<'_>) -> Option<usize> {
+        let (remote, layout) = (context.remote, context.layout);
         let (depth, call) = self.resolver.doubted?;
-        let again = |link: &Link| Some(self.link(layout, link.address, self.frame(layout, link.address)?));
-        let stands = call.stands(again);
+        let stands = call.stands(|link| self.again(remote, layout, link));
         context.names.tried_call(call.point, call.code, stands);
         stands.then_some(depth + 1)
     }
 
-    /// Fills the buffer anew, without what was read by calls of its own. False if that is not possible.
+    /// Fills the buffer anew. False if that is not possible.
     fn read_again(&mut self, context: &Context<'_>) -> bool {
+        self.elsewhere.begin();
         self.filled = context.remote.gather(&mut self.buffer, &self.places).unwrap_or(0);
         self.filled > 0
+    }
+
+    /// The frame of a link as it is in the second reading; one that is not read along comes by a call of its own.
+    fn again(&mut self, remote: Remote, layout: &Layout, link: &Link) -> Option<Link> {
+        let found = self.frame_or_fetch(remote, layout, link.address)?;
+        Some(self.link(layout, link.address, found))
     }
 
     /// Reads once more, to tell calls that were not often seen before from stacks that changed twice within one read. What was
@@ -296,10 +301,8 @@ impl StackReader {
             return;
         }
         let mut resolver = std::mem::take(&mut self.resolver);
-        resolver.learn_again(context.names, |link| {
-            let found = self.frame(context.layout, link.address)?;
-            Some(self.link(context.layout, link.address, found))
-        });
+        let (remote, layout) = (context.remote, context.layout);
+        resolver.learn_again(context.names, |link| self.again(remote, layout, link));
         self.resolver = resolver;
     }
 
@@ -335,7 +338,8 @@ impl StackReader {
         if self.data.chunk != state.chunk {
             self.root = 0;
         }
-        let misses = self.data.misses(context.remote, state.chunk, state.top);
+        let read = self.buffer.get(..self.filled).unwrap_or_default();
+        let misses = self.data.misses(context.remote, read, state.chunk, state.top);
         self.stale |= misses;
         misses
     }
@@ -351,84 +355,14 @@ impl StackReader {
 
     /// The same, by a read of its own if it lies elsewhere. What lies on the data stack behind what was read has been called
     /// since: a later read of it would be of another moment.
-    fn frame_or_fetch(&mut self, context: &Context<'_>, address: u64) -> Option<(usize, bool)> {
-        let found = self.frame(context.layout, address);
+    fn frame_or_fetch(&mut self, remote: Remote, layout: &Layout, address: u64) -> Option<(usize, bool)> {
+        let found = self.frame(layout, address);
         if found.is_some() || self.data.find(address).is_some() {
             return found;
         }
         self.has_fetched = true;
         let Self { elsewhere, buffer, filled, .. } = self;
-        elsewhere.fetch(context.remote, address, buffer, filled).map(|at| (at, false))
-    }
-
-    /// Follows the frames of a state from the innermost out. False if the way was lost: what was read is not one stack.
-    fn walk(&mut self, context: &Context<'_>, from: State, first: State) -> bool {
-        let layout = context.layout;
-        self.resolver.links.clear();
-        self.may_be_root = self.root;
-        let mut at = from.frame;
-        let root = if self.asks_root { 0 } else { self.root };
-        // Where the next frame of the data stack must end.
-        let mut end = from.top;
-        while at != 0 && at != root {
-            let found = self.frame_or_fetch(context, at);
-            if found.is_none() && self.data.find(at).is_some() {
-                return false;
-            }
-            let link = found.map(|found| self.link(layout, at, found));
-            // Frames that are called by others lie on the data stack: what lay here has ended meanwhile.
-            let Some(link) = link.filter(|link| link.on_data_stack || link.owner != 0) else {
-                at = self.before(context, end);
-                if at == 0 {
-                    return false;
-                }
-                continue;
-            };
-            if link.address == link.previous || self.resolver.links.len() >= MAX_DEPTH {
-                return false;
-            }
-            if link.on_data_stack {
-                end = link.address;
-            }
-            at = link.previous;
-            if at == 0 && link.owner >= OWNER_ENTRY {
-                self.may_be_root = link.address;
-            } else if at == 0 && !link.on_data_stack {
-                // A generator that was suspended meanwhile: its caller was next to what it called.
-                at = self.before(context, end);
-            }
-            self.resolver.links.push(link);
-        }
-        let outermost = self.resolver.links.iter().rev().find(|link| link.on_data_stack);
-        if outermost.is_none() && first.chunk == 0 {
-            // No data stack yet: nothing has run.
-            return true;
-        }
-        self.data.begins(outermost.map_or(first.top, |link| link.address))
-    }
-
-    /// The frame of the newest chunk that ends at an address, told by the sizes of those before it; 0 if there is none. Whoever
-    /// has to ask has lost the way that was read.
-    fn before(&mut self, context: &Context<'_>, end: u64) -> u64 {
-        if context.is_stopped {
-            // Nothing has moved: frames are as they are between two stores.
-            return 0;
-        }
-        self.has_guessed = true;
-        let codes = &context.names.codes;
-        let mut at = self.data.first_frame();
-        while at < end {
-            // One that was not read with the chunk, but by a call of its own, is of another moment: it is where the way was lost.
-            let Some(found @ (_, true)) = self.frame(context.layout, at) else { return 0 };
-            let code = codes.known(self.link(context.layout, at, found).code);
-            let Some(code) = code.and_then(|index| codes.get(index)) else { return 0 };
-            let next = at + code.frame_bytes;
-            if next == end {
-                return at;
-            }
-            at = next;
-        }
-        0
+        elsewhere.fetch(remote, address, buffer, filled).map(|at| (at, false))
     }
 
     #[inline]
@@ -443,47 +377,5 @@ impl StackReader {
             owner: frame.get(layout.frame_owner).copied().unwrap_or(0),
             on_data_stack,
         }
-    }
-
-    /// The frames from the outermost in, as far as they are of one stack: used where the way out was lost. Whether these are
-    /// all that lie on the data stack, but for one at most that is being entered.
-    fn recover(&mut self, context: &mut Context<'_>, state: State, again: Option<State>) -> bool {
-        let layout = context.layout;
-        self.resolver.links.clear();
-        let top = again.map_or(state.top, |again| again.top.min(state.top));
-        let mut outward = Vec::new();
-        let mut at = self.data.outermost_frame();
-        let mut below = 0;
-        let mut end = 0;
-        while at < top && self.resolver.links.len() < MAX_DEPTH {
-            let Some(found @ (_, true)) = self.frame(layout, at) else { break };
-            let link = self.link(layout, at, found);
-            let codes = &mut context.names.codes;
-            // What moves may be no code at all.
-            let known = match context.is_stopped {
-                true => codes.find(context.remote, layout, link.code),
-                false => codes.known(link.code),
-            };
-            let Some(code) = known.and_then(|index| codes.get(index)) else { break };
-            end = at + code.frame_bytes;
-            // Frames elsewhere that lie between this one and the one below.
-            outward.clear();
-            let mut previous = link.previous;
-            while previous != below && previous != 0 && previous != self.root && outward.len() < MAX_DEPTH {
-                let Some(found @ (_, false)) = self.frame(layout, previous) else { break };
-                let between = self.link(layout, previous, found);
-                previous = between.previous;
-                outward.push(between);
-            }
-            if previous != below && !(below == 0 && (previous == 0 || previous == self.root)) {
-                break;
-            }
-            self.resolver.links.extend(outward.iter().rev());
-            self.resolver.links.push(link);
-            below = at;
-            at = end;
-        }
-        self.resolver.links.reverse();
-        !self.resolver.links.is_empty() && end == top
     }
 }

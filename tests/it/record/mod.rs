@@ -5,6 +5,7 @@ mod awaits;
 mod beside;
 mod children;
 mod coroutines;
+mod depths;
 mod dump;
 mod exact;
 mod front;
