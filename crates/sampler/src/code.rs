@@ -96,10 +96,14 @@ pub struct Codes {
     by_address: HashMap<u64, u32, foldhash::fast::RandomState>,
     by_instructions: BTreeMap<u64, u32>,
     codes: Vec<Code>,
+    /// Those that may be at their addresses.
+    alive: Vec<u32>,
     type_address: u64,
     next_check: usize,
 }
 
+/// The most that are looked at to find some that are to be compared.
+const MAX_LOOKED_AT: usize = 1_024;
 /// Bytes of a code object that hold every field that is read.
 const HEAD: usize = 224;
 
@@ -130,6 +134,7 @@ impl Codes {
         }
         self.codes.push(code);
         self.by_address.insert(address, index);
+        self.alive.push(index);
         Some(index)
     }
 
@@ -138,6 +143,21 @@ impl Codes {
     pub fn around(&self, instr: u64) -> Option<u32> {
         let (_, &index) = self.by_instructions.range(..=instr).next_back()?;
         self.get(index).filter(|code| instr < code.end).map(|_| index)
+    }
+
+    /// There is another code at an address, or none.
+    fn forget(&mut self, address: u64) {
+        let Some(index) = self.by_address.remove(&address) else { return };
+        let instructions = self.get(index).map_or(0, |code| code.instructions);
+        if self.by_instructions.get(&instructions) == Some(&index) {
+            self.by_instructions.remove(&instructions);
+        }
+    }
+
+    /// How many were read, those included that are no more.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.codes.len()
     }
 
     fn load(&mut self, remote: Remote, layout: &Layout, address: u64) -> Option<Code> {
@@ -188,14 +208,18 @@ impl Codes {
     /// Compares some of the code objects with what was read of them; forgets those that have changed, and tells their
     /// addresses.
     pub fn revalidate(&mut self, remote: Remote, layout: &Layout, at_most: usize) -> Vec<u64> {
-        let count = at_most.min(self.codes.len());
-        let mut checked = Vec::with_capacity(count);
-        for _ in 0..count {
-            self.next_check = (self.next_check + 1) % self.codes.len();
-            if let Some(code) = self.codes.get(self.next_check)
-                && self.known(code.address).is_some_and(|index| index as usize == self.next_check)
-            {
-                checked.push(self.next_check);
+        let mut checked = Vec::with_capacity(at_most);
+        for _ in 0..self.alive.len().min(MAX_LOOKED_AT) {
+            if checked.len() == at_most || self.alive.is_empty() {
+                break;
+            }
+            self.next_check = (self.next_check + 1) % self.alive.len();
+            let Some(&index) = self.alive.get(self.next_check) else { break };
+            let address = self.get(index).map_or(0, |code| code.address);
+            if self.known(address) == Some(index) {
+                checked.push(index as usize);
+            } else {
+                self.alive.swap_remove(self.next_check);
             }
         }
         self.compare(remote, layout, &checked)
@@ -231,7 +255,7 @@ impl Codes {
             changed.push(code.address);
         }
         for address in &changed {
-            self.by_address.remove(address);
+            self.forget(*address);
         }
         changed
     }

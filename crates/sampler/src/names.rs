@@ -8,6 +8,9 @@ use crate::layout::Layout;
 use crate::remote::Remote;
 use crate::tree::Tree;
 
+/// Who makes new code all the time is learned anew after as many code objects: memory stays within some 100 MB.
+const MAX_CODES: usize = 100_000;
+
 /// An instruction of a code object, as one process has it.
 #[derive(Clone, Copy, Debug)]
 struct Point {
@@ -123,6 +126,10 @@ impl Names {
 
     /// Compares some code objects with what was read of them, and forgets what has changed.
     pub fn revalidate(&mut self, remote: Remote, layout: &Layout, at_most: usize) -> bool {
+        if self.codes.count() > MAX_CODES {
+            *self = Self::default();
+            return true;
+        }
         // Points belong to the index of a code, and a code that is read anew gets another index: nothing else to forget.
         !self.codes.revalidate(remote, layout, at_most).is_empty()
     }
