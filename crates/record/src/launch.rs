@@ -12,9 +12,10 @@ use profkit_recording::stream::Writer;
 
 use crate::agent::Trace;
 use crate::error::RecordError;
+use crate::files::Files;
 use crate::folder::Folder;
 use crate::missed::{self, Missed};
-use crate::process::{Process, has_ended, start_ticks};
+use crate::process::{Process, has_ended, start_ticks, still_runs};
 use crate::sampling::{LOOK, Sample, Sampling};
 use crate::sentinel::Sentinel;
 use crate::signals::{Caller, Signals};
@@ -98,7 +99,7 @@ impl Waited<'_> {
                 return Ok(None);
             }
             self.looked = Instant::now();
-            let runs = self.start.is_some() && start_ticks(self.pid) == self.start;
+            let runs = self.start.is_some_and(|start| still_runs(self.pid, start));
             return Ok((!runs).then_some(Status::Exited(0)));
         };
         if !has_ended(child.id()) {
@@ -124,13 +125,14 @@ impl Launch {
     pub fn run(&self, on_event: &mut dyn FnMut(Event<'_>)) -> Result<Ended, RecordError> {
         let measurement = Measurement::begin();
         let system = |what| move |error| RecordError::System(what, error);
+        let files = Files::raise();
         let signals = Signals::block().map_err(system("signals"))?;
         let sentinel = Sentinel::start(Signals::passed_on());
         let mut sentinel = sentinel.map_err(system("a process that watches signals"))?;
         let kind = if matches!(self.recorder, Recorder::Trace(_)) { "trace" } else { "sample" };
         let folder = Folder::create(&self.folder, kind, &self.command())?;
         let begin = Instant::now();
-        let begun = self.begin(&folder, measurement, &signals, &sentinel);
+        let begun = self.begin(&folder, measurement, (&signals, &files), &sentinel);
         let (mut child, mut sampling) = begun.inspect_err(|_| {
             let _ = std::fs::remove_dir_all(&folder.path);
         })?;
@@ -175,15 +177,15 @@ impl Launch {
         &self,
         folder: &Folder,
         measurement: Measurement,
-        signals: &Signals,
+        own: (&Signals, &Files),
         sentinel: &Sentinel,
     ) -> Result<(Option<Child>, Option<Sampling>), RecordError> {
         let mut child = match (&self.target, &self.recorder) {
             (Target::Process(_), _) => None,
-            (Target::Command(command), Recorder::Sample(_)) => Some(start(command, &[], signals)?),
+            (Target::Command(command), Recorder::Sample(_)) => Some(start(command, &[], own)?),
             (Target::Command(command), Recorder::Trace(trace)) => {
                 let variables = trace.variables(&folder.path, measurement.finish());
-                Some(start(command, &variables, signals)?)
+                Some(start(command, &variables, own)?)
             }
         };
         let Recorder::Sample(sample) = self.recorder else { return Ok((child, None)) };
@@ -281,7 +283,7 @@ impl Launch {
 fn start(
     command: &[OsString],
     variables: &[(OsString, OsString)],
-    signals: &Signals,
+    (signals, files): (&Signals, &Files),
 ) -> Result<Child, RecordError> {
     let (program, arguments) = command.split_first().ok_or_else(|| RecordError::Command {
         command: String::new(),
@@ -289,10 +291,13 @@ fn start(
     })?;
     let mut child = Command::new(program);
     child.args(arguments).envs(variables.iter().cloned());
-    let mask = signals.before();
-    // SAFETY: between fork and exec, this makes one system call.
+    let (mask, files) = (signals.before(), files.before());
+    // SAFETY: between fork and exec, this makes two system calls.
     unsafe {
-        child.pre_exec(move || Ok(mask.thread_set_mask()?));
+        child.pre_exec(move || {
+            files.set();
+            Ok(mask.thread_set_mask()?)
+        });
     }
     let command = || program.to_string_lossy().into_owned();
     child.spawn().map_err(|reason| RecordError::Command { command: command(), reason })

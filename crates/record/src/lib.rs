@@ -21,6 +21,7 @@
 
 mod agent;
 mod error;
+mod files;
 mod folder;
 mod launch;
 mod live;

@@ -16,8 +16,9 @@ use profkit_recording::stream::Writer;
 use profkit_sampler::refusal::Refusal;
 
 use crate::error::RecordError;
+use crate::files::Files;
 use crate::launch::Target;
-use crate::process::{Process, start_ticks};
+use crate::process::{Process, start_ticks, still_runs};
 use crate::sampling::{Sample, Sampling};
 use crate::status::Status;
 
@@ -28,6 +29,7 @@ pub struct Live {
     child: Option<Child>,
     output: Option<PipeReader>,
     sampling: Option<Sampling>,
+    _files: Files,
 }
 
 impl Live {
@@ -39,10 +41,12 @@ impl Live {
     pub fn start(target: &Target, sample: Sample, sink: Box<dyn Write + Send>) -> Result<Self, RecordError> {
         let system = |error| RecordError::System("the sampler", error);
         let stream = Writer::to(sink).map_err(system)?;
+        let files = Files::raise();
         let mut live = match target {
-            Target::Command(command) => Self::launch(command)?,
+            Target::Command(command) => Self::launch(command, files)?,
             Target::Process(pid) => {
-                Self { pid: *pid, start: start_ticks(*pid), child: None, output: None, sampling: None }
+                let start = start_ticks(*pid);
+                Self { pid: *pid, start, child: None, output: None, sampling: None, _files: files }
             }
         };
         let (sampling, first) =
@@ -60,7 +64,7 @@ impl Live {
         }
     }
 
-    fn launch(command: &[OsString]) -> Result<Self, RecordError> {
+    fn launch(command: &[OsString], files: Files) -> Result<Self, RecordError> {
         let failed = |reason| RecordError::Command {
             command: command
                 .first()
@@ -74,9 +78,11 @@ impl Live {
         let errors = writer.try_clone().map_err(failed)?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(writer).stderr(errors);
-        // SAFETY: between fork and exec, this makes two system calls.
+        let before = files.before();
+        // SAFETY: between fork and exec, this makes three system calls.
         unsafe {
-            command.pre_exec(|| {
+            command.pre_exec(move || {
+                before.set();
                 nix::unistd::setsid()?;
                 // Whoever watches may be killed: the program could not print any more.
                 Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?)
@@ -84,7 +90,8 @@ impl Live {
         }
         let child = command.spawn().map_err(failed)?;
         let pid = child.id();
-        Ok(Self { pid, start: start_ticks(pid), child: Some(child), output: Some(output), sampling: None })
+        let (start, child, output) = (start_ticks(pid), Some(child), Some(output));
+        Ok(Self { pid, start, child, output, sampling: None, _files: files })
     }
 
     /// The first process.
@@ -122,7 +129,7 @@ impl Live {
     /// If the system does not tell.
     pub fn ended(&mut self) -> Result<Option<Status>, RecordError> {
         let Some(child) = &mut self.child else {
-            let runs = self.start.is_some() && start_ticks(self.pid) == self.start;
+            let runs = self.start.is_some_and(|start| still_runs(self.pid, start));
             return Ok((!runs).then_some(Status::Exited(0)));
         };
         let status = child.try_wait();

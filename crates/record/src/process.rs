@@ -1,12 +1,14 @@
 //! What `/proc` says of a process.
 
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use profkit_recording::stat::Stat;
+use profkit_sampler::proc_stat::means_gone;
 
 /// A process while it runs one program.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,9 +37,21 @@ impl Process {
 
 /// When a process started, in clock ticks since boot; `None` if it does not run: zombies have ended.
 pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let stat = Stat::parse(&text)?;
-    if matches!(stat.field(3)?, "Z" | "X") { None } else { stat.start_ticks() }
+    start_of(pid).ok().flatten()
+}
+
+/// Whether the process of this id that started then still runs. One that cannot be asked now (no descriptor is left, say) does.
+pub(crate) fn still_runs(pid: u32, start: u64) -> bool {
+    match start_of(pid) {
+        Ok(found) => found == Some(start),
+        Err(error) => !means_gone(&error),
+    }
+}
+
+fn start_of(pid: u32) -> io::Result<Option<u64>> {
+    let text = fs::read(format!("/proc/{pid}/stat"))?;
+    let stat = Stat::parse(&text).filter(|stat| !matches!(stat.field(3), Some("Z" | "X")));
+    Ok(stat.and_then(|stat| stat.start_ticks()))
 }
 
 /// Whether a child has ended. It is still to be waited for, which must not be done before: a child that the sampler has
@@ -65,6 +79,8 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
     use super::*;
 
     #[test]
@@ -73,5 +89,16 @@ mod tests {
         assert!(process.start > 0 && process.program.is_absolute());
         assert!(process.arguments().ends_with(&[0]));
         assert_eq!(Process::look(u32::MAX), None);
+    }
+
+    #[test]
+    fn a_process_that_cannot_be_asked_has_not_ended() {
+        let (own, start) = (std::process::id(), start_ticks(std::process::id()).unwrap());
+        assert!(still_runs(own, start) && !still_runs(own, start + 1) && !still_runs(u32::MAX, start));
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, 0, hard).unwrap();
+        let (can_be_asked, runs) = (start_ticks(own).is_some(), still_runs(own, start));
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+        assert!(!can_be_asked && runs);
     }
 }

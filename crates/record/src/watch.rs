@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
-use crate::process::{Process, children, has_ended, start_ticks};
+use crate::process::{Process, children, has_ended, still_runs};
 
 /// Something that happened in the tree.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,7 +99,7 @@ impl Watcher {
         // One that is in no list of children may only have changed its parent while they were read.
         for (pid, process) in &self.known {
             if !found.contains_key(pid) {
-                if start_ticks(*pid) == Some(process.start) {
+                if still_runs(*pid, process.start) {
                     found.insert(*pid, process.clone());
                 } else {
                     changes.push(Change::Ended(process.clone()));

@@ -1,21 +1,62 @@
 //! What the kernel says of threads: processor time used so far, where one runs, and whether it waits for the interpreter's lock.
 //!
-//! `schedstat` is kept open, since opening costs more than reading. The kernel brings its number up to date at scheduler ticks and
-//! switches only, so single differences are multiples of some milliseconds; their sums are exact.
+//! `schedstat` is kept open as long as there are descriptors, since opening costs more than reading. The kernel brings its number up to
+//! date at scheduler ticks and switches only, so single differences are multiples of some milliseconds; their sums are exact.
 
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
 use profkit_recording::stat::Stat;
 
 use crate::clock;
 
+/// So many descriptors are left to whatever else opens files: kept ones must not take the last.
+const RESERVE: u64 = 32;
+
+/// A file of a thread, kept open if there is room.
+#[derive(Debug)]
+struct ThreadFile {
+    path: String,
+    kept: Option<File>,
+}
+
+impl ThreadFile {
+    fn open(pid: u32, tid: u32, name: &str) -> io::Result<Self> {
+        let path = format!("/proc/{pid}/task/{tid}/{name}");
+        let file = File::open(&path)?;
+        Ok(Self { path, kept: Some(file).filter(may_be_kept) })
+    }
+
+    fn read<'a>(&self, text: &'a mut [u8]) -> io::Result<&'a [u8]> {
+        let length = match &self.kept {
+            Some(file) => file.read_at(text, 0)?,
+            None => File::open(&self.path)?.read_at(text, 0)?,
+        };
+        Ok(text.get(..length).unwrap_or_default())
+    }
+}
+
+/// The lowest free number is given out: how many files are open shows in it.
+fn may_be_kept(file: &File) -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel fills the structure.
+    let is_known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 };
+    is_known && u64::try_from(file.as_raw_fd()).is_ok_and(|number| number + RESERVE < limit.rlim_cur)
+}
+
+/// Whether an error says that a process or thread is not there any more. Others (no descriptor is left, say) are no news of it.
+#[must_use]
+pub fn means_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
+}
+
 /// Processor time of a thread.
 #[derive(Debug)]
 pub struct CpuClock {
-    file: File,
+    file: ThreadFile,
     last: u64,
 }
 
@@ -35,13 +76,13 @@ impl CpuClock {
     /// # Errors
     /// Like [`Self::open`].
     pub fn of_new(pid: u32, tid: u32) -> io::Result<Self> {
-        Ok(Self { file: File::open(format!("/proc/{pid}/task/{tid}/schedstat"))?, last: 0 })
+        Ok(Self { file: ThreadFile::open(pid, tid, "schedstat")?, last: 0 })
     }
 
     /// Nanoseconds that the thread has run since the last call.
     ///
     /// # Errors
-    /// If the thread has ended.
+    /// If the thread has ended, or cannot be asked now; what it ran until then counts the next time.
     pub fn passed(&mut self) -> io::Result<u64> {
         let now = self.now()?;
         let passed = now.saturating_sub(self.last);
@@ -58,11 +99,10 @@ impl CpuClock {
     /// `run-time wait-time slices`: the first, nanoseconds.
     ///
     /// # Errors
-    /// If the thread has ended.
+    /// Like [`Self::passed`].
     pub fn now(&self) -> io::Result<u64> {
         let mut text = [0; 64];
-        let length = self.file.read_at(&mut text, 0)?;
-        let digits = text.iter().take(length).take_while(|byte| byte.is_ascii_digit());
+        let digits = self.file.read(&mut text)?.iter().take_while(|byte| byte.is_ascii_digit());
         Ok(digits
             .fold(0, |number: u64, &digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'))))
     }
@@ -110,7 +150,7 @@ pub fn tasks(pid: u32) -> io::Result<Vec<u32>> {
 /// What a thread does in the kernel.
 #[derive(Debug)]
 pub struct SystemCall {
-    file: File,
+    file: ThreadFile,
 }
 
 /// The number of `futex`.
@@ -126,7 +166,7 @@ impl SystemCall {
     /// # Errors
     /// If the thread has ended, or this is not allowed.
     pub fn open(pid: u32, tid: u32) -> io::Result<Self> {
-        Ok(Self { file: File::open(format!("/proc/{pid}/task/{tid}/syscall"))? })
+        Ok(Self { file: ThreadFile::open(pid, tid, "syscall")? })
     }
 
     /// Whether the thread sleeps in a futex within `start..start + size`.
@@ -134,8 +174,8 @@ impl SystemCall {
     pub fn waits_within(&self, start: u64, size: u64) -> bool {
         // `number 0xargument … 0xstack 0xinstruction`, or `running`.
         let mut text = [0; 192];
-        let Ok(length) = self.file.read_at(&mut text, 0) else { return false };
-        let Some(rest) = text.get(..length).and_then(|text| text.strip_prefix(FUTEX)) else { return false };
+        let Ok(text) = self.file.read(&mut text) else { return false };
+        let Some(rest) = text.strip_prefix(FUTEX) else { return false };
         let digits = rest.iter().map_while(|&byte| char::from(byte).to_digit(16));
         let address = digits.fold(0u64, |number, digit| number << 4 | u64::from(digit));
         address.wrapping_sub(start) < size

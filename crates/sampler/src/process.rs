@@ -401,7 +401,12 @@ impl Process {
         let new: Vec<_> = found.into_iter().filter(|(state, _)| is_new(state)).collect();
         let mut known = Vec::new();
         if !new.is_empty() || self.tasks.ids.is_empty() {
-            self.tasks.update(self.pid)?;
+            // A list that cannot be read now says nothing of the process's end.
+            if let Err(error) = self.tasks.update(self.pid)
+                && crate::proc_stat::means_gone(&error)
+            {
+                return Err(error);
+            }
             known = self.count_tasks();
         }
         for (state, lock) in new {

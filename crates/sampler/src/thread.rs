@@ -5,7 +5,7 @@
 
 use profkit_recording::stream::{Sample, Writer};
 
-use crate::proc_stat::{CpuClock, SystemCall};
+use crate::proc_stat::{CpuClock, SystemCall, means_gone};
 use crate::reader::Reader;
 use crate::threads::ThreadState;
 
@@ -166,9 +166,9 @@ impl Thread {
     /// gone.
     pub fn settle(&mut self, now: Moment, writer: &mut Writer) -> bool {
         let used = match self.cpu.as_mut().map(CpuClock::passed) {
-            None => 0,
             Some(Ok(passed)) => passed + self.owed,
-            Some(Err(_)) => return false,
+            Some(Err(error)) if means_gone(&error) => return false,
+            None | Some(Err(_)) => self.owed,
         };
         self.account(now);
         self.cpu_read = now.ns;
@@ -213,7 +213,7 @@ impl Thread {
     /// Whether it has not ended. It is as if its processor time had been read.
     pub fn is_there(&mut self, now: Moment) -> bool {
         self.cpu_read = now.ns;
-        self.cpu.as_ref().is_none_or(|clock| clock.now().is_ok())
+        !self.cpu.as_ref().is_some_and(|clock| clock.now().is_err_and(|error| means_gone(&error)))
     }
 
     /// Nanoseconds of what was seen with the lock, without it, and waiting for it. The lock's holder runs first; who waits for it

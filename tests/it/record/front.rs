@@ -32,6 +32,25 @@ fn a_program_starts_as_without_profkit() {
     start_up_is_untouched(&Interpreter::default());
 }
 
+#[test]
+fn a_program_may_open_as_many_files_as_without_profkit() {
+    let interpreter = Interpreter::default();
+    let code = "import os, resource\nprint(*resource.getrlimit(resource.RLIMIT_NOFILE))
+limits = open(f'/proc/{os.getppid()}/limits').read().split('Max open files')[1].split()
+print(limits[0] == limits[1])";
+    let shell = |command: Command| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -Sn 50; ulimit -Hn 80; exec \"$@\"", "sh"]).arg(command.get_program());
+        output(shell.args(command.get_args()).current_dir(interpreter.folder.path()))
+    };
+    for recorder in [&["record"][..], &["record", "--trace"]] {
+        let start = ["-o", "out.folded", "--", interpreter.python(), "-c", code];
+        let recorded = shell(interpreter.profkit(&[recorder, &start].concat()));
+        let stderr = String::from_utf8_lossy(&recorded.stderr);
+        assert_eq!(recorded.stdout, b"50 80\nTrue\n", "{stderr}");
+    }
+}
+
 /// A program that counts its signals, recorded in a process group of its own.
 fn counting(interpreter: &Interpreter) -> (Child, BufReader<std::process::ChildStdout>) {
     use std::os::unix::process::CommandExt;

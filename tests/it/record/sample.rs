@@ -155,6 +155,43 @@ fn a_process_that_runs_is_sampled_and_goes_on() {
     assert_eq!(printed, "done\n");
 }
 
+/// Seconds on a processor of each thread in `work`.
+fn worked(interpreter: &Interpreter) -> Vec<f64> {
+    let threads = json(interpreter, &["report", "out.pb.gz", "--by", "thread", "--json"]);
+    let rows = threads["functions"].as_array().unwrap().iter().filter(|row| row["name"] == "work");
+    rows.map(|row| row["total"]["cpu"].as_i64().unwrap() as f64 / 1e9).collect()
+}
+
+/// More threads than files may be open.
+#[test]
+fn no_thread_is_lost_where_files_are_few() {
+    let interpreter = Interpreter::default();
+    interpreter.program("crowd.py");
+    let limited = |profkit: Command| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n 64; exec \"$@\"", "sh"]).arg(profkit.get_program());
+        output(shell.args(profkit.get_args()).current_dir(interpreter.folder.path()))
+    };
+    let command = ["record", "-o", "out.pb.gz", "--", interpreter.python(), "crowd.py", "1"];
+    let recorded = limited(interpreter.profkit(&command));
+    let stderr = String::from_utf8_lossy(&recorded.stderr);
+    assert!(stderr.contains("1 process, 61 threads"), "{stderr}");
+    let cpu = worked(&interpreter);
+    assert!(cpu.len() == 60 && cpu.iter().all(|&cpu| cpu > 0.0), "{cpu:?}");
+    let [_, used] = numbers(&recorded.stdout);
+    assert!(cpu.iter().sum::<f64>() > 0.7 * used, "{cpu:?} of {used}");
+
+    let (child, stdout, pid) = start(&mut interpreter.bare(&["crowd.py", "4"]));
+    let process = ["record", "--duration", "1", "-o", "out.pb.gz", "--pid", &pid];
+    let recorded = limited(interpreter.profkit(&process));
+    rest(child, stdout);
+    let stderr = String::from_utf8_lossy(&recorded.stderr);
+    assert!(stderr.contains("1 process, 61 threads"), "{stderr}");
+    let report = Report::of(&interpreter, "out.pb.gz");
+    assert!(report.total("work", "crowd.py", "wall") > 60.0 * 0.5, "{stderr}");
+    assert!(worked(&interpreter).iter().all(|&cpu| cpu > 0.0), "{stderr}");
+}
+
 #[test]
 fn what_is_no_python_is_refused_by_name() {
     let interpreter = Interpreter::default();
