@@ -103,8 +103,9 @@ const FLUSH_INTERVAL: u64 = 90_000_000;
 const SETTLE_INTERVAL: u64 = 5_000_000;
 /// Threads that stop too late are let go on after as long.
 const LATE_LOOK: u64 = 500_000;
-/// Commands are looked for as often, whatever the rate.
+/// Commands are looked for as often as samples are taken, but not more often than this, and not more seldom than that.
 const COMMAND_INTERVAL: Duration = Duration::from_millis(1);
+const LONGEST_SLEEP: u64 = 20_000_000;
 
 impl Session {
     /// A session that writes to a new file.
@@ -243,10 +244,19 @@ impl Session {
         let mut chore_due = 0;
         loop {
             let planned = if interval == 0 { self.elapsed() } else { next + self.dice.below(interval) };
-            if let Some(chore) = &mut chore {
-                self.serve(chore, &mut chore_due, planned);
-            }
-            let at = self.wait(planned, interval);
+            let at = loop {
+                let to = planned.min(self.elapsed() + LONGEST_SLEEP);
+                if let Some(chore) = &mut chore {
+                    self.serve(chore, &mut chore_due, to);
+                }
+                let at = self.wait(to, interval);
+                if to == planned {
+                    break at;
+                }
+                if let Some(outcome) = self.look(until, commands, &mut is_open) {
+                    return self.finish(outcome);
+                }
+            };
             // A moment that is late by less than an interval is sampled all the same, at once.
             let missed = at.saturating_sub(planned).checked_div(interval).unwrap_or(0);
             next = if interval == 0 { at } else { next + (missed + 1) * interval };
@@ -257,18 +267,25 @@ impl Session {
             self.sample(Moment { ns: next, index: self.coverage.taken });
             if looked.elapsed() >= COMMAND_INTERVAL {
                 looked = Instant::now();
-                self.retry(looked);
-                if let Some(outcome) = self.obey(commands, &mut is_open) {
+                if let Some(outcome) = self.look(until, commands, &mut is_open) {
                     return self.finish(outcome);
-                }
-                if until.is_some_and(|until| looked >= until) {
-                    return self.finish(Outcome::TimeOver);
-                }
-                if !is_open && self.is_idle() {
-                    return self.finish(Outcome::AllEnded);
                 }
             }
         }
+    }
+
+    /// Looks for commands, and for processes that have become a Python. Whether that is the end, or time is.
+    fn look(
+        &mut self,
+        until: Option<Instant>,
+        commands: &Receiver<Command>,
+        is_open: &mut bool,
+    ) -> Option<Outcome> {
+        let now = Instant::now();
+        self.retry(now);
+        self.obey(commands, is_open)
+            .or_else(|| until.is_some_and(|until| now >= until).then_some(Outcome::TimeOver))
+            .or_else(|| (!*is_open && self.is_idle()).then_some(Outcome::AllEnded))
     }
 
     /// Does what is to be done besides until the next sample.

@@ -1,7 +1,10 @@
 //! `profkit record` from outside: every thread of every process, at a rate.
 
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
+use profkit_sampler::session::{Options, Outcome, Session};
 use serde_json::Value;
 
 use super::interpreter::Interpreter;
@@ -142,7 +145,7 @@ fn a_process_that_runs_is_sampled_and_goes_on() {
     let code =
         "import time\ndef spin(end):\n while time.time() < end: pass\nspin(time.time() + 1.5)\nprint('done')";
     let mut python = interpreter.bare(&["-c", code]).stdout(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(300));
     let pid = python.id().to_string();
     let arguments = ["record", "--pid", &pid, "--duration", "0.5", "--rate", "200", "-o", "out.pb.gz"];
     let recorded = output(&mut interpreter.profkit(&arguments));
@@ -190,6 +193,33 @@ fn no_thread_is_lost_where_files_are_few() {
     let report = Report::of(&interpreter, "out.pb.gz");
     assert!(report.total("work", "crowd.py", "wall") > 60.0 * 0.5, "{stderr}");
     assert!(worked(&interpreter).iter().all(|&cpu| cpu > 0.0), "{stderr}");
+}
+
+#[test]
+fn a_recording_does_not_wait_for_the_next_sample_to_end() {
+    let interpreter = Interpreter::default();
+    let code = "import time; time.sleep(0.3); print('done')";
+    let begin = Instant::now();
+    let command = ["record", "--rate", "0.01", "-o", "out.pb.gz", "--", interpreter.python(), "-c", code];
+    let recorded = output(&mut interpreter.profkit(&command));
+    // Samples are 100 s apart.
+    assert!(recorded.stdout == b"done\n" && begin.elapsed() < Duration::from_secs(15), "{recorded:?}");
+}
+
+#[test]
+fn a_python_is_found_while_no_sample_is_due() {
+    let interpreter = Interpreter::default();
+    let script = "sleep 0.2; exec \"$0\" -c 'import time; time.sleep(60)'";
+    let mut child = Command::new("sh").args(["-c", script, interpreter.python()]).spawn().unwrap();
+    let options = Options { rate: 0.0003, ..Options::default() };
+    let mut session = Session::new(&interpreter.folder.path().join("out.samples"), options).unwrap();
+    assert!(session.add_process(child.id()).is_err());
+    let (_keep, commands) = mpsc::channel();
+    let outcome = session.run(Some(Instant::now() + Duration::from_secs(3)), &commands);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!((outcome, session.coverage().taken), (Outcome::TimeOver, 0));
+    assert!(session.is_sampled(child.id()));
 }
 
 #[test]
