@@ -272,8 +272,8 @@ impl Launch {
                 Signal::SIGCHLD => {}
                 Signal::SIGUSR1 => snapshot(sampling),
                 Signal::SIGINT | Signal::SIGTERM | Signal::SIGHUP if !is_own => return Ok(Status::Exited(0)),
-                // What comes from the terminal has come to the whole group.
-                signal if is_own && arrived.by_process && !sentinel.saw(signal) => waited.signal(signal),
+                // What comes from the terminal has come to the whole group, and the sentinel has seen it: it is to forget that.
+                signal if is_own && !sentinel.saw(signal) && arrived.by_process => waited.signal(signal),
                 _ => {}
             }
         }

@@ -93,6 +93,24 @@ fn a_signal_reaches_the_program_once() {
 }
 
 #[test]
+fn a_signal_after_one_of_the_terminal_reaches_the_program() {
+    let interpreter = Interpreter::default();
+    interpreter.program("terminal.py");
+    let code = "import signal, time\nsignal.signal(signal.SIGINT, lambda *_: print('heard', flush=True))
+print('ready', flush=True)\nwhile True: time.sleep(0.01)";
+    let profkit = interpreter.profkit(&[]).get_program().to_str().unwrap().to_owned();
+    let record =
+        ["terminal.py", &profkit, "record", "-o", "out.pb.gz", "--", interpreter.python(), "-c", code];
+    let ended = output(&mut interpreter.bare(&record));
+    assert_eq!(
+        String::from_utf8_lossy(&ended.stdout),
+        "1 2 3\n",
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+}
+
+#[test]
 fn a_snapshot_is_written_when_it_is_asked_for() {
     let interpreter = Interpreter::default();
     let (child, stdout) = counting(&interpreter);
