@@ -156,7 +156,7 @@ impl Launch {
             running = count();
         }
         let took = begin.elapsed();
-        let failure = sampling.and_then(|sampling| sampling.stop().1).map(|error| error.to_string());
+        let failure = sampling.and_then(Sampling::stop).map(|error| error.to_string());
         Ok(Ended { status, folder: folder.path, running, took, failure })
     }
 

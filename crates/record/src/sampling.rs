@@ -6,7 +6,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use profkit_recording::stream::Writer;
-use profkit_sampler::coverage::Coverage;
 use profkit_sampler::refusal::Refusal;
 use profkit_sampler::session::{Chore, Command, Options, Session};
 
@@ -30,7 +29,7 @@ pub struct Sample {
 /// The sampler at work.
 pub(crate) struct Sampling {
     commands: Sender<Command>,
-    thread: JoinHandle<(Coverage, Option<io::Error>)>,
+    thread: JoinHandle<Option<io::Error>>,
     watcher: Watcher,
     subprocesses: bool,
     thorough: Instant,
@@ -42,6 +41,8 @@ pub(crate) const LOOK: Duration = Duration::from_millis(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// The whole tree is walked this often, for programs that became others.
 const THOROUGH: Duration = Duration::from_millis(50);
+/// The sampler may take as long to do what it was asked.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Sampling {
     /// Begins with one process; says what that is by now. With a caller, nobody needs to [`look`](Self::look) for new
@@ -69,8 +70,7 @@ impl Sampling {
             };
             let chore = caller.map(|_| Chore { every: LOOK, work: &mut work });
             session.run_beside(None, &orders, chore);
-            let failure = session.failure().map(|error| io::Error::new(error.kind(), error.to_string()));
-            (session.coverage(), failure)
+            session.failure().map(|error| io::Error::new(error.kind(), error.to_string()))
         })?;
         let mut watcher = Watcher::new(root, is_own && sample.subprocesses, own_children);
         watcher.look(true);
@@ -138,13 +138,43 @@ impl Sampling {
     pub(crate) fn flush(&self) {
         let (done, is_done) = channel();
         if self.commands.send(Command::Flush(Some(done))).is_ok() {
-            let _ = is_done.recv_timeout(Duration::from_secs(5));
+            let _ = is_done.recv_timeout(PATIENCE);
         }
     }
 
-    /// Ends the recording.
-    pub(crate) fn stop(self) -> (Coverage, Option<io::Error>) {
+    /// Ends the recording. Why it is not complete, if it is not.
+    pub(crate) fn stop(self) -> Option<io::Error> {
         let _ = self.commands.send(Command::Stop);
-        self.thread.join().unwrap_or_default()
+        joined(self.thread, PATIENCE)
+    }
+}
+
+/// What a thread has to tell. One that does not end is left to itself: signals are blocked, so nobody could end the waiting.
+fn joined(thread: JoinHandle<Option<io::Error>>, patience: Duration) -> Option<io::Error> {
+    let end = Instant::now() + patience;
+    while !thread.is_finished() {
+        if Instant::now() >= end {
+            return Some(io::Error::other("the sampler did not stop when it was asked to"));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    thread.join().unwrap_or_else(|_| Some(io::Error::other("the sampler failed")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sampler_that_does_not_stop_is_told_and_left() {
+        let (keep, blocks) = channel::<()>();
+        let stuck = std::thread::spawn(move || {
+            let _ = blocks.recv();
+            None
+        });
+        let failure = joined(stuck, Duration::from_millis(10)).unwrap();
+        assert!(failure.to_string().contains("did not stop"), "{failure}");
+        drop(keep);
+        assert!(joined(std::thread::spawn(|| None), Duration::from_secs(60)).is_none());
     }
 }
