@@ -147,8 +147,14 @@ fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<(), Fail
         let _ = std::fs::remove_dir_all(&ended.folder);
         let program = arguments.command.first().map(|program| program.to_string_lossy()).unwrap_or_default();
         let of = if arguments.no_subprocesses { " in the first process" } else { "" };
-        let reason = format!("{program}: nothing was recorded: no Python ran{of} that could be");
-        return Err(Failure::Usage(reason));
+        let took = ended.took.as_secs_f64();
+        // `max` is 0: there is always one due.
+        let is_due = arguments.trace || arguments.rate == 0.0 || arguments.rate * took >= 1.0;
+        let why = match is_due {
+            true => format!("no Python ran{of} that could be"),
+            false => format!("no sample was taken in {took:.2} s at --rate {}", arguments.rate),
+        };
+        return Err(Failure::Usage(format!("{program}: nothing was recorded: {why}")));
     }
     let summary = summary(&profile, ended);
     let files = write(arguments, profile, target, arguments.every.is_some())?;
