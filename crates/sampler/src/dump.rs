@@ -98,7 +98,7 @@ fn take(pid: u32, mut chains: Option<Chains>) -> Result<Dump, Refusal> {
             let holds_gil =
                 remote.read(lock, &mut head).is_ok() && Gil::parse(&layout, &head).is_held_by(state.address);
             let is_collecting = remote.bytes(collecting, 4).is_ok_and(|flag| int_at(&flag, 0) != 0);
-            let tid = tasks.native(&interpreter, pid, &state).unwrap_or(0);
+            let tid = tasks.native(&interpreter, &state).unwrap_or(0);
             let name = python_names.get(&state.ident).cloned().or_else(|| thread_names::fallback(pid, tid));
             found.push(ThreadStack {
                 tid,

@@ -427,7 +427,7 @@ impl Process {
     /// `known` are the threads that there were before, none at first.
     fn add(&mut self, state: ThreadState, lock: usize, known: &[u32], now: Moment, writer: &mut Writer) {
         // A thread state of a thread that does not exist: a forked child has its parent's for a moment.
-        let Some(tid) = self.tasks.native(&self.interpreter, self.pid, &state) else { return };
+        let Some(tid) = self.tasks.native(&self.interpreter, &state) else { return };
         let reader = Reader::new(&self.interpreter.layout, state.address);
         let is_new = !known.is_empty() && known.binary_search(&tid).is_err();
         let mut thread = Thread::new(self.pid, (tid, is_new), state, lock, reader, self.last);

@@ -1,10 +1,13 @@
 //! The thread states of a process: which there are, and which thread of the operating system each belongs to.
 //!
-//! From 3.11 on a thread state knows the number of its thread, but as the target's own pid namespace has it, and 3.11 not in a
-//! forked child. Before, it has `pthread_self()` only: an address at which the C library keeps the number, at an offset that
-//! is found by looking (720 in glibc on x86-64).
+//! From 3.11 on a thread state knows the number of its thread, 3.11 not in a forked child. Before, it has `pthread_self()`
+//! only: an address at which the C library keeps the number, at an offset that is found by looking.
+//!
+//! Surprising: both are numbers of the target's own pid namespace. Of a container they mean nothing here, or another thread.
 
 use std::io;
+
+use foldhash::HashMap;
 
 use crate::interpreter::Interpreter;
 use crate::layout::NONE;
@@ -15,6 +18,10 @@ use crate::remote::{int_at, word_at};
 const MAX_THREADS: usize = 100_000;
 /// How much of the C library's thread descriptor is searched for the number.
 const DESCRIPTOR: usize = 1_024;
+/// Where it is in glibc (x86-64, aarch64) and musl (the same two): other fields may have a number of a thread by chance.
+const USUAL_OFFSETS: [usize; 4] = [720, 208, 48, 32];
+/// The most threads whose descriptors are compared to find it.
+const MAX_COMPARED: usize = 64;
 
 /// A thread state as it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +70,8 @@ pub fn of_interpreter(interpreter: &Interpreter, address: u64) -> io::Result<Vec
 pub struct Tasks {
     /// Their numbers, ascending.
     pub ids: Vec<u32>,
+    /// The same by the numbers that the target's own pid namespace has for them, if that is not this one.
+    inner: Option<HashMap<u32, u32>>,
     descriptor_offset: Option<usize>,
 }
 
@@ -72,41 +81,101 @@ impl Tasks {
     /// # Errors
     /// If the process has ended.
     pub fn update(&mut self, pid: u32) -> io::Result<()> {
+        let is_first = self.ids.is_empty();
         self.ids = proc_stat::tasks(pid)?;
+        if is_first && inner_number(pid, pid).is_some_and(|inner| inner != pid) {
+            self.inner = Some(HashMap::default());
+        }
+        let Some(inner) = &mut self.inner else { return Ok(()) };
+        inner.retain(|_, id| self.ids.binary_search(id).is_ok());
+        let mut known: Vec<u32> = inner.values().copied().collect();
+        known.sort_unstable();
+        let new = self.ids.iter().filter(|id| known.binary_search(id).is_err());
+        inner.extend(new.filter_map(|&id| Some((inner_number(pid, id)?, id))));
         Ok(())
     }
 
     /// The thread that a thread state belongs to.
     #[must_use]
-    pub fn native(&mut self, interpreter: &Interpreter, pid: u32, state: &ThreadState) -> Option<u32> {
-        if self.ids.binary_search(&state.native).is_ok() {
-            return Some(state.native);
+    pub fn native(&mut self, interpreter: &Interpreter, state: &ThreadState) -> Option<u32> {
+        self.of_number(state.native).or_else(|| self.by_descriptor(interpreter, state))
+    }
+
+    /// The thread that has a number in the target's own pid namespace.
+    fn of_number(&self, number: u32) -> Option<u32> {
+        match &self.inner {
+            Some(inner) => inner.get(&number).copied(),
+            None => self.ids.binary_search(&number).is_ok().then_some(number),
         }
-        self.by_descriptor(interpreter, state.ident).or_else(|| self.by_namespace(pid, state.native))
     }
 
     /// Through the C library's descriptor.
-    fn by_descriptor(&mut self, interpreter: &Interpreter, ident: u64) -> Option<u32> {
-        let bytes = interpreter.remote.bytes(ident, DESCRIPTOR).ok()?;
-        let number = |offset: usize| {
-            let number = u32::try_from(int_at(&bytes, offset)).ok()?;
-            self.ids.binary_search(&number).is_ok().then_some(number)
-        };
-        if let Some(found) = self.descriptor_offset.and_then(number) {
-            return Some(found);
+    fn by_descriptor(&mut self, interpreter: &Interpreter, state: &ThreadState) -> Option<u32> {
+        if self.descriptor_offset.is_none() {
+            let states = of_interpreter(interpreter, state.interpreter).ok()?;
+            let descriptor = |state: &ThreadState| interpreter.remote.bytes(state.ident, DESCRIPTOR).ok();
+            let descriptors: Vec<_> = states.iter().filter_map(descriptor).take(MAX_COMPARED).collect();
+            self.descriptor_offset = self.offset_in(&descriptors);
         }
-        let offset = (0..DESCRIPTOR).step_by(4).find(|&offset| number(offset).is_some())?;
-        let found = number(offset);
-        self.descriptor_offset = Some(offset);
-        found
+        let address = state.ident.wrapping_add(self.descriptor_offset? as u64);
+        let number = interpreter.remote.bytes(address, 4).ok()?;
+        self.of_number(u32::try_from(int_at(&number, 0)).ok()?)
     }
 
-    /// A number as the target's pid namespace has it.
-    fn by_namespace(&self, pid: u32, native: u32) -> Option<u32> {
-        let inner = |id: u32| {
-            let numbers = proc_stat::status(format_args!("{pid}/task/{id}"), "NSpid:")?;
-            numbers.split_ascii_whitespace().next_back()?.parse::<u32>().ok()
+    /// Where descriptors have the numbers of their threads: where most of them have one of their own.
+    fn offset_in(&self, descriptors: &[Vec<u8>]) -> Option<usize> {
+        let count = |offset: usize| {
+            let numbers = descriptors.iter().filter_map(|bytes| u32::try_from(int_at(bytes, offset)).ok());
+            let mut found: Vec<u32> = numbers.filter_map(|number| self.of_number(number)).collect();
+            found.sort_unstable();
+            found.dedup();
+            found.len()
         };
-        (native != 0).then(|| self.ids.iter().copied().find(|&id| inner(id) == Some(native)))?
+        let offsets = USUAL_OFFSETS.into_iter().chain((0..DESCRIPTOR).step_by(4));
+        // The last of equals is taken.
+        let best = offsets.rev().max_by_key(|&offset| count(offset));
+        best.filter(|&offset| count(offset) > 0)
+    }
+}
+
+/// The number of a thread in the innermost pid namespace that it is in.
+fn inner_number(pid: u32, id: u32) -> Option<u32> {
+    let numbers = proc_stat::status(format_args!("{pid}/task/{id}"), "NSpid:")?;
+    numbers.split_ascii_whitespace().next_back()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn descriptors(ints: &[&[(usize, u8)]]) -> Vec<Vec<u8>> {
+        let descriptor = |ints: &&[(usize, u8)]| {
+            let mut bytes = vec![0; DESCRIPTOR];
+            ints.iter().for_each(|&(at, value)| bytes[at] = value);
+            bytes
+        };
+        ints.iter().map(descriptor).collect()
+    }
+
+    #[test]
+    fn a_flag_is_no_number_of_a_thread() {
+        let tasks = Tasks { ids: vec![1, 2, 3], ..Tasks::default() };
+        let of = |ints: &[&[(usize, u8)]]| tasks.offset_in(&descriptors(ints));
+        // glibc says at 24 that there are several threads.
+        assert_eq!(of(&[&[(24, 1), (720, 1)]]), Some(720));
+        assert_eq!(of(&[&[(24, 1), (600, 3)], &[(24, 1), (600, 1)]]), Some(600));
+        // One that has ended, or that a forked child does not have.
+        assert_eq!(of(&[&[(24, 1), (600, 3)], &[(24, 1), (600, 2)], &[(24, 1), (600, 9)]]), Some(600));
+        assert_eq!(of(&[&[(24, 9)]]), None);
+    }
+
+    #[test]
+    fn numbers_of_another_namespace() {
+        let inner = Some([(1, 70), (2, 71), (70, 72)].into_iter().collect());
+        let tasks = Tasks { ids: vec![70, 71, 72], inner, ..Tasks::default() };
+        assert_eq!(
+            [1, 2, 70, 71].map(|number| tasks.of_number(number)),
+            [Some(70), Some(71), Some(72), None]
+        );
     }
 }

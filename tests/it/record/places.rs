@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::interpreter::Interpreter;
-use super::result::{output, status};
+use super::result::{output, status, until};
 
 /// Says that it runs, and runs for long.
 const RUNS: &str = "import time\ndef inner(end):\n while time.time() < end: pass\nprint('runs', flush=True)\ninner(time.time() + 60)";
@@ -62,8 +62,10 @@ fn a_program_that_is_stripped_and_gone_and_replaced() {
 
 /// With other versions; `reference` since they have to be installed.
 mod reference {
+    use std::collections::BTreeMap;
     use std::path::PathBuf;
 
+    use super::super::result::{Report, json};
     use super::*;
 
     /// Where a version is installed that has its library in a file of its own.
@@ -128,6 +130,84 @@ mod reference {
         let running = Running::start(&mut command);
         assert!(!folder.join("here").exists());
         assert!(running.dump(&interpreter).contains("inner"));
+    }
+
+    /// Says that it runs, and then which numbers its three threads have.
+    const THREADS: &str = "import threading, time
+def rest(): time.sleep(600)
+def spin():
+    while True: pass
+for work in rest, spin:
+    threading.Thread(target=work, name=work.__name__, daemon=True).start()
+print('runs', flush=True)
+open('threads', 'w').write(' '.join(f'{thread.name} {thread.native_id}' for thread in threading.enumerate()))
+rest()";
+
+    /// The names and numbers of the threads of the last process that is told of.
+    fn numbers(dump: &serde_json::Value) -> BTreeMap<String, u64> {
+        let threads = dump["processes"].as_array().unwrap().last().unwrap()["threads"].as_array().unwrap();
+        let number = |thread: &serde_json::Value| {
+            (thread["name"].as_str().unwrap().to_owned(), thread["tid"].as_u64().unwrap())
+        };
+        threads.iter().map(number).collect()
+    }
+
+    /// The program is process 1 of a pid namespace, as in a container: seen from there, and from outside.
+    fn a_pid_namespace(version: &str) {
+        let interpreter = Interpreter::reference(version);
+        let mut command = Command::new("unshare");
+        command.args([
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            "--kill-child",
+            interpreter.python(),
+            "-c",
+            THREADS,
+        ]);
+        let running = Running::start(command.current_dir(interpreter.folder.path()));
+        let mut told = BTreeMap::new();
+        until("what the program says", || {
+            let text = fs::read_to_string(interpreter.folder.path().join("threads")).unwrap_or_default();
+            let words: Vec<&str> = text.split(' ').collect();
+            told = words.chunks_exact(2).map(|two| (two[0].to_owned(), two[1].parse().unwrap())).collect();
+            told.len() == 3
+        });
+        let unshare = running.0.id();
+        let child = fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children")).unwrap();
+        let child = child.trim();
+        let outside = numbers(&json(&interpreter, &["dump", child, "--json"]));
+        let inner = |id: u64| -> u64 {
+            let status = fs::read_to_string(format!("/proc/{child}/task/{id}/status")).unwrap();
+            let line = status.lines().find(|line| line.starts_with("NSpid:")).unwrap();
+            line.split_whitespace().last().unwrap().parse().unwrap()
+        };
+        assert_eq!(
+            outside.iter().map(|(name, &id)| (name.clone(), inner(id))).collect::<BTreeMap<_, _>>(),
+            told
+        );
+
+        let mut enter = Command::new("nsenter");
+        enter.args(["--target", child, "--pid", "--mount"]);
+        let dumped = output(enter.arg(interpreter.profkit(&[]).get_program()).args(["dump", "1", "--json"]));
+        assert_eq!(numbers(&serde_json::from_slice(&dumped.stdout).unwrap()), told);
+
+        let record = ["record", "--pid", child, "--duration", "0.5", "-o", "out.pb.gz"];
+        let recorded = output(&mut interpreter.profkit(&record));
+        assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
+        let spun = Report::of(&interpreter, "out.pb.gz").total("spin", "<string>", "cpu");
+        assert!((0.1..0.7).contains(&spun), "{spun}");
+    }
+
+    /// Its thread states do not have the numbers of its threads.
+    #[test]
+    fn a_pid_namespace_on_3_10() {
+        a_pid_namespace("3.10");
+    }
+
+    #[test]
+    fn a_pid_namespace_on_3_12() {
+        a_pid_namespace("3.12");
     }
 
     /// Debian sid's C library is another one than this system's.
