@@ -10,26 +10,25 @@
 
 use std::io;
 
+use foldhash::{HashMap, HashSet};
 use profkit_recording::stream::{Writer, kind};
 
 use crate::asyncio::{Chains, Naming};
 use crate::ended::Ended;
-use crate::gil::{self, Gil};
+use crate::gil::{self, Locks};
 use crate::interpreter::Interpreter;
 use crate::names::Names;
 use crate::pause::Pause;
 use crate::reader::Reader;
 use crate::reading::Context;
-use crate::remote::{Place, int_at};
 use crate::seat::Seat;
 use crate::thread::{Due, Moment, Thread};
 use crate::thread_names;
 use crate::threads::{self, Tasks, ThreadState};
 use crate::tree::Tree;
 
-/// Threads are listed anew after as long; at once if one takes a lock that is not known.
+/// Threads are listed anew after as long; sooner if one takes a lock that is not known.
 const LIST_INTERVAL: u64 = 100_000_000;
-const LIST_AGAIN: u64 = 1_000_000;
 /// Threads are asked for their names anew after as long, and once soon after they appear.
 const NAMES_INTERVAL: u64 = 5_000_000_000;
 const NAMES_SOON: u64 = 30_000_000;
@@ -39,17 +38,6 @@ pub(crate) const LOCK_INTERVAL: u64 = 100_000;
 const CHECK_INTERVAL: u64 = 20_000_000;
 const SEATED_CHECK_INTERVAL: u64 = 200_000_000;
 const CHECKED_AT_ONCE: usize = 24;
-
-/// A lock, and the interpreters that share it.
-#[derive(Debug)]
-struct Lock {
-    address: u64,
-    collecting: u64,
-    gil: Gil,
-    is_collecting: bool,
-    /// Every thread is to be read: it went to another one, or this is the first look.
-    read_all: bool,
-}
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,7 +77,7 @@ pub struct Process {
     names: Names,
     tasks: Tasks,
     tasks_known: Vec<u32>,
-    locks: Vec<Lock>,
+    locks: Locks,
     threads: Vec<Thread>,
     ended: Ended,
     renamed: Vec<(u32, u32)>,
@@ -125,7 +113,7 @@ impl Process {
             names: Names::default(),
             tasks: Tasks::default(),
             tasks_known: Vec::new(),
-            locks: Vec::new(),
+            locks: Locks::default(),
             threads: Vec::new(),
             ended: Ended::default(),
             renamed: Vec::new(),
@@ -167,11 +155,8 @@ impl Process {
         }
         if now.ns - self.looked >= LOCK_INTERVAL {
             self.look(now)?;
-            let unknown = |lock: &Lock| {
-                let holder = lock.gil.last_holder;
-                holder != 0 && !self.threads.iter().any(|thread| thread.state.address == holder)
-            };
-            if now.ns - self.listed >= LIST_AGAIN && self.locks.iter().any(unknown) {
+            let is_known = |holder| self.threads.iter().any(|thread| thread.state.address == holder);
+            if self.locks.ask_for_list(is_known, now.ns - self.listed) {
                 self.list(now, writer)?;
             }
         }
@@ -190,7 +175,7 @@ impl Process {
             thread.is_due =
                 lock.is_some_and(|lock| lock.read_all || lock.gil.last_holder == thread.state.address);
         }
-        for lock in &mut self.locks {
+        for lock in self.locks.iter_mut() {
             lock.read_all = false;
         }
     }
@@ -224,17 +209,8 @@ impl Process {
     /// Looks at the locks.
     fn look(&mut self, now: Moment) -> io::Result<()> {
         self.looked = now.ns;
-        let layout = &self.interpreter.layout;
-        for lock in &mut self.locks {
-            let mut bytes = [0; gil::HEAD + 4];
-            let places = [Place::new(lock.address, gil::HEAD), Place::new(lock.collecting, 4)];
-            if self.interpreter.remote.gather(&mut bytes, &places)? < gil::HEAD {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let gil = Gil::parse(layout, &bytes);
-            lock.read_all |= gil.switches != lock.gil.switches || gil.last_holder != lock.gil.last_holder;
-            lock.gil = gil;
-            lock.is_collecting = int_at(&bytes, gil::HEAD) != 0;
+        if !self.locks.look(self.interpreter.remote, &self.interpreter.layout)? {
+            self.listed = 0;
         }
         Ok(())
     }
@@ -371,49 +347,50 @@ impl Process {
     /// Lists interpreters, locks and threads.
     fn list(&mut self, now: Moment, writer: &mut Writer) -> io::Result<()> {
         self.listed = now.ns;
-        let mut found: Vec<(ThreadState, usize)> = Vec::new();
+        // Locks that are new are looked at before stacks are read.
+        self.looked = 0;
+        let found = match self.find() {
+            Ok(found) => found,
+            // An interpreter may have ended while it was looked at.
+            Err(_) => self.find()?,
+        };
+        self.locks.keep(&found.iter().map(|&(lock, _)| lock).collect::<Vec<_>>());
+        let mut found: Vec<(ThreadState, usize)> = found
+            .into_iter()
+            .flat_map(|(lock, states)| states.into_iter().map(move |state| (state, lock)))
+            .collect();
+        let lives: HashMap<ThreadState, usize> = found.iter().copied().collect();
+        self.end_threads(now, |thread| !lives.contains_key(&thread.state));
+        for thread in &mut self.threads {
+            thread.lock = lives.get(&thread.state).copied().unwrap_or(thread.lock);
+        }
+        let sampled: HashSet<ThreadState> = self.threads.iter().map(|thread| thread.state).collect();
+        found.retain(|(state, _)| !sampled.contains(state));
+        let mut known = Vec::new();
+        if !found.is_empty() || self.tasks.ids.is_empty() {
+            self.tasks.update(self.pid)?;
+            known = self.count_tasks();
+        }
+        for (state, lock) in found {
+            self.add(state, lock, &known, now, writer);
+        }
+        self.ended.begin(self.pid, &self.tasks.ids, &self.threads);
+        Ok(())
+    }
+
+    /// The thread states of each interpreter, and the index of its lock.
+    fn find(&mut self) -> io::Result<Vec<(usize, Vec<ThreadState>)>> {
+        let mut found = Vec::new();
         for address in self.interpreter.interpreters()? {
             let lock_address = gil::address(&self.interpreter, address)?;
             if lock_address == 0 {
                 continue;
             }
-            let lock = match self.locks.iter().position(|lock| lock.address == lock_address) {
-                Some(known) => known,
-                None => {
-                    let collecting = gil::collecting_address(&self.interpreter, address);
-                    self.locks.push(Lock {
-                        address: lock_address,
-                        collecting,
-                        gil: Gil::default(),
-                        is_collecting: false,
-                        read_all: true,
-                    });
-                    self.looked = 0;
-                    self.locks.len() - 1
-                }
-            };
-            let states = threads::of_interpreter(&self.interpreter, address)?;
-            found.extend(states.into_iter().map(|state| (state, lock)));
+            let collecting = gil::collecting_address(&self.interpreter, address);
+            let lock = self.locks.index(lock_address, collecting);
+            found.push((lock, threads::of_interpreter(&self.interpreter, address)?));
         }
-        let lives = |thread: &Thread| found.iter().any(|(state, _)| *state == thread.state);
-        self.end_threads(now, |thread| !lives(thread));
-        let is_new = |state: &ThreadState| !self.threads.iter().any(|thread| thread.state == *state);
-        let new: Vec<_> = found.into_iter().filter(|(state, _)| is_new(state)).collect();
-        let mut known = Vec::new();
-        if !new.is_empty() || self.tasks.ids.is_empty() {
-            // A list that cannot be read now says nothing of the process's end.
-            if let Err(error) = self.tasks.update(self.pid)
-                && crate::proc_stat::means_gone(&error)
-            {
-                return Err(error);
-            }
-            known = self.count_tasks();
-        }
-        for (state, lock) in new {
-            self.add(state, lock, &known, now, writer);
-        }
-        self.ended.begin(self.pid, &self.tasks.ids, &self.threads);
-        Ok(())
+        Ok(found)
     }
 
     /// Counts those that are new; those that were known before.
@@ -436,9 +413,7 @@ impl Process {
         self.counts.threads_sampled += 1;
         self.threads.push(thread);
         self.name_at = self.name_at.min(now.ns + NAMES_SOON);
-        if let Some(lock) = self.locks.get_mut(lock) {
-            lock.read_all = true;
-        }
+        self.locks.read_all(lock);
     }
 }
 

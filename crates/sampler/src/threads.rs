@@ -24,7 +24,7 @@ const USUAL_OFFSETS: [usize; 4] = [720, 208, 48, 32];
 const MAX_COMPARED: usize = 64;
 
 /// A thread state as it was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ThreadState {
     /// Its address.
     pub address: u64,

@@ -210,6 +210,50 @@ rest()";
         a_pid_namespace("3.12");
     }
 
+    /// Interpreters with locks of their own, each for a moment.
+    const COME_AND_GO: &str = r#"import threading, time
+try:
+    import _interpreters as interpreters
+    create, run = lambda: interpreters.create("isolated"), interpreters.exec
+except ImportError:
+    import _xxsubinterpreters as interpreters
+    create, run = lambda: interpreters.create(isolated=True), interpreters.run_string
+def spin(end):
+    while time.time() < end: pass
+def once():
+    interpreter = create()
+    run(interpreter, "import time\nend = time.time() + 0.03\nwhile time.time() < end: pass")
+    interpreters.destroy(interpreter)
+for _ in range(15):
+    thread = threading.Thread(target=once)
+    thread.start()
+    thread.join()
+    spin(time.time() + 0.01)
+"#;
+
+    fn interpreters_that_come_and_go(version: &str) {
+        let interpreter = Interpreter::reference(version);
+        let record =
+            ["record", "--rate", "1000", "-o", "out.pb.gz", "--", interpreter.python(), "-c", COME_AND_GO];
+        let recorded = output(&mut interpreter.profkit(&record));
+        let stderr = String::from_utf8_lossy(&recorded.stderr);
+        assert_eq!(status(&recorded), 0, "{stderr}");
+        let info = json(&interpreter, &["info", "out.pb.gz", "--json"]);
+        assert!(info["comments"].to_string().contains("recorded 1 process and "), "{info:#}");
+        let spun = Report::of(&interpreter, "out.pb.gz").total("spin", "<string>", "wall");
+        assert!((0.1..0.5).contains(&spun), "{spun}: {stderr}");
+    }
+
+    #[test]
+    fn interpreters_that_come_and_go_on_3_12() {
+        interpreters_that_come_and_go("3.12");
+    }
+
+    #[test]
+    fn interpreters_that_come_and_go_on_3_13() {
+        interpreters_that_come_and_go("3.13");
+    }
+
     /// Debian sid's C library is another one than this system's.
     #[test]
     fn a_root_of_its_own() {
