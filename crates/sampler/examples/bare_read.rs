@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use foldhash::HashSet;
 use profkit_sampler::binary::Binaries;
 use profkit_sampler::interpreter;
 use profkit_sampler::names::Names;
@@ -26,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let found = interpreter::find(pid.parse()?, &mut Binaries::default())?;
     let first = found.interpreters()?.pop().ok_or("no interpreter")?;
-    let state = threads::of_interpreter(&found, first)?.pop().ok_or("no thread")?;
+    let state = threads::of_interpreter(&found, first, &mut HashSet::default())?.pop().ok_or("no thread")?;
     let (mut names, mut tree) = (Names::default(), Tree::default());
     let mut reader = Reader::new(&found.layout, state.address);
     let begin = Instant::now();

@@ -1,5 +1,7 @@
 //! Every thread's stack once: `profkit dump`.
 
+use foldhash::HashSet;
+
 use crate::asyncio::{Chains, Naming};
 use crate::binary::Binaries;
 use crate::gil::{self, Gil};
@@ -83,14 +85,14 @@ fn take(pid: u32, mut chains: Option<Chains>) -> Result<Dump, Refusal> {
     let (remote, layout) = (interpreter.remote, interpreter.layout);
     let (mut names, mut tree, mut tasks) = (Names::default(), Tree::default(), Tasks::default());
     tasks.update(pid).map_err(failed)?;
-    let mut found = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), HashSet::default());
     for address in interpreter.interpreters().map_err(failed)? {
         let number = remote.word(address + layout.interp_id as u64).map_err(failed)?;
         let python_names = thread_names::of_interpreter(&interpreter, address);
         let mut head = [0; gil::HEAD];
         let lock = gil::address(&interpreter, address).map_err(failed)?;
         let collecting = gil::collecting_address(&interpreter, address);
-        for state in threads::of_interpreter(&interpreter, address).map_err(failed)? {
+        for state in threads::of_interpreter(&interpreter, address, &mut seen).map_err(failed)? {
             let (names, tree) = (&mut names, &mut tree);
             let (is_stopped, seat) = (false, &mut Seat::none());
             let mut context = Context { remote, layout: &layout, names, tree, is_stopped, seat };

@@ -5,6 +5,8 @@
 
 use std::fs;
 
+use foldhash::HashSet;
+
 use crate::binary::{Binaries, Binary};
 use crate::debug_offsets::{self, Unusable};
 use crate::layout::Layout;
@@ -128,20 +130,21 @@ fn version_in_name(path: &str) -> Option<Version> {
     Some(Version { major: 3, minor: digits.parse().ok()?, micro: 0 })
 }
 
-/// The most interpreters and threads that are followed: lists in a memory that changes may have cycles.
+/// More interpreters are not followed.
 pub(crate) const MAX_INTERPRETERS: usize = 1_000;
 
 impl Interpreter {
-    /// Addresses of the interpreters (the main one and subinterpreters), newest first.
+    /// Addresses of the interpreters (the main one and subinterpreters), newest first: each once, also where the list leads back into
+    /// itself since it changed meanwhile.
     ///
     /// # Errors
     /// If memory cannot be read.
     pub fn interpreters(&self) -> std::io::Result<Vec<u64>> {
-        let mut found = Vec::new();
+        let (mut found, mut seen) = (Vec::new(), HashSet::default());
         let mut at = self.remote.word(self.runtime + self.layout.runtime_interpreters_head as u64)?;
-        while at != 0 && found.len() < MAX_INTERPRETERS {
+        while at != 0 && found.len() < MAX_INTERPRETERS && seen.insert(at) {
             found.push(at);
-            at = self.remote.word(at + self.layout.interp_next as u64)?;
+            at = self.remote.word(at.wrapping_add(self.layout.interp_next as u64))?;
         }
         Ok(found)
     }

@@ -380,7 +380,7 @@ impl Process {
 
     /// The thread states of each interpreter, and the index of its lock.
     fn find(&mut self) -> io::Result<Vec<(usize, Vec<ThreadState>)>> {
-        let mut found = Vec::new();
+        let (mut found, mut seen) = (Vec::new(), HashSet::default());
         for address in self.interpreter.interpreters()? {
             let lock_address = gil::address(&self.interpreter, address)?;
             if lock_address == 0 {
@@ -388,7 +388,7 @@ impl Process {
             }
             let collecting = gil::collecting_address(&self.interpreter, address);
             let lock = self.locks.index(lock_address, collecting);
-            found.push((lock, threads::of_interpreter(&self.interpreter, address)?));
+            found.push((lock, threads::of_interpreter(&self.interpreter, address, &mut seen)?));
         }
         Ok(found)
     }

@@ -7,14 +7,14 @@
 
 use std::io;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use crate::interpreter::Interpreter;
 use crate::layout::NONE;
 use crate::proc_stat;
 use crate::remote::{int_at, word_at};
 
-/// The most thread states that are followed.
+/// The most thread states that are followed, of all interpreters together.
 const MAX_THREADS: usize = 100_000;
 /// How much of the C library's thread descriptor is searched for the number.
 const DESCRIPTOR: usize = 1_024;
@@ -36,17 +36,22 @@ pub struct ThreadState {
     pub native: u32,
 }
 
-/// All thread states of an interpreter, newest first.
+/// All thread states of an interpreter, newest first, but those seen before, of which there are so many at most: in a memory that
+/// changes, lists may lead to each other and into themselves.
 ///
 /// # Errors
 /// If memory cannot be read.
-pub fn of_interpreter(interpreter: &Interpreter, address: u64) -> io::Result<Vec<ThreadState>> {
+pub fn of_interpreter(
+    interpreter: &Interpreter,
+    address: u64,
+    seen: &mut HashSet<u64>,
+) -> io::Result<Vec<ThreadState>> {
     let (remote, layout) = (interpreter.remote, &interpreter.layout);
     let native = if layout.thread_native_id == NONE { 0 } else { layout.thread_native_id };
     let mut head = vec![0; layout.thread_id.max(native) + 8];
     let mut found: Vec<ThreadState> = Vec::new();
-    let mut at = remote.word(address + layout.interp_threads_head as u64)?;
-    while at != 0 && found.len() < MAX_THREADS {
+    let mut at = remote.word(address.wrapping_add(layout.interp_threads_head as u64))?;
+    while at != 0 && seen.len() < MAX_THREADS && seen.insert(at) {
         if remote.read(at, &mut head).is_err() {
             // A thread ended while the list was followed: the rest is found next time.
             break;
@@ -112,7 +117,7 @@ impl Tasks {
     /// Through the C library's descriptor.
     fn by_descriptor(&mut self, interpreter: &Interpreter, state: &ThreadState) -> Option<u32> {
         if self.descriptor_offset.is_none() {
-            let states = of_interpreter(interpreter, state.interpreter).ok()?;
+            let states = of_interpreter(interpreter, state.interpreter, &mut HashSet::default()).ok()?;
             let descriptor = |state: &ThreadState| interpreter.remote.bytes(state.ident, DESCRIPTOR).ok();
             let descriptors: Vec<_> = states.iter().filter_map(descriptor).take(MAX_COMPARED).collect();
             self.descriptor_offset = self.offset_in(&descriptors);
@@ -147,6 +152,26 @@ fn inner_number(pid: u32, id: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::Layout;
+    use crate::remote::Remote;
+    use crate::version::Version;
+
+    /// In this process, where every interpreter and every thread state is the same piece of memory.
+    #[test]
+    fn lists_that_lead_into_themselves() {
+        let layout = Layout::known(Version { major: 3, minor: 10, micro: 1 }).unwrap();
+        let own = [layout.runtime_interpreters_head, layout.interp_next, layout.interp_threads_head];
+        let own = own.into_iter().chain([layout.thread_next, layout.thread_interp]);
+        let mut words = vec![0_u64; own.clone().max().unwrap() / 8 + 64];
+        let runtime = words.as_ptr() as u64;
+        own.for_each(|offset| words[offset / 8] = runtime);
+        let interpreter = Interpreter { remote: Remote::new(std::process::id()), layout, runtime };
+        assert_eq!(interpreter.interpreters().unwrap(), [runtime]);
+        let mut seen = HashSet::default();
+        let mut states = || of_interpreter(&interpreter, runtime, &mut seen).unwrap();
+        assert_eq!(states().iter().map(|state| state.address).collect::<Vec<_>>(), [runtime]);
+        assert_eq!(states(), []);
+    }
 
     fn descriptors(ints: &[&[(usize, u8)]]) -> Vec<Vec<u8>> {
         let descriptor = |ints: &&[(usize, u8)]| {
