@@ -1,10 +1,12 @@
 //! What a program file or library says about Python: where `_PyRuntime` lies, and which version it is.
 //!
-//! Answers are kept by device and inode, so that a child that runs a program seen before costs no look into files.
+//! Answers are kept by device and inode, so that a child that runs a program seen before costs no look into files; for as long as
+//! size and time of change are the same too, since a new file may have the inode of one that is gone.
 //! `_PyRuntime` is exported by every build that can load extension modules, stripped ones too; a program that embeds Python
 //! without exporting it has it in its full symbol table, or (3.10 and later) as the section `.PyRuntime`.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 
 use hashbrown::HashMap;
 use object::read::elf::{ElfFile64, FileHeader};
@@ -28,19 +30,27 @@ pub struct Binary {
 /// What is known of files by their identity.
 #[derive(Debug, Default)]
 pub struct Binaries {
-    seen: HashMap<FileId, Option<Binary>, foldhash::fast::RandomState>,
+    seen: HashMap<FileId, (Stamp, Option<Binary>), foldhash::fast::RandomState>,
 }
+
+/// Size of a file, and when it was changed: seconds, nanoseconds.
+type Stamp = (u64, i64, i64);
 
 impl Binaries {
     /// The interpreter in the mapped file, `None` if it has none or cannot be opened.
     pub fn look(&mut self, pid: u32, mapping: &Mapping) -> Option<Binary> {
-        if let Some(known) = self.seen.get(&mapping.file) {
-            return *known;
+        let known = self.seen.get(&mapping.file);
+        let Ok(file) = mapping.open(pid) else {
+            // It may be opened later (a process about to change its root), or was before it was deleted.
+            return known?.1;
+        };
+        let data = file.metadata().ok()?;
+        let stamp = (data.size(), data.ctime(), data.ctime_nsec());
+        if let Some((_, found)) = known.filter(|known| known.0 == stamp) {
+            return *found;
         }
-        // A file that cannot be opened now may be later (a process about to change its root): not kept.
-        let file = mapping.open(pid).ok()?;
         let found = inspect(&file);
-        self.seen.insert(mapping.file, found);
+        self.seen.insert(mapping.file, (stamp, found));
         found
     }
 }
@@ -139,6 +149,22 @@ fn version_text(text: &[u8]) -> Option<Version> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_file_with_the_same_inode() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("file");
+        let mut binaries = Binaries::default();
+        let mut look = |content: &[u8]| {
+            std::fs::write(&path, content).unwrap();
+            let file = FileId { major: 0, minor: 0, inode: std::fs::metadata(&path).unwrap().ino() };
+            let path = path.display().to_string();
+            let mapping = Mapping { start: 0, end: 0, executable: true, offset: 0, file, path };
+            binaries.look(std::process::id(), &mapping).is_some()
+        };
+        let python = std::fs::read("/usr/bin/python3").unwrap();
+        assert_eq!([&b"nothing"[..], &python, b"nothing"].map(&mut look), [false, true, false]);
+    }
 
     #[test]
     fn texts_that_are_versions() {

@@ -3,9 +3,10 @@
 //! Surprising: a path there is as the target sees it (chroot, mount namespace), and ends in ` (deleted)` once the file
 //! is gone or replaced. So a mapped file is known by device and inode; its path is only a hint where to open it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 /// A part of a process's memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,8 +82,7 @@ impl Mapping {
     ///
     /// # Errors
     /// If no way leads to the file.
-    pub fn open(&self, pid: u32) -> io::Result<fs::File> {
-        use std::os::unix::fs::MetadataExt;
+    pub fn open(&self, pid: u32) -> io::Result<File> {
         let ways = [
             PathBuf::from(format!("/proc/{pid}/root{}", self.path)),
             PathBuf::from(format!("/proc/{pid}/exe")),
@@ -90,19 +90,45 @@ impl Mapping {
         ];
         let mut problem = io::Error::from(io::ErrorKind::NotFound);
         for way in ways {
-            match fs::File::open(&way).and_then(|file| Ok((file.metadata()?.ino(), file))) {
-                Ok((inode, file)) if inode == self.file.inode => return Ok(file),
-                Ok(_) => {}
+            match self.open_at(&way) {
+                Ok(Some(file)) => return Ok(file),
+                Ok(None) => {}
                 Err(error) => problem = error,
             }
         }
         Err(problem)
+    }
+
+    /// Opens what is there now if it is the mapped file. A pipe is not opened: whoever does that waits for its other end.
+    fn open_at(&self, way: &Path) -> io::Result<Option<File>> {
+        let is_it = |data: fs::Metadata| data.is_file() && data.ino() == self.file.inode;
+        if !is_it(fs::metadata(way)?) {
+            return Ok(None);
+        }
+        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(way)?;
+        Ok(is_it(file.metadata()?).then_some(file))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pipe_in_the_place_of_the_file_is_not_waited_for() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("library");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let inode = fs::metadata(&path).unwrap().ino();
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let path = path.display().to_string();
+            let file = FileId { major: 0, minor: 0, inode };
+            let mapping = Mapping { start: 0, end: 0, executable: true, offset: 0, file, path };
+            done.send(mapping.open(std::process::id()).is_err())
+        });
+        assert!(is_done.recv_timeout(std::time::Duration::from_secs(10)).unwrap());
+    }
 
     #[test]
     fn lines_with_files_only() {
