@@ -8,7 +8,9 @@ use crate::objects;
 use crate::remote::{MAX_PLACES, Place, Remote, int_at, word_at};
 
 /// More entries than any dict that is read here has.
-const MAX_ENTRIES: u64 = 1 << 20;
+const MAX_ENTRIES: u64 = 1 << 16;
+/// More keys that cannot be read are no keys: each is a call of its own.
+const MAX_UNREADABLE: usize = 16;
 /// `Py_TPFLAGS_INLINE_VALUES` (3.13 and later).
 const INLINE_VALUES: u64 = 1 << 2;
 /// `Py_TPFLAGS_MANAGED_DICT` (3.11 and later).
@@ -66,8 +68,8 @@ impl<'a> Dicts<'a> {
         };
         let keys: Vec<(usize, u64)> =
             entries.iter().map(|&(key, _)| key).enumerate().filter(|&(_, key)| key != 0).collect();
-        let mut left = keys.as_slice();
-        while !left.is_empty() {
+        let (mut left, mut unreadable) = (keys.as_slice(), 0);
+        while !left.is_empty() && unreadable < MAX_UNREADABLE {
             let part = left.get(..left.len().min(MAX_PLACES))?;
             let places: Vec<Place> = part.iter().map(|&(_, key)| Place::new(key, size)).collect();
             let mut bytes = vec![0; places.len() * size];
@@ -77,6 +79,7 @@ impl<'a> Dicts<'a> {
                 return Some(at);
             }
             // A short key at the very end of mapped memory ends the reading early: it is another one.
+            unreadable += usize::from(read < part.len());
             left = left.get(part.len().min(read + 1)..)?;
         }
         None
@@ -91,8 +94,9 @@ impl<'a> Dicts<'a> {
         let mut entries = self.keys(word_at(&head, DICT_KEYS))?;
         if values != 0 {
             // From 3.13 on the values are an array behind a small head, as they were before without one.
+            let words = self.remote.bytes(values.wrapping_add(self.values_head()), entries.len() * 8).ok()?;
             for (index, (_, value)) in entries.iter_mut().enumerate() {
-                *value = self.remote.word(values + self.values_head() + index as u64 * 8).ok()?;
+                *value = word_at(&words, index * 8);
             }
         }
         entries.retain(|&(key, value)| key != 0 && value != 0);
@@ -198,4 +202,25 @@ struct Table {
     entries: u64,
     count: u64,
     key_at: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::version::Version;
+
+    #[test]
+    fn keys_that_cannot_be_read_are_not_tried_for_ever() {
+        let layout = Layout::known(Version { major: 3, minor: 12, micro: 1 }).unwrap();
+        let mut key = vec![0_u8; layout.unicode_ascii];
+        key.extend(b"name");
+        key[layout.unicode_length] = 4;
+        let dicts = Dicts::new(Remote::new(std::process::id()), &layout);
+        let behind = |unreadable: usize| {
+            let mut entries = vec![(8, 1); unreadable];
+            entries.push((key.as_ptr() as u64, 1));
+            dicts.position(&entries, "name")
+        };
+        assert_eq!([0, 1, 15, 16, 5_000].map(behind), [Some(0), Some(1), Some(15), None, None]);
+    }
 }
