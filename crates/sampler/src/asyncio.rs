@@ -167,7 +167,8 @@ impl Chains {
     fn name(&mut self, context: &Context<'_>, name: u64) -> Option<String> {
         let dicts = Dicts::new(context.remote, context.layout);
         let kind = dicts.word(name + crate::layout::OB_TYPE as u64)?;
-        match self.kinds.of_type(context.remote, context.layout, kind)? {
+        let mut budget = usize::MAX;
+        match self.kinds.of_type(context.remote, context.layout, kind, &mut budget)? {
             Kind::Text => dicts.text(name),
             // From 3.12 on a name is made of a number when it is asked for.
             Kind::Integer => Some(format!("Task-{}", dicts.integer(name)?)),

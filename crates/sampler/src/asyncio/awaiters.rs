@@ -19,6 +19,8 @@ const MAX_BETWEEN: usize = 8;
 const MAX_ITEMS: u64 = 4_096;
 /// Longer arrays have reads of their own.
 const SHORT: usize = 128;
+/// What finding an attribute costs at most.
+const ATTRIBUTE: usize = 64;
 /// More awaiters need not be told apart.
 const MAX_AWAITERS: usize = 256;
 
@@ -84,6 +86,7 @@ impl Walk<'_, '_> {
 
     /// The awaiters of a future that is no task itself, but stands between two.
     fn between(&mut self, future: u64, found: &mut Vec<Awaiter>, between: usize) -> Option<()> {
+        self.charge(1)?;
         let head = self.bytes(future, self.offsets.future_bytes())?.to_vec();
         self.of_future(future, &head, found, between + 1)
     }
@@ -162,6 +165,7 @@ impl Walk<'_, '_> {
                     && self.is_function(function, &["_on_task_done"], "asyncio/taskgroups.py")
                 {
                     let group = self.word(callback + METHOD_SELF as u64)?;
+                    self.charge(ATTRIBUTE)?;
                     let task = self.dicts().attribute(group, "_parent_task")?;
                     found.push(Awaiter { task, waits_for: 0 });
                 }
@@ -209,6 +213,7 @@ impl Walk<'_, '_> {
         let bytes = if length <= SHORT {
             self.bytes(address, length)?
         } else {
+            self.charge(1)?;
             long = self.context.remote.bytes(address, length).ok()?;
             &long
         };

@@ -64,12 +64,19 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    /// What objects of the type at an address are; `None` if there is no type.
-    pub(super) fn of_type(&mut self, remote: Remote, layout: &Layout, address: u64) -> Option<Kind> {
+    /// What objects of the type at an address are; `None` if there is no type, or there are more reads to be made than `budget`,
+    /// which is the less by those that were.
+    pub(super) fn of_type(
+        &mut self,
+        remote: Remote,
+        layout: &Layout,
+        address: u64,
+        budget: &mut usize,
+    ) -> Option<Kind> {
         if let Some(&kind) = self.known.get(&address) {
             return Some(kind);
         }
-        let (kind, is_type) = look(remote, layout, address)?;
+        let (kind, is_type) = look(remote, layout, address, budget)?;
         // What memory that was never a type looks like is not kept: it may become one.
         if is_type {
             if self.known.len() >= MAX_KNOWN {
@@ -82,9 +89,10 @@ impl Kinds {
 }
 
 /// What a type is, and whether it certainly is a type.
-fn look(remote: Remote, layout: &Layout, address: u64) -> Option<(Kind, bool)> {
+fn look(remote: Remote, layout: &Layout, address: u64, budget: &mut usize) -> Option<(Kind, bool)> {
     let mut at = address;
     for depth in 0..MAX_BASES {
+        *budget = budget.checked_sub(2)?;
         let head = remote.bytes(at, TYPE_BASE + 8).ok()?;
         let flags = word_at(&head, layout.type_flags);
         let mut name = [0; 32];

@@ -7,8 +7,8 @@ use crate::layout::{BYTES_DATA, CODE_BYTES, FRAME_VALUES, NONE, OB_TYPE};
 use crate::reading::Context;
 use crate::remote::{Place, int_at, word_at};
 
-/// More objects are not looked at for one chain: some 10 ms, which only a task with thousands of callbacks needs.
-const BUDGET: usize = 8_192;
+/// More reads and looks at objects are not made for one chain: some 10 ms, which only a task with thousands of callbacks needs.
+const BUDGET: usize = 16_384;
 /// Deeper stacks of coroutines are not followed.
 const MAX_DEPTH: usize = 1_000;
 
@@ -36,7 +36,7 @@ pub(super) struct Walk<'a, 'b> {
     pub(super) kinds: &'a mut Kinds,
     /// How tasks are laid out.
     pub(super) offsets: TaskOffsets,
-    /// How many objects may still be looked at: the memory may lead anywhere.
+    /// How many reads and looks at objects may still be made: the memory may lead anywhere.
     budget: usize,
     near: [Block; BLOCKS],
     oldest: usize,
@@ -61,6 +61,12 @@ impl<'a, 'b> Walk<'a, 'b> {
         Self { context, kinds, offsets, budget: BUDGET, near: [none; BLOCKS], oldest: 0 }
     }
 
+    /// Before so many reads, or looks at what was read.
+    pub(super) fn charge(&mut self, reads: usize) -> Option<()> {
+        self.budget = self.budget.checked_sub(reads)?;
+        Some(())
+    }
+
     /// Some bytes, by a read of more of them unless a recent one had them; no more than a block.
     pub(super) fn bytes(&mut self, address: u64, length: usize) -> Option<&[u8]> {
         let within = |block: &Block| {
@@ -71,6 +77,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         let (index, at) = match known {
             Some(found) => found,
             None => {
+                self.charge(1)?;
                 self.oldest = (self.oldest + 1) % BLOCKS;
                 let block = self.near.get_mut(self.oldest)?;
                 block.address = address;
@@ -102,20 +109,24 @@ impl<'a, 'b> Walk<'a, 'b> {
 
     /// What an object is; `None` if there is no object.
     pub(super) fn kind(&mut self, object: u64) -> Option<Kind> {
-        self.budget = self.budget.checked_sub(1)?;
+        self.charge(1)?;
         if object == 0 || !object.is_multiple_of(8) {
             return None;
         }
         let kind = word_at(self.bytes(object, OB_TYPE + 8)?, OB_TYPE);
-        self.kinds.of_type(self.context.remote, self.context.layout, kind)
+        self.of_type(kind)
+    }
+
+    fn of_type(&mut self, kind: u64) -> Option<Kind> {
+        self.kinds.of_type(self.context.remote, self.context.layout, kind, &mut self.budget)
     }
 
     /// The task at an address; `None` if there is none.
     pub(super) fn task(&mut self, address: u64) -> Option<Task> {
+        self.charge(1)?;
         let mut head = [0; MAX_TASK];
         self.context.remote.read(address, head.get_mut(..self.offsets.size)?).ok()?;
-        let kind = word_at(&head, OB_TYPE);
-        let kind = self.kinds.of_type(self.context.remote, self.context.layout, kind)?;
+        let kind = self.of_type(word_at(&head, OB_TYPE))?;
         let offsets = &self.offsets;
         (kind == Kind::Task).then(|| Task {
             address,
@@ -252,5 +263,40 @@ impl<'a, 'b> Walk<'a, 'b> {
             }
             _ => Some(true),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::{Layout, TYPE_NAME};
+    use crate::names::Names;
+    use crate::remote::Remote;
+    use crate::seat::Seat;
+    use crate::tree::Tree;
+    use crate::version::Version;
+
+    #[test]
+    fn no_more_tasks_are_read_than_the_budget_has() {
+        let version = Version { major: 3, minor: 12, micro: 0 };
+        let (layout, offsets) = (Layout::known(version).unwrap(), TaskOffsets::known(version, 176).unwrap());
+        let (mut kind, mut task) = ([0_u64; 64], [0_u64; MAX_TASK / 8]);
+        let name = *b"_asyncio.Task\0                  ";
+        kind[TYPE_NAME / 8] = name.as_ptr() as u64;
+        task[OB_TYPE / 8] = kind.as_ptr() as u64;
+        let (mut names, mut tree, mut kinds) = (Names::default(), Tree::default(), Kinds::default());
+        let mut context = Context {
+            remote: Remote::new(std::process::id()),
+            layout: &layout,
+            names: &mut names,
+            tree: &mut tree,
+            is_stopped: false,
+            seat: &mut Seat::none(),
+        };
+        let mut walk = Walk::new(&mut context, &mut kinds, offsets);
+        let read = (0..BUDGET * 2).filter(|_| walk.task(task.as_ptr() as u64).is_some()).count();
+        // Its type is looked at by two reads.
+        assert_eq!(read, BUDGET - 2);
+        assert_eq!(walk.bytes(task.as_ptr() as u64, 8), None);
     }
 }
