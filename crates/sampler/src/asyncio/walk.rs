@@ -189,7 +189,12 @@ impl<'a, 'b> Walk<'a, 'b> {
             (address, word_at(&frame, layout.frame_code), instr.cast_unsigned(), top)
         };
         let Context { remote, names, tree, .. } = &mut *self.context;
-        let index = names.codes.find(*remote, layout, code)?;
+        let mut index = names.code_at(*remote, layout, code, instr)?;
+        // What is suspended has run: this was code that is gone.
+        if !names.codes.get(index)?.runs(instr) {
+            names.recheck(*remote, layout, std::iter::once(code));
+            index = names.codes.find(*remote, layout, code)?;
+        }
         let point = names.point(layout, tree, index, instr);
         let id = names.frame(point);
         let mut awaited = 0;
