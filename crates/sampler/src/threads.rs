@@ -87,7 +87,11 @@ impl Tasks {
     /// If the process has ended.
     pub fn update(&mut self, pid: u32) -> io::Result<()> {
         let is_first = self.ids.is_empty();
-        self.ids = proc_stat::tasks(pid)?;
+        self.ids = match proc_stat::tasks(pid) {
+            // What cannot be listed now (no descriptor is left, say) has not ended.
+            Err(error) if !proc_stat::means_gone(&error) => return Ok(()),
+            found => found?,
+        };
         if is_first && inner_number(pid, pid).is_some_and(|inner| inner != pid) {
             self.inner = Some(HashMap::default());
         }
