@@ -4,6 +4,8 @@
 //! and a program with a period of its own does not beat against them. An interval whose moment passed before the sampler came
 //! to it is missed: its time goes to the next sample, and it is counted.
 
+mod stream;
+
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
@@ -16,7 +18,7 @@ use crate::clock::{self, Dice};
 use crate::coverage::Coverage;
 use crate::interpreter::{self, Interpreter};
 use crate::pause::Pause;
-use crate::pending::{PendingProcesses, Refused};
+use crate::pending::PendingProcesses;
 use crate::proc_stat;
 use crate::process::{Counts, Process};
 use crate::refusal::Refusal;
@@ -374,72 +376,6 @@ impl Session {
         for process in &mut self.processes {
             process.settle(now, &mut self.writer, all);
         }
-    }
-
-    /// Everything that was seen is on disk afterwards.
-    pub fn flush(&mut self) {
-        self.flushed = self.now.ns;
-        self.settle(true);
-        self.write_refused();
-        self.write_coverage();
-        self.writer.flush();
-    }
-
-    fn finish(&mut self, outcome: Outcome) -> Outcome {
-        let now = self.now;
-        for process in &mut self.processes {
-            process.name_threads(now, &mut self.tree);
-        }
-        self.pending.end_all();
-        self.flush();
-        self.writer.record(kind::END, &[now.ns]);
-        self.writer.flush();
-        outcome
-    }
-
-    /// Names come before what uses them.
-    fn write_tables(&mut self) {
-        self.written.tables(&self.tree, &mut self.writer);
-    }
-
-    /// Which processes could not be sampled, and why.
-    fn write_refused(&mut self) {
-        for Refused { pid, command, reason } in self.pending.refused() {
-            let (command, reason) = (self.tree.text(&command), self.tree.text(&reason));
-            self.write_tables();
-            self.writer.record(kind::REFUSED, &[u64::from(pid), u64::from(command), u64::from(reason)]);
-        }
-    }
-
-    fn write_coverage(&mut self) {
-        let coverage = self.coverage();
-        for (which, value) in coverage.counters(self.options) {
-            self.writer.record(kind::COUNTER, &[which, value]);
-        }
-    }
-
-    /// What was covered so far.
-    #[must_use]
-    pub fn coverage(&self) -> Coverage {
-        let mut coverage = self.coverage;
-        coverage.counts = self.ended;
-        coverage.seated_ns = nanoseconds(self.seat.time());
-        for process in &self.processes {
-            coverage.counts.add(process.counts);
-        }
-        coverage
-    }
-
-    /// Why nothing is written any more, if so: the disk is full, say.
-    #[must_use]
-    pub fn failure(&self) -> Option<&io::Error> {
-        self.writer.failure()
-    }
-
-    /// Bytes on disk.
-    #[must_use]
-    pub fn written(&self) -> u64 {
-        self.writer.written()
     }
 
     fn retry(&mut self, now: Instant) {
