@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -46,7 +47,11 @@ impl Folder {
         let host = nix::unistd::gethostname().unwrap_or_default();
         let command: Vec<u8> = command.iter().flat_map(|part| [part.as_bytes(), b"\0"].concat()).collect();
         // The journal is there before anyone writes to it.
-        fs::File::create(self.path.join(journal::FILE))?;
+        let journal = fs::File::create(self.path.join(journal::FILE))?;
+        if nix::unistd::geteuid().is_root() {
+            // A process that becomes another user can make no file here, but it can say so.
+            journal.set_permissions(fs::Permissions::from_mode(0o666))?;
+        }
         let mut file = fs::File::create(self.path.join(header::FILE))?;
         write!(file, "{}profkit\t{}\nkind\t{kind}\n", header::FIRST_LINE, env!("CARGO_PKG_VERSION"))?;
         let (command, host) = (journal::escape(&command), journal::escape(host.as_bytes()));
@@ -74,6 +79,16 @@ fn process(name: &std::ffi::OsStr) -> Option<(u32, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_becomes_another_user_can_say_so() {
+        let within = tempfile::TempDir::new().unwrap();
+        let folder = Folder::create(&within.path().join("a.recording"), "trace", &[]).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        let is_root = nix::unistd::geteuid().is_root();
+        assert_eq!(mode(&folder.path.join(journal::FILE)) & 0o022 == 0o022, is_root);
+        assert_eq!(mode(&folder.path) & 0o022, 0);
+    }
 
     #[test]
     fn this_process_runs_and_another_of_its_pid_does_not() {
