@@ -19,7 +19,13 @@ pub(crate) fn read(files: &[Packed<'_>], into: &mut ProfileBuilder) -> Result<()
             _ => {}
         }
     }
-    let with = |magic: &'static [u8]| files.iter().filter(move |file| file.content.starts_with(magic));
+    // Whoever was killed while it made a file takes nothing from the others.
+    let is_whole = |file: &Packed<'_>| beginning(file).is_some_and(|least| file.content.len() >= least);
+    let some_are_whole = files.iter().any(is_whole);
+    let with = |magic: &'static [u8]| {
+        let with = files.iter().filter(move |file| file.content.starts_with(magic));
+        with.filter(move |file| !some_are_whole || is_whole(file))
+    };
     // The types of all files come before the first sample.
     let traced = match with(&traces::MAGIC).next() {
         Some(first) => Some(trace::add_sample_types(first.content, into)?),
@@ -40,7 +46,17 @@ pub(crate) fn read(files: &[Packed<'_>], into: &mut ProfileBuilder) -> Result<()
         let summary = stream::read(file.content, columns, &facts, into);
         covered.add_stream(summary.map_err(|error| within(file, error))?);
     }
+    for file in files.iter().filter(|file| some_are_whole && beginning(file).is_some() && !is_whole(file)) {
+        let name = String::from_utf8_lossy(file.name);
+        covered.notes.push(format!("{name}: the file ends in the middle of its header, and was left out"));
+    }
     covered.describe(&facts, into)
+}
+
+/// How many bytes a file of samples or calls has at least; `None` if it is something else.
+fn beginning(file: &Packed<'_>) -> Option<usize> {
+    let kinds = [(&traces::MAGIC[..], traces::CHUNK), (&samples::MAGIC[..], samples::HEADER)];
+    kinds.into_iter().find_map(|(magic, least)| file.content.starts_with(magic).then_some(least))
 }
 
 fn within(file: &Packed<'_>, mut error: ReadError) -> ReadError {

@@ -11,7 +11,7 @@ mod tree;
 
 use core::mem::offset_of;
 
-use profkit_profile::{AtOffset, ProfileBuilder, ReadError};
+use profkit_profile::{AtOffset, ProfileBuilder, ReadError, count};
 use profkit_recording::trace::{Header, clock, values};
 
 use crate::bytes::u32_at;
@@ -55,6 +55,12 @@ pub(crate) fn read(
         let passed = head.wall.nanoseconds(thread.last.saturating_sub(thread.first));
         summary.end_ns = summary.end_ns.max(head.created_ns.saturating_add(passed));
     }
-    Tree::new(bytes, &head, &records, facts).add(columns, builder)?;
+    let left_out = Tree::new(bytes, &head, &records, facts).add(columns, builder)?;
+    if left_out > 0 {
+        let calls = count(usize::try_from(left_out).unwrap_or(usize::MAX), "call");
+        summary
+            .notes
+            .push(format!("process {}: {calls} left out, what called them is not in the file", head.pid));
+    }
     Ok(summary)
 }

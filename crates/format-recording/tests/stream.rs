@@ -1,7 +1,7 @@
 //! Sample streams as the sampler writes them, whole, torn at any byte, and broken.
 #![allow(clippy::unwrap_used)]
 
-use profkit_format_recording::Recording;
+use profkit_format_recording::{Pack, Recording};
 use profkit_profile::{Format, Input, Profile, ProfileBuilder, ReadError, Sniff};
 use profkit_recording::stream::{Sample, Writer, counter, kind};
 
@@ -120,6 +120,21 @@ fn what_is_cut_off_anywhere_is_the_part_before() {
     // The first block alone: the thread that was settled first.
     assert_eq!(lengths.last(), Some(&2));
     assert_eq!(whole.len(), 3);
+}
+
+#[test]
+fn a_file_that_was_being_made_takes_nothing_from_the_others() {
+    let bytes = stream();
+    let mut pack = Pack::new();
+    pack.add(b"1-1-0.samples", &bytes);
+    pack.add(b"2-2-0.samples", &bytes[..9]);
+    pack.add(b"3-3-0.trace", &profkit_recording::trace::MAGIC);
+    let profile = read(&pack.into_bytes()).unwrap();
+    assert_eq!(rows(&profile), rows(&read(&bytes).unwrap()));
+    let left_out = profile.meta().notes.iter().filter(|note| note.ends_with("and was left out"));
+    let names: Vec<_> = left_out.map(|note| note.split(':').next().unwrap()).collect();
+    assert_eq!(names, ["2-2-0.samples", "3-3-0.trace"]);
+    assert!(read(&bytes[..9]).unwrap_err().to_string().contains("the middle of the header"));
 }
 
 #[test]

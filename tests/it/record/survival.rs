@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::interpreter::Interpreter;
-use super::result::{Report, output, status, until};
+use super::result::{Report, json, output, status, until};
 
 const ENDS: [&str; 9] =
     ["normal", "exception", "exit", "_exit", "SIGTERM", "SIGINT", "SIGKILL", "segfault", "execv"];
@@ -59,6 +59,17 @@ fn profkit_dies(interpreter: &Interpreter, places: &[&str]) {
             fs::remove_dir_all(interpreter.folder.path().join("out.recording")).unwrap();
         }
     }
+}
+
+/// What it was when the program was ended is how long it took, not when it was looked at last.
+#[test]
+fn a_trace_that_ends_at_once_has_its_duration() {
+    let interpreter = Interpreter::default();
+    let code = "import os, time\nend = time.time() + 0.6\nwhile time.time() < end: pass\nos._exit(0)";
+    let recorded = output(&mut interpreter.record("out.pb.gz", &["-c", code]));
+    assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
+    let duration = json(&interpreter, &["info", "out.pb.gz", "--json"])["duration_ns"].as_i64().unwrap();
+    assert!(duration > 590_000_000, "{duration}");
 }
 
 /// Zombies have ended.

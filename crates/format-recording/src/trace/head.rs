@@ -3,7 +3,7 @@
 use core::mem::offset_of;
 
 use profkit_profile::{ReadError, ReadErrorKind};
-use profkit_recording::trace::{CHUNK, Header, MAGIC, VERSION, state};
+use profkit_recording::trace::{CHUNK, Header, MAGIC, VERSION, clock, state};
 
 use crate::bytes::{f64_at, u32_at, u64_at};
 
@@ -34,6 +34,8 @@ pub(super) struct Head {
     pub(super) start: u64,
     pub(super) created_ns: i64,
     pub(super) used: usize,
+    /// Whether times within functions are on the wall clock, too.
+    pub(super) is_wall: bool,
     pub(super) own: Rate,
     pub(super) wall: Rate,
     /// The process had ended in order: nothing changes any more.
@@ -62,6 +64,7 @@ impl Head {
             start: long(offset_of!(Header, start_ticks)),
             created_ns: i64::try_from(long(offset_of!(Header, created_ns))).unwrap_or(0),
             used: used.min(bytes.len()),
+            is_wall: word(offset_of!(Header, clock)) == clock::WALL,
             own: Rate::read(bytes, offset_of!(Header, self_hz))?,
             wall: Rate::read(bytes, offset_of!(Header, wall_hz))?,
             ended: word(offset_of!(Header, state)) == state::ENDED,
@@ -72,6 +75,10 @@ impl Head {
     pub(super) fn notes(&self, bytes: &[u8]) -> Vec<String> {
         let pid = self.pid;
         let mut notes = Vec::new();
+        let used = u64_at(bytes, offset_of!(Header, used)).unwrap_or(0);
+        if used > bytes.len() as u64 {
+            notes.push(format!("process {pid}: its file is cut, {} of {used} bytes are there", bytes.len()));
+        }
         match u32_at(bytes, offset_of!(Header, state)) {
             Some(state::DISK_FULL) => {
                 notes.push(format!("process {pid}: the disk was full, tracing stopped"));

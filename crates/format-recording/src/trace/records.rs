@@ -63,7 +63,7 @@ impl<'a> Records<'a> {
                         .nodes
                         .extend((begin..=end.saturating_sub(size_of::<Node>())).step_by(size_of::<Node>()));
                 }
-                kind::THREADS => records.add_threads(bytes, begin, end),
+                kind::THREADS => records.add_threads(bytes, head.is_wall, begin, end),
                 kind::TEXTS => records.add_texts(bytes, begin, end, head.pid, &mut names)?,
                 other => return Err(ReadError::malformed(format!("chunks of kind {other} are unknown"), at)),
             }
@@ -77,13 +77,12 @@ impl<'a> Records<'a> {
         Ok(records)
     }
 
-    fn add_threads(&mut self, bytes: &[u8], begin: usize, end: usize) {
+    fn add_threads(&mut self, bytes: &[u8], is_wall: bool, begin: usize, end: usize) {
         for at in (begin..=end.saturating_sub(size_of::<Thread>())).step_by(size_of::<Thread>()) {
             let long = |offset: usize| u64_at(bytes, at + offset).unwrap_or(0);
-            let last = match long(offset_of!(Thread, last_wall)) {
-                0 => long(offset_of!(Thread, last)),
-                last => last,
-            };
+            let (last, last_wall) = (long(offset_of!(Thread, last)), long(offset_of!(Thread, last_wall)));
+            // Renewed rarely, since on the wall clock the other one says it as well.
+            let last = if is_wall || last_wall == 0 { last.max(last_wall) } else { last_wall };
             let tid = u32_at(bytes, at + offset_of!(Thread, tid)).unwrap_or(0);
             let first = long(offset_of!(Thread, first));
             let record = ThreadRecord { tid: i64::from(tid), first, last, name: Vec::new() };

@@ -2,7 +2,7 @@
 
 use core::mem::offset_of;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use profkit_profile::{
     AtOffset, BuildError, Frame, FrameId, Function, Label, LabelSetId, OriginId, ProfileBuilder, ReadError,
     ReadErrorKind, Sample, StackId,
@@ -35,6 +35,8 @@ pub(super) struct Tree<'a> {
     records: &'a Records<'a>,
     facts: &'a Facts,
     nodes: HashMap<u32, Place>,
+    /// Nodes below one that is not there.
+    lost: HashSet<u32>,
     /// Where a frame below a stack that is deep belongs.
     folded: HashMap<(StackId, FrameId), StackId>,
 }
@@ -50,10 +52,20 @@ struct Row {
 
 impl<'a> Tree<'a> {
     pub(super) fn new(bytes: &'a [u8], head: &'a Head, records: &'a Records<'a>, facts: &'a Facts) -> Self {
-        Self { bytes, head, records, facts, nodes: HashMap::new(), folded: HashMap::new() }
+        Self {
+            bytes,
+            head,
+            records,
+            facts,
+            nodes: HashMap::new(),
+            lost: HashSet::new(),
+            folded: HashMap::new(),
+        }
     }
 
-    pub(super) fn add(mut self, columns: Columns<3>, builder: &mut ProfileBuilder) -> Result<(), ReadError> {
+    /// Adds the samples. How many calls are left out, since what they refer to is not there.
+    pub(super) fn add(mut self, columns: Columns<3>, builder: &mut ProfileBuilder) -> Result<u64, ReadError> {
+        let mut left_out: u64 = 0;
         let (all, mut values_of_row) = (builder.sample_types().len(), Vec::new());
         let mut frames = HashMap::new();
         let mut origins = HashMap::new();
@@ -61,7 +73,10 @@ impl<'a> Tree<'a> {
         for &at in &self.records.nodes {
             let Ok(id) = u32::try_from(at / 8) else { continue };
             let place = match self.place(id, &mut frames, &mut origins, builder) {
-                Err(ReadError { kind: ReadErrorKind::Undefined { .. }, .. }) if !self.head.ended => continue,
+                Err(ReadError { kind: ReadErrorKind::Undefined { .. }, .. }) if !self.head.ended => {
+                    left_out = left_out.saturating_add(self.row(at).calls);
+                    continue;
+                }
                 place => place?,
             };
             let row = self.row(at);
@@ -75,7 +90,7 @@ impl<'a> Tree<'a> {
                 builder.accumulate(sample, &values_of_row).at(at)?;
             }
         }
-        Ok(())
+        Ok(left_out)
     }
 
     fn row(&self, at: usize) -> Row {
@@ -117,14 +132,15 @@ impl<'a> Tree<'a> {
         origins: &mut HashMap<u32, OriginId>,
         builder: &mut ProfileBuilder,
     ) -> Result<Place, ReadError> {
-        let mut above = Vec::new();
+        let mut above: Vec<(u32, usize, u32)> = Vec::new();
         let mut next = id;
         let mut place = loop {
             if let Some(&place) = self.nodes.get(&next) {
                 break place;
             }
             let at = usize::try_from(next).unwrap_or(usize::MAX).saturating_mul(8);
-            if self.records.nodes.binary_search(&at).is_err() {
+            if self.lost.contains(&next) || self.records.nodes.binary_search(&at).is_err() {
+                self.lost.extend(above.iter().map(|&(id, ..)| id));
                 return Err(ReadErrorKind::Undefined { table: "node", id: next.into() }.at(at));
             }
             if above.len() > self.records.nodes.len() {
