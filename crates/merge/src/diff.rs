@@ -65,7 +65,7 @@ pub use rows::Row;
 pub use verdict::{Change, ERROR_RATE, LEAST_SHARE, Test};
 
 use align::Runs;
-use normalize::{Factors, Value};
+use normalize::{Factors, Value, Words};
 
 /// How to compare.
 #[derive(Clone, Debug, Default)]
@@ -142,8 +142,9 @@ impl Comparison {
         if base.is_empty() || new.is_empty() {
             return Err(DiffError::NoRuns);
         }
-        let chosen = normalize::choose(base, new, options.value.as_deref())?;
-        let runs = Runs::align(base, new, &options.paths)?;
+        let words = Words::of_runs(base.iter().chain(new));
+        let chosen = normalize::choose(base, new, &words, options.value.as_deref())?;
+        let runs = Runs::align(base, new, &words, &options.paths)?;
         let value = Value::find(&runs.tables, &chosen)
             .ok_or(DiffError::Build(BuildError::Invalid("a column is lost".to_owned())))?;
         let mut notes = Vec::new();

@@ -11,7 +11,7 @@
 use profkit_merge::diff::{Change, Comparison, DiffError, DiffOptions, Normalize, Row, Test};
 use profkit_profile::views::groups::Group;
 use profkit_profile::{
-    Frame, Function, FunctionCalls, LabelSetId, OriginId, Profile, ProfileBuilder, Sample,
+    Frame, Function, FunctionCalls, LabelSetId, OriginId, Profile, ProfileBuilder, Sample, SampleType,
 };
 
 /// SplitMix64.
@@ -393,4 +393,50 @@ fn sides_without_a_common_value_are_refused() {
     let error = Comparison::new(&[collapsed(&[1])], &[dump(2, 1)], &DiffOptions::default()).unwrap_err();
     assert_eq!(error.to_string(), "no value to compare is on both sides: base has samples, new has time");
     assert_eq!(Comparison::new(&[], &[dump(2, 1)], &DiffOptions::default()).unwrap_err(), DiffError::NoRuns);
+}
+
+/// One function, with a value of each name and unit.
+fn counting(columns: &[(&str, &str, i64)]) -> Profile {
+    let mut builder = ProfileBuilder::new();
+    for (name, unit, _) in columns {
+        let (name, unit) =
+            (builder.string(name.as_bytes()).unwrap(), builder.string(unit.as_bytes()).unwrap());
+        builder.push_sample_type(SampleType { name, unit, decimals: 0 });
+    }
+    let name = builder.string(b"main").unwrap();
+    let function = builder.function(Function { name, ..Function::EMPTY }).unwrap();
+    let frame = builder.frame(Frame::of(function)).unwrap();
+    let stack = Some(builder.stack(None, frame).unwrap());
+    let values: Vec<i64> = columns.iter().map(|&(_, _, value)| value).collect();
+    builder.sample(Sample::of(stack), &values).unwrap();
+    builder.finish().unwrap()
+}
+
+#[test]
+fn one_column_of_each_side_is_compared() {
+    let compared = |base: &[(&str, &str, i64)], new: &[(&str, &str, i64)]| {
+        let options = DiffOptions { normalize: Some(Normalize::None), ..DiffOptions::default() };
+        let total = |base: &Profile, new: &Profile| {
+            let found = Comparison::new(std::slice::from_ref(base), std::slice::from_ref(new), &options);
+            found.and_then(|comparison| comparison.functions()).map(|rows| (rows.total.base, rows.total.new))
+        };
+        let (base, new) = (counting(base), counting(new));
+        let there = total(&base, &new);
+        assert_eq!(total(&new, &base).ok(), there.clone().ok().map(|(base, new)| (new, base)));
+        there.map_err(|error| error.to_string())
+    };
+    let (objects, count) = (("alloc", "objects", 100), ("alloc", "count", 110));
+    // What one counts has different names.
+    assert_eq!(compared(&[objects], &[count]), Ok((100.0, 110.0)));
+    assert_eq!(compared(&[("samples", "samples", 7)], &[("samples", "count", 8)]), Ok((7.0, 8.0)));
+    // Here it tells two counts apart.
+    assert_eq!(compared(&[objects], &[count, ("alloc", "objects", 120)]), Ok((100.0, 120.0)));
+    assert_eq!(compared(&[objects], &[("alloc", "objects", 120), count]), Ok((100.0, 120.0)));
+    let reason =
+        "no value to compare is on both sides: base has alloc/objects, new has alloc/count, alloc/pages";
+    assert_eq!(compared(&[objects], &[count, ("alloc", "pages", 1)]), Err(reason.to_owned()));
+    // The last one of both sides, as it is the last one of the base.
+    let twice = [count, ("alloc", "count", 5)];
+    assert_eq!(compared(&twice, &[("alloc", "count", 120), ("alloc", "count", 6)]), Ok((5.0, 6.0)));
+    assert_eq!(compared(&twice, &[("alloc", "count", 120)]), Ok((110.0, 120.0)));
 }

@@ -3,11 +3,12 @@
 //! A label is the one mark that merging keeps apart and that changes nothing else; it never leaves this module.
 
 use profkit_profile::{
-    BuildError, Dimension, FunctionCalls, Id, Label, LabelSetId, Profile, ProfileBuilder, Sample, StringId,
-    Unit,
+    BuildError, Dimension, FunctionCalls, Id, Label, LabelSetId, Profile, ProfileBuilder, Sample, SampleType,
+    StringId, Unit,
 };
 
 use crate::diff::moved;
+use crate::diff::normalize::Words;
 use crate::merger::{MergeOptions, Merger};
 use crate::paths::PathRules;
 
@@ -39,11 +40,16 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    pub(super) fn align(base: &[Profile], new: &[Profile], paths: &PathRules) -> Result<Self, BuildError> {
+    pub(super) fn align(
+        base: &[Profile],
+        new: &[Profile],
+        words: &Words,
+        paths: &PathRules,
+    ) -> Result<Self, BuildError> {
         let mut merger = Merger::new(MergeOptions { by: None, paths: paths.clone() });
         let mut infos = Vec::new();
         for (run, profile) in base.iter().chain(new).enumerate() {
-            merger.absorb(&tagged(profile, run)?, None)?;
+            merger.absorb(&tagged(profile, run, words)?, None)?;
             infos.push(RunInfo::of(profile));
         }
         let profile = merger.finish()?;
@@ -91,10 +97,14 @@ impl RunInfo {
     }
 }
 
-/// The profile with the number of its run on each sample and each function's calls. Edges and lines are left out: no
+/// The profile with the number of its run on each sample and each function's calls, and units as in all runs. Edges and lines are left out: no
 /// self or total comes from them.
-fn tagged(profile: &Profile, run: usize) -> Result<Profile, BuildError> {
-    let mut builder = ProfileBuilder::of(profile.without_values());
+fn tagged(profile: &Profile, run: usize, words: &Words) -> Result<Profile, BuildError> {
+    let mut builder = ProfileBuilder::of(profile.without_sample_types());
+    for (column, &of) in profile.sample_types().iter().enumerate() {
+        let unit = words.of(profile, column).map_or(Ok(of.unit), |word| builder.string(word))?;
+        builder.push_sample_type(SampleType { unit, ..of });
+    }
     let number = i64::try_from(run).map_err(|_| BuildError::Overflow)?;
     let tag = Label::number(builder.string(RUN)?, number, StringId::EMPTY);
     let mut tagged = Vec::with_capacity(profile.labels().len());

@@ -1,5 +1,7 @@
 //! Which values are compared, and what makes those of different runs comparable: one factor a run.
 
+use std::collections::{HashMap, HashSet};
+
 use profkit_profile::{Dimension, Profile, SampleType};
 
 use crate::diff::DiffError;
@@ -32,7 +34,80 @@ impl Normalize {
 }
 
 /// What makes columns of different files the same, as in a merge.
-pub(super) type Kind = (Vec<u8>, Dimension);
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Kind {
+    name: Vec<u8>,
+    dimension: Dimension,
+    /// The unit of a count.
+    counted: Vec<u8>,
+    /// pprof files may have a sample type twice.
+    occurrence: usize,
+}
+
+impl Kind {
+    fn of_all(profile: &Profile, words: &Words) -> Vec<Self> {
+        let mut kinds: Vec<Self> = Vec::new();
+        for (column, sample_type) in profile.sample_types().iter().enumerate() {
+            let counted = match profile.unit(column).dimension {
+                Dimension::Count => words.of(profile, column).unwrap_or(profile.bytes(sample_type.unit)),
+                Dimension::Time | Dimension::Bytes => b"",
+            };
+            let mut kind = Self {
+                name: profile.bytes(sample_type.name).to_vec(),
+                dimension: profile.unit(column).dimension,
+                counted: counted.to_vec(),
+                occurrence: 0,
+            };
+            let alike = |other: &&Self| Self { occurrence: 0, ..(*other).clone() } == kind;
+            kind.occurrence = kinds.iter().filter(alike).count();
+            kinds.push(kind);
+        }
+        kinds
+    }
+}
+
+/// By the name of a count one unit for all runs. What one counts is called `count` by one tool and `objects` by another;
+/// only where a run has several counts of a name do their units tell them apart, and these have none here.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Words(HashMap<Vec<u8>, Option<Vec<u8>>>);
+
+impl Words {
+    pub(super) fn of_runs<'p>(runs: impl Iterator<Item = &'p Profile>) -> Self {
+        let mut words = HashMap::new();
+        for run in runs {
+            let mut seen = HashSet::new();
+            for (column, of) in run.sample_types().iter().enumerate() {
+                if run.unit(column).dimension != Dimension::Count {
+                    continue;
+                }
+                let word = words.entry(run.bytes(of.name).to_vec());
+                let word = word.or_insert_with(|| Some(run.bytes(of.unit).to_vec()));
+                if !seen.insert(of.name) {
+                    *word = None;
+                }
+            }
+        }
+        Self(words)
+    }
+
+    /// The unit to give to a column instead of its own.
+    pub(super) fn of(&self, profile: &Profile, column: usize) -> Option<&[u8]> {
+        let is_count = profile.unit(column).dimension == Dimension::Count;
+        let name = profile.bytes(profile.sample_types()[column].name);
+        self.0.get(name).filter(|_| is_count)?.as_deref()
+    }
+
+    /// What to call a column: with its unit where others differ in nothing else.
+    fn name(&self, kind: &Kind) -> String {
+        let name = String::from_utf8_lossy(&kind.name);
+        match self.0.get(&kind.name) {
+            Some(None) if kind.dimension == Dimension::Count => {
+                format!("{name}/{}", String::from_utf8_lossy(&kind.counted))
+            }
+            _ => name.into_owned(),
+        }
+    }
+}
 
 /// The column that is compared, in the merged tables.
 #[derive(Clone, Copy, Debug)]
@@ -42,43 +117,42 @@ pub(super) struct Value {
 
 impl Value {
     pub(super) fn find(tables: &Profile, kind: &Kind) -> Option<Self> {
-        (0..tables.sample_types().len())
-            .find(|&column| kind_of(tables, column) == *kind)
-            .map(|column| Self { column })
+        let kinds = Kind::of_all(tables, &Words::default());
+        kinds.iter().position(|other| other == kind).map(|column| Self { column })
     }
 }
 
-fn kind_of(profile: &Profile, column: usize) -> Kind {
-    (profile.bytes(profile.sample_types()[column].name).to_vec(), profile.unit(column).dimension)
-}
-
 /// The sample types that all of some runs have. Runs without any, which have no values either, do not count.
-fn common(runs: &[Profile]) -> Vec<Kind> {
-    let mut kinds = runs
-        .iter()
-        .filter(|run| !run.sample_types().is_empty())
-        .map(|run| (0..run.sample_types().len()).map(|column| kind_of(run, column)).collect::<Vec<_>>());
+fn common(runs: &[Profile], words: &Words) -> Vec<Kind> {
+    let runs = runs.iter().filter(|run| !run.sample_types().is_empty());
+    let mut kinds = runs.map(|run| Kind::of_all(run, words));
     let Some(mut common) = kinds.next() else { return Vec::new() };
     kinds.for_each(|kinds| common.retain(|kind| kinds.contains(kind)));
     common
 }
 
 /// The sample type of this name that is on both sides, or the one to compare when nobody says.
-pub(super) fn choose(base: &[Profile], new: &[Profile], name: Option<&str>) -> Result<Kind, DiffError> {
-    let (of_base, of_new) = (common(base), common(new));
+pub(super) fn choose(
+    base: &[Profile],
+    new: &[Profile],
+    words: &Words,
+    name: Option<&str>,
+) -> Result<Kind, DiffError> {
+    let (of_base, of_new) = (common(base, words), common(new, words));
     let both: Vec<&Kind> = of_base.iter().filter(|kind| of_new.contains(kind)).collect();
-    let default = base.iter().find_map(|run| run.default_type().map(|column| kind_of(run, column)));
+    let default =
+        base.iter().find_map(|run| run.default_type().map(|column| Kind::of_all(run, words).remove(column)));
     let chosen = match name {
-        Some(name) => both.iter().find(|(known, _)| known == name.as_bytes()),
+        Some(name) => both.iter().find(|kind| kind.name == name.as_bytes()),
         None => both
             .iter()
-            .find(|&&kind| Some(kind) == default.as_ref() && kind.1 != Dimension::Count)
-            .or_else(|| both.iter().find(|(_, dimension)| *dimension == Dimension::Time))
+            .find(|&&kind| Some(kind) == default.as_ref() && kind.dimension != Dimension::Count)
+            .or_else(|| both.iter().find(|kind| kind.dimension == Dimension::Time))
             .or_else(|| both.iter().find(|&&kind| Some(kind) == default.as_ref()))
             .or(both.last()),
     };
     let names = |kinds: &[Kind]| {
-        let names: Vec<_> = kinds.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect();
+        let names: Vec<_> = kinds.iter().map(|kind| words.name(kind)).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     };
     chosen.map(|&kind| kind.clone()).ok_or_else(|| {
@@ -177,7 +251,8 @@ fn ratio(wanted: f64, is: f64) -> f64 {
 
 /// Whether a column counts samples. The name is the one that py-spy, Go, pprof and profkit itself give such columns.
 fn is_sample_count(tables: &Profile, column: usize) -> bool {
-    kind_of(tables, column) == (b"samples".to_vec(), Dimension::Count)
+    let is_named = tables.bytes(tables.sample_types()[column].name) == b"samples";
+    is_named && tables.unit(column).dimension == Dimension::Count
 }
 
 /// The grand totals: by run, then column.
