@@ -171,6 +171,23 @@ fn a_file_counts_once_under_whatever_name() {
 }
 
 #[test]
+fn a_recording_counts_once_under_whatever_name() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let recording = folder.join("holder/r.recording");
+    fs::create_dir_all(&recording).unwrap();
+    // This is what makes a folder a recording; there is nothing in it.
+    fs::write(recording.join("recording"), "").unwrap();
+    for (names, repeated) in [
+        (&["holder/r.recording", "holder/r.recording/", "./holder/r.recording"][..], "2 inputs given more"),
+        (&["holder", "holder/r.recording"], "1 input given more"),
+    ] {
+        let stderr = merge(folder, &[names, &["-o", "out.pb"]].concat());
+        assert!(stderr.contains(repeated), "{stderr}");
+    }
+}
+
+#[test]
 fn all_broken_inputs_are_listed_and_nothing_is_written() {
     let folder = folder();
     let folder = folder.path();

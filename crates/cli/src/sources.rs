@@ -62,7 +62,9 @@ impl Sources {
         let before = found.len();
         // A pipe may be given twice: each time it has something else to say.
         let is_new = |(_, metadata): &Found| match metadata {
-            Some(metadata) if metadata.is_file() => seen.insert((metadata.dev(), metadata.ino())),
+            Some(metadata) if metadata.is_file() || metadata.is_dir() => {
+                seen.insert((metadata.dev(), metadata.ino()))
+            }
             _ => true,
         };
         found.retain(is_new);
@@ -109,7 +111,7 @@ fn add(path: &Path, found: &mut Vec<Found>) -> Result<(), Failure> {
     }
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() && folder::is_recording(path) => {
-            found.push((Source { path: path.to_owned(), size: 0, chance: false }, None));
+            found.push(file(path, metadata, false));
             Ok(())
         }
         Ok(metadata) if metadata.is_dir() => add_folder(path, found),
