@@ -188,6 +188,18 @@ fn a_recording_counts_once_under_whatever_name() {
 }
 
 #[test]
+fn what_is_named_is_not_passed_over() {
+    let folder = folder();
+    let folder = folder.path();
+    fs::write(folder.join("sub/README"), "Some words about\nthese files.\n").unwrap();
+    merge(folder, &["./sub", "-o", "out.pb"]);
+    for holder in ["sub", "./sub", "."] {
+        let stderr = refuse(folder, &[holder, "sub/README", "-o", "out.pb"]);
+        assert!(stderr.contains("README"), "{stderr}");
+    }
+}
+
+#[test]
 fn all_broken_inputs_are_listed_and_nothing_is_written() {
     let folder = folder();
     let folder = folder.path();

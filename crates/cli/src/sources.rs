@@ -57,7 +57,8 @@ impl Sources {
         for path in inputs.iter().chain(listed.iter().flatten()) {
             add(path, &mut found)?;
         }
-        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        // Of the names of a file one that promises a profile stays, so that what is asked for is never passed over.
+        found.sort_by(|(one, _), (other, _)| (one.chance, one).cmp(&(other.chance, other)));
         let mut seen = HashSet::new();
         let before = found.len();
         // A pipe may be given twice: each time it has something else to say.
@@ -68,7 +69,8 @@ impl Sources {
             _ => true,
         };
         found.retain(is_new);
-        let sources: Vec<Source> = found.into_iter().map(|(source, _)| source).collect();
+        let mut sources: Vec<Source> = found.into_iter().map(|(source, _)| source).collect();
+        sources.sort();
         Ok(Self { repeated: before - sources.len(), sources })
     }
 
