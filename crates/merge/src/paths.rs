@@ -26,9 +26,14 @@ pub struct PathRules {
 
 impl PathRules {
     /// Rules that put `to` in the place of `from` for each pair, where a path begins with the folder `from`; the longest
-    /// one that fits is taken. `portable` adds those for installed packages and the standard library of Python.
+    /// one that fits is taken. A slash at the end of one of them changes nothing, except that with nothing in its place
+    /// `from` is cut off as it is written. `portable` adds those for installed packages and the standard library of Python.
     #[must_use]
     pub fn new(mut prefixes: Vec<(Vec<u8>, Vec<u8>)>, portable: bool) -> Self {
+        for (from, to) in prefixes.iter_mut().filter(|(_, to)| !to.is_empty()) {
+            trim(from);
+            trim(to);
+        }
         prefixes.sort_by_key(|(from, to)| (std::cmp::Reverse(from.len()), from.clone(), to.clone()));
         Self { prefixes, portable }
     }
@@ -46,7 +51,7 @@ impl PathRules {
             let rest = path.strip_prefix(from.as_slice())?;
             let whole =
                 rest.is_empty() || is_slash(rest[0]) || from.last().is_none_or(|&last| is_slash(last));
-            whole.then(|| Cow::Owned([to, rest].concat()))
+            whole.then(|| Cow::Owned(if to.is_empty() { rest.to_vec() } else { join(to, rest) }))
         });
         let path = mapped.unwrap_or(Cow::Borrowed(path));
         match self.portable.then(|| portable(&path)).flatten() {
@@ -58,6 +63,21 @@ impl PathRules {
 
 fn is_slash(byte: u8) -> bool {
     byte == b'/' || byte == b'\\'
+}
+
+/// Cuts off the slashes at the end, but for a root.
+fn trim(folder: &mut Vec<u8>) {
+    let kept = folder.iter().rposition(|&byte| !is_slash(byte)).map_or(1, |last| last + 1);
+    folder.truncate(kept);
+}
+
+/// What is left of a path in another folder, with one slash between them: the path's own, if it has one there.
+fn join(folder: &[u8], rest: &[u8]) -> Vec<u8> {
+    let name = &rest[rest.iter().take_while(|&&byte| is_slash(byte)).count()..];
+    let slash = rest.first().copied().filter(|&byte| is_slash(byte)).unwrap_or(b'/');
+    let between =
+        if name.is_empty() || folder.last().is_some_and(|&last| is_slash(last)) { None } else { Some(slash) };
+    [folder, between.as_slice(), name].concat()
 }
 
 /// A path of an installed package, the standard library or a virtual environment without what differs between machines.
@@ -150,6 +170,27 @@ mod tests {
         let mut portable = three.map(portable).to_vec();
         portable.dedup();
         assert_eq!(portable.len(), 3);
+    }
+
+    #[test]
+    fn a_slash_at_the_end_of_a_rule_changes_nothing() {
+        for (from, to, path, expected) in [
+            ("/srv/app", "app", "/srv/app/main.py", "app/main.py"),
+            ("/srv/app/", "app", "/srv/app/main.py", "app/main.py"),
+            ("/srv/app", "app/", "/srv/app/main.py", "app/main.py"),
+            ("/srv/app//", "app//", "/srv/app/main.py", "app/main.py"),
+            ("/srv/app/", "app", "/srv/app2/main.py", "/srv/app2/main.py"),
+            ("/srv/app/", "app", "/srv/app", "app"),
+            ("/srv/app/", "/", "/srv/app/main.py", "/main.py"),
+            ("/", "x", "/srv/app/main.py", "x/srv/app/main.py"),
+            ("/", "/mnt/", "/srv/app/main.py", "/mnt/srv/app/main.py"),
+            (r"C:\app\", "app", r"C:\app\main.py", r"app\main.py"),
+            ("/srv/app/", "", "/srv/app/main.py", "main.py"),
+            ("/rootfs", "", "/rootfs/usr/main.py", "/usr/main.py"),
+        ] {
+            let rules = PathRules::new(vec![(from.as_bytes().to_vec(), to.as_bytes().to_vec())], false);
+            assert_eq!(*rules.apply(path.as_bytes()), *expected.as_bytes(), "{from}={to}");
+        }
     }
 
     #[test]
