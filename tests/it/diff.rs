@@ -225,6 +225,21 @@ fn counts_and_pictures() {
 }
 
 #[test]
+fn a_side_of_many_small_stacks_keeps_its_total() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let stacks = |count: u32| (0..count).map(|n| format!("main;f{n} 1\n")).collect::<String>();
+    fs::write(folder.join("a.folded"), stacks(100)).unwrap();
+    fs::write(folder.join("b.folded"), stacks(210)).unwrap();
+    run(folder, &["diff", "a.folded", "b.folded", "-o", "d.folded"]);
+    let total = json(folder, &["report", "d.folded", "--json"])["total"].clone();
+    assert_eq!(total, serde_json::json!({"before": 100, "after": 100}));
+    run(folder, &["diff", "a.folded", "b.folded", "-o", "d.svg"]);
+    run(folder, &["diff", "a.folded", "b.folded", "-o", "d.pb"]);
+    assert_eq!(json(folder, &["report", "d.pb", "--json"])["total"]["samples"], 0);
+}
+
+#[test]
 fn call_tables_become_stacks_only_for_stacks() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| fixture(name).to_str().unwrap().to_owned();

@@ -22,11 +22,14 @@ pub(super) fn difference(runs: &Runs, factors: &Factors) -> Result<Profile, Buil
     let columns = runs.tables.sample_types().len();
     let samples = runs.profile.samples();
     let mut values = vec![0; columns];
+    let mut sides = [vec![Scaled::default(); columns], vec![Scaled::default(); columns]];
     for (row, sample) in samples.iter().enumerate() {
         let Some(run) = runs.run_of(sample.labels) else { continue };
-        let by = weight(runs, run) * if run < runs.bases { -1.0 } else { 1.0 };
+        let is_base = run < runs.bases;
+        let by = weight(runs, run) * if is_base { -1.0 } else { 1.0 };
+        let side = &mut sides[usize::from(is_base)];
         for (column, value) in values.iter_mut().enumerate() {
-            *value = scaled(samples.values(column)[row], by * factors.of_columns[run][column])?;
+            *value = side[column].next(samples.values(column)[row], by * factors.of_columns[run][column])?;
         }
         builder.accumulate(Sample { labels: sets[sample.labels.index()], ..sample }, &values)?;
     }
@@ -43,10 +46,13 @@ pub(super) fn before_after(runs: &Runs, column: usize, factors: &Factors) -> Res
     builder.meta.default_type = None;
     let sets = label_sets(runs, &mut builder, None)?;
     let samples = runs.profile.samples();
+    let mut sides = [Scaled::default(); 2];
     for (row, sample) in samples.iter().enumerate() {
         let Some(run) = runs.run_of(sample.labels) else { continue };
-        let value = scaled(samples.values(column)[row], weight(runs, run) * factors.of_value[run])?;
-        let values = if run < runs.bases { [value, 0] } else { [0, value] };
+        let side = usize::from(run >= runs.bases);
+        let mut values = [0; 2];
+        values[side] =
+            sides[side].next(samples.values(column)[row], weight(runs, run) * factors.of_value[run])?;
         builder.accumulate(Sample { labels: sets[sample.labels.index()], ..sample }, &values)?;
     }
     crate::merge([&builder.finish()?])
@@ -67,13 +73,44 @@ fn label_sets(
     Ok(sets)
 }
 
-/// Exact where nothing is scaled, else rounded.
-fn scaled(value: i64, by: f64) -> Result<i64, BuildError> {
-    #[expect(clippy::float_cmp, reason = "exactly one means that nothing is scaled")]
-    if by.abs() == 1.0 {
-        return if by < 0.0 { value.checked_neg() } else { Some(value) }.ok_or(BuildError::Overflow);
+/// Scales the values of one side, and remembers what rounding took or gave, so that their sum stays what it is however
+/// small they are.
+#[derive(Clone, Copy, Default, Debug)]
+struct Scaled {
+    rest: f64,
+}
+
+impl Scaled {
+    /// Exact where nothing is scaled, else rounded. Nothing stays nothing, whatever is left of others.
+    fn next(&mut self, value: i64, by: f64) -> Result<i64, BuildError> {
+        #[expect(clippy::float_cmp, reason = "exactly one means that nothing is scaled")]
+        if value == 0 || by.abs() == 1.0 {
+            return if by < 0.0 { value.checked_neg() } else { Some(value) }.ok_or(BuildError::Overflow);
+        }
+        let wanted = float(value) * by + self.rest;
+        let scaled = wanted.round();
+        self.rest = wanted - scaled;
+        #[expect(clippy::cast_possible_truncation, reason = "checked")]
+        if scaled.abs() < 9.2e18 { Ok(scaled as i64) } else { Err(BuildError::Overflow) }
     }
-    let scaled = (float(value) * by).round();
-    #[expect(clippy::cast_possible_truncation, reason = "checked")]
-    if scaled.abs() < 9.2e18 { Ok(scaled as i64) } else { Err(BuildError::Overflow) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_keeps_the_sum() {
+        for (value, by, rows, sum) in
+            [(1, 100.0 / 210.0, 210, 100), (1, 0.5, 7, 4), (3, -1.1, 100, -330), (7, -1.0, 3, -21)]
+        {
+            let mut side = Scaled::default();
+            let values: Vec<i64> = (0..rows).map(|_| side.next(value, by).unwrap()).collect();
+            assert_eq!(values.iter().sum::<i64>(), sum, "{value} by {by}");
+            assert!(values.iter().all(|&value| value == 0 || (value < 0) == (by < 0.0)), "{values:?}");
+        }
+        let mut side = Scaled::default();
+        assert_eq!([1, 0, 0, 1].map(|value| side.next(value, 0.5).unwrap()), [1, 0, 0, 0]);
+        assert!(side.next(i64::MAX, 2.0).is_err());
+    }
 }
