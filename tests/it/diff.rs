@@ -137,6 +137,19 @@ fn the_gate_names_what_grew() {
 }
 
 #[test]
+fn exactly_as_much_is_not_more() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("a.folded"), "main;work 1000000\n").unwrap();
+    fs::write(folder.join("b.folded"), "main;work 1007000\n").unwrap();
+    let gate = |most: &str| {
+        let arguments = ["diff", "a.folded", "b.folded", "--normalize", "none", "--fail-above", most];
+        command(folder).args(arguments).output().unwrap().status.code()
+    };
+    assert_eq!((gate("0.7%"), gate("0.69%")), (Some(0), Some(1)));
+}
+
+#[test]
 fn several_runs_tell_noise_from_change() {
     let folder = TempDir::new().unwrap();
     let folder = folder.path();

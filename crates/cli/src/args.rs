@@ -444,11 +444,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
     if duration.is_zero() { Err("it must be more than nothing".to_owned()) } else { Ok(duration) }
 }
 
-/// A share of 1.
+/// A share of 1. It is the decimal fraction that is nearest, as `0.7 / 100.0` is not: what grew by exactly 0.7 % would
+/// have grown by more.
 fn percentage(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim();
+    let failed = |_| "not a number".to_owned();
     match number.parse::<f64>() {
-        Ok(percent) if percent.is_finite() && percent >= 0.0 => Ok(percent / 100.0),
+        // Written out it has no exponent.
+        Ok(percent) if percent.is_finite() && percent >= 0.0 => {
+            format!("{percent}e-2").parse().map_err(failed)
+        }
         _ => Err("give it in percent, e.g. 5%".to_owned()),
     }
 }
@@ -463,5 +468,28 @@ fn group(text: &str) -> Result<Group, String> {
             Some(key) if !key.is_empty() => Ok(Group::Label(key.to_owned())),
             _ => Err("one of function, line, file, module, label:KEY".to_owned()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_is_rounded_once() {
+        for (text, share) in [
+            ("0.7%", 0.007),
+            ("5 %", 0.05),
+            ("0.29", 0.0029),
+            ("70", 0.7),
+            ("7e-1%", 0.007),
+            ("0", 0.0),
+            (".5", 0.005),
+        ] {
+            assert_eq!(percentage(text), Ok(share), "{text}");
+        }
+        for text in ["", "x", "-1", "inf", "nan", "5%%"] {
+            assert!(percentage(text).is_err(), "{text}");
+        }
     }
 }
