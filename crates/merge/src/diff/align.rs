@@ -97,8 +97,8 @@ impl RunInfo {
     }
 }
 
-/// The profile with the number of its run on each sample and each function's calls, and units as in all runs. Edges and lines are left out: no
-/// self or total comes from them.
+/// The profile with the number of its run on each sample and each function's calls, and units as in all runs. Edges and
+/// lines are left out: no self or total comes from them.
 fn tagged(profile: &Profile, run: usize, words: &Words) -> Result<Profile, BuildError> {
     let mut builder = ProfileBuilder::of(profile.without_sample_types());
     for (column, &of) in profile.sample_types().iter().enumerate() {
