@@ -60,6 +60,8 @@ pub struct Launch {
 pub enum Event<'a> {
     /// It is time for a snapshot of this recording.
     Snapshot(&'a Path),
+    /// The recording is over, and from here on signals do to this process what the caller wants them to.
+    Over,
 }
 
 /// A recording that has ended.
@@ -157,6 +159,7 @@ impl Launch {
         }
         let took = begin.elapsed();
         let failure = sampling.and_then(Sampling::stop).map(|error| error.to_string());
+        on_event(Event::Over);
         Ok(Ended { status, folder: folder.path, running, took, failure })
     }
 

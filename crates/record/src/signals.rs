@@ -94,8 +94,18 @@ fn hear_of_ends_only() -> io::Result<()> {
     Ok(())
 }
 
+/// Those that would end profkit for what was meant for a program that is no more: a snapshot, say.
+const TOO_LATE: [Signal; 3] = [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGALRM];
+
 impl Drop for Signals {
     fn drop(&mut self) {
+        for signal in TOO_LATE {
+            let action = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+            // SAFETY: no handler is installed.
+            let _ = unsafe { sigaction(signal, &action) };
+        }
+        // What came before the mask is lifted was for the program too; the result is still to be written.
+        while self.wait(Duration::ZERO).is_some() {}
         let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&self.before), None);
     }
 }

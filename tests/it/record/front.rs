@@ -125,6 +125,23 @@ fn a_snapshot_is_written_when_it_is_asked_for() {
 }
 
 #[test]
+fn a_signal_after_the_end_of_the_program_costs_no_result() {
+    for signal in ["USR1", "USR2", "TERM"] {
+        let interpreter = Interpreter::default();
+        // The process that is left sends it while it is waited for.
+        let code = format!(
+            "import os, signal, time\nprofkit, program = os.getppid(), os.getpid()
+if os.fork(): time.sleep(0.3); os._exit(3)\nwhile os.getppid() == program: time.sleep(0.01)
+time.sleep(0.1); os.kill(profkit, signal.SIG{signal}); time.sleep(1)"
+        );
+        let arguments = ["record", "-o", "out.folded", "--", interpreter.python(), "-c", &code];
+        let ended = output(&mut interpreter.profkit(&arguments));
+        assert_eq!(status(&ended), 3, "{signal}: {}", String::from_utf8_lossy(&ended.stderr));
+        assert!(interpreter.folder.path().join("out.folded").exists(), "{signal}");
+    }
+}
+
+#[test]
 fn snapshots_come_by_themselves() {
     let interpreter = Interpreter::default();
     let code = "import time, os\nwhile not os.path.exists('out.folded'): time.sleep(0.01)";

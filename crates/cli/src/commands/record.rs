@@ -50,9 +50,11 @@ pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
         every: arguments.every,
         duration: arguments.duration,
     };
-    let ended =
-        launch.run(&mut |Event::Snapshot(folder)| snapshot(arguments, folder, &target)).map_err(failed)?;
-    interrupt::watch();
+    let ended = launch.run(&mut |event| match event {
+        Event::Snapshot(folder) => snapshot(arguments, folder, &target),
+        Event::Over => interrupt::watch(),
+    });
+    let ended = ended.map_err(failed)?;
     if let Err(failure) = finish(arguments, &ended, &target) {
         print_failure(&failure);
         if ended.folder.is_dir() {
