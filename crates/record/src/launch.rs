@@ -229,8 +229,9 @@ impl Launch {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Status, RecordError> {
         let begin = Instant::now();
-        let mut next_snapshot = self.every.map(|every| begin + every);
-        let mut end = self.duration.map(|duration| begin + duration);
+        // What no clock will show never comes.
+        let mut next_snapshot = self.every.and_then(|every| begin.checked_add(every));
+        let mut end = self.duration.and_then(|duration| begin.checked_add(duration));
         let is_own = waited.child.is_some();
         let is_traced = matches!(self.recorder, Recorder::Trace(_));
         let mut missed = is_traced.then(|| Missed::new(&folder.path));
@@ -258,7 +259,7 @@ impl Launch {
                 snapshot(sampling);
                 // Those that were missed while one was written are not made up for.
                 let late = u32::try_from((now - next).as_nanos() / every.as_nanos().max(1)).unwrap_or(0);
-                next_snapshot = Some(next + every * (late + 1));
+                next_snapshot = next.checked_add(every.saturating_mul(late.saturating_add(1)));
             }
             let idle = match (&mut missed, &mut *sampling) {
                 (Some(missed), sampling) => {

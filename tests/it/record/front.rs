@@ -152,6 +152,19 @@ fn snapshots_come_by_themselves() {
 }
 
 #[test]
+fn a_time_that_no_clock_will_show_never_comes() {
+    let interpreter = Interpreter::default();
+    for (option, long) in [("--duration", "1e19"), ("--every", "9999999999999999999s")] {
+        let arguments = ["record", option, long, "-o", "out.folded", "--", interpreter.python(), "-c"];
+        let ended =
+            output(&mut interpreter.profkit(&[&arguments[..], &["import time; time.sleep(0.2)"]].concat()));
+        assert_eq!(status(&ended), 0, "{}", String::from_utf8_lossy(&ended.stderr));
+        assert!(!interpreter.folder.path().join("out.recording").exists());
+        fs::remove_file(interpreter.folder.path().join("out.folded")).unwrap();
+    }
+}
+
+#[test]
 fn what_cannot_be_recorded_is_told() {
     let interpreter = Interpreter::default();
     let refused = |arguments: &[&str]| {
