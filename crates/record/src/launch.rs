@@ -295,12 +295,12 @@ fn start(
     })?;
     let mut child = Command::new(program);
     child.args(arguments).envs(variables.iter().cloned());
-    let (mask, files) = (signals.before(), files.before());
-    // SAFETY: between fork and exec, this makes two system calls.
+    let (signals, files) = (signals.before(), files.before());
+    // SAFETY: between fork and exec, this makes a few system calls.
     unsafe {
         child.pre_exec(move || {
             files.set();
-            Ok(mask.thread_set_mask()?)
+            signals.set()
         });
     }
     let command = || program.to_string_lossy().into_owned();

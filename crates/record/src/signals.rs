@@ -23,23 +23,41 @@ const PASSED_ON: [Signal; 6] =
 /// The signals that wait to be taken.
 pub(crate) struct Signals {
     set: SigSet,
-    before: SigSet,
+    before: Before,
+}
+
+/// What a program that is started must find as this process did.
+#[derive(Clone, Copy)]
+pub(crate) struct Before {
+    mask: SigSet,
+    too_large: SigAction,
+}
+
+impl Before {
+    /// Sets it, between fork and exec.
+    pub(crate) fn set(&self) -> io::Result<()> {
+        // SAFETY: what is set was set in this process before.
+        unsafe { sigaction(Signal::SIGXFSZ, &self.too_large) }?;
+        Ok(self.mask.thread_set_mask()?)
+    }
 }
 
 impl Signals {
-    /// Blocks them. A child inherits that: it must be given the mask of [`before`](Self::before).
+    /// Blocks them. A child inherits that: it must be given what was [`before`](Self::before).
     pub(crate) fn block() -> io::Result<Self> {
         let mut set: SigSet = PASSED_ON.into_iter().collect();
         set.add(Signal::SIGCHLD);
         set.add(Signal::SIGUSR1);
-        let mut before = SigSet::empty();
-        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before))?;
+        let mut mask = SigSet::empty();
+        pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut mask))?;
         hear_of_ends_only()?;
-        Ok(Self { set, before })
+        // A file that may not grow is told by the write that fails, also when the result is written.
+        let too_large = ignore(Signal::SIGXFSZ)?;
+        Ok(Self { set, before: Before { mask, too_large } })
     }
 
-    /// The mask that this process had.
-    pub(crate) fn before(&self) -> SigSet {
+    /// What this process had.
+    pub(crate) fn before(&self) -> Before {
         self.before
     }
 
@@ -81,6 +99,13 @@ impl Caller {
     }
 }
 
+/// Says what was done before.
+fn ignore(signal: Signal) -> nix::Result<SigAction> {
+    let action = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is installed.
+    unsafe { sigaction(signal, &action) }
+}
+
 /// SIGCHLD comes when a child ends, not when the sampler stops one (`--pause`).
 fn hear_of_ends_only() -> io::Result<()> {
     let action = SigAction::new(SigHandler::SigDfl, SaFlags::SA_NOCLDSTOP, SigSet::empty());
@@ -100,12 +125,10 @@ const TOO_LATE: [Signal; 3] = [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGALRM
 impl Drop for Signals {
     fn drop(&mut self) {
         for signal in TOO_LATE {
-            let action = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-            // SAFETY: no handler is installed.
-            let _ = unsafe { sigaction(signal, &action) };
+            let _ = ignore(signal);
         }
         // What came before the mask is lifted was for the program too; the result is still to be written.
         while self.wait(Duration::ZERO).is_some() {}
-        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&self.before), None);
+        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&self.before.mask), None);
     }
 }

@@ -164,6 +164,39 @@ fn a_time_that_no_clock_will_show_never_comes() {
     }
 }
 
+/// After these words of a shell, in the folder.
+fn after(interpreter: &Interpreter, words: &str, arguments: &[&str]) -> std::process::Output {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{words}; exec \"$@\""), "sh"]).args(arguments);
+    output(shell.current_dir(interpreter.folder.path()))
+}
+
+#[test]
+fn a_recording_that_may_not_grow_ends_with_a_word() {
+    let interpreter = Interpreter::default();
+    let profkit = interpreter.profkit(&[]).get_program().to_str().unwrap().to_owned();
+    let record = [&profkit, "record", "--rate", "max", "-o", "out.folded", "--", interpreter.python(), "-c"];
+    let ended =
+        after(&interpreter, "ulimit -f 8", &[&record[..], &["import time; time.sleep(0.5)"]].concat());
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    // What there was room for may be nothing, or be too large as well.
+    assert!(matches!(status(&ended), 0 | 2), "{}: {stderr}", status(&ended));
+    assert!(stderr.contains("not complete: File too large"), "{stderr}");
+}
+
+#[test]
+fn a_program_ignores_the_signals_that_it_ignores_without_profkit() {
+    let interpreter = Interpreter::default();
+    let profkit = interpreter.profkit(&[]).get_program().to_str().unwrap().to_owned();
+    // Not Python, which ignores some itself.
+    let program = ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"];
+    let record = [&[&*profkit, "record", "-o", "out.folded", "--"][..], &program].concat();
+    for words in [":", "trap '' XFSZ USR1"] {
+        let (bare, recorded) = (after(&interpreter, words, &program), after(&interpreter, words, &record));
+        assert_eq!(String::from_utf8_lossy(&recorded.stdout), String::from_utf8_lossy(&bare.stdout));
+    }
+}
+
 #[test]
 fn what_cannot_be_recorded_is_told() {
     let interpreter = Interpreter::default();
