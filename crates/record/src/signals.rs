@@ -30,6 +30,7 @@ pub(crate) struct Signals {
 #[derive(Clone, Copy)]
 pub(crate) struct Before {
     mask: SigSet,
+    child: SigAction,
     too_large: SigAction,
 }
 
@@ -37,7 +38,10 @@ impl Before {
     /// Sets it, between fork and exec.
     pub(crate) fn set(&self) -> io::Result<()> {
         // SAFETY: what is set was set in this process before.
-        unsafe { sigaction(Signal::SIGXFSZ, &self.too_large) }?;
+        unsafe {
+            sigaction(Signal::SIGCHLD, &self.child)?;
+            sigaction(Signal::SIGXFSZ, &self.too_large)?;
+        }
         Ok(self.mask.thread_set_mask()?)
     }
 }
@@ -50,10 +54,10 @@ impl Signals {
         set.add(Signal::SIGUSR1);
         let mut mask = SigSet::empty();
         pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut mask))?;
-        hear_of_ends_only()?;
+        let child = hear_of_ends_only()?;
         // A file that may not grow is told by the write that fails, also when the result is written.
         let too_large = ignore(Signal::SIGXFSZ)?;
-        Ok(Self { set, before: Before { mask, too_large } })
+        Ok(Self { set, before: Before { mask, child, too_large } })
     }
 
     /// What this process had.
@@ -106,17 +110,12 @@ fn ignore(signal: Signal) -> nix::Result<SigAction> {
     unsafe { sigaction(signal, &action) }
 }
 
-/// SIGCHLD comes when a child ends, not when the sampler stops one (`--pause`).
-fn hear_of_ends_only() -> io::Result<()> {
+/// SIGCHLD comes when a child ends, not when the sampler stops one (`--pause`). Says what was done before: where it was
+/// ignored, the kernel kept no status of a child.
+fn hear_of_ends_only() -> nix::Result<SigAction> {
     let action = SigAction::new(SigHandler::SigDfl, SaFlags::SA_NOCLDSTOP, SigSet::empty());
-    // SAFETY: no handler is installed, and none is taken away: who started profkit left the default, or had it ignored.
-    unsafe {
-        let before = sigaction(Signal::SIGCHLD, &action)?;
-        if before.handler() == SigHandler::SigIgn {
-            sigaction(Signal::SIGCHLD, &before)?;
-        }
-    }
-    Ok(())
+    // SAFETY: no handler is installed.
+    unsafe { sigaction(Signal::SIGCHLD, &action) }
 }
 
 /// Those that would end profkit for what was meant for a program that is no more: a snapshot, say.

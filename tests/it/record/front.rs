@@ -184,6 +184,17 @@ fn a_recording_that_may_not_grow_ends_with_a_word() {
     assert!(stderr.contains("not complete: File too large"), "{stderr}");
 }
 
+/// Started by one who does so with some signals, `SIG_IGN` or `SIG_DFL`.
+fn started_with(interpreter: &Interpreter, action: &str, arguments: &[&str]) -> std::process::Output {
+    let code = format!(
+        "import os, signal, sys
+for name in ['CHLD', 'XFSZ', 'USR1']: signal.signal(getattr(signal, 'SIG' + name), signal.{action})
+signal.signal(signal.SIGPIPE, signal.SIG_DFL) # as Rust has it for a program
+os.execvp(sys.argv[1], sys.argv[1:])"
+    );
+    output(&mut interpreter.bare(&[&["-c", &code], arguments].concat()))
+}
+
 #[test]
 fn a_program_ignores_the_signals_that_it_ignores_without_profkit() {
     let interpreter = Interpreter::default();
@@ -191,10 +202,22 @@ fn a_program_ignores_the_signals_that_it_ignores_without_profkit() {
     // Not Python, which ignores some itself.
     let program = ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"];
     let record = [&[&*profkit, "record", "-o", "out.folded", "--"][..], &program].concat();
-    for words in [":", "trap '' XFSZ USR1"] {
-        let (bare, recorded) = (after(&interpreter, words, &program), after(&interpreter, words, &record));
+    for action in ["SIG_DFL", "SIG_IGN"] {
+        let bare = started_with(&interpreter, action, &program);
+        let recorded = started_with(&interpreter, action, &record);
         assert_eq!(String::from_utf8_lossy(&recorded.stdout), String::from_utf8_lossy(&bare.stdout));
     }
+}
+
+#[test]
+fn a_program_whose_end_nobody_wanted_to_hear_of_keeps_its_status() {
+    let interpreter = Interpreter::default();
+    let profkit = interpreter.profkit(&[]).get_program().to_str().unwrap().to_owned();
+    let record = [&profkit, "record", "-o", "out.folded", "--", interpreter.python(), "-c"];
+    let code = "import sys, time; time.sleep(0.2); sys.exit(3)";
+    let ended = started_with(&interpreter, "SIG_IGN", &[&record[..], &[code]].concat());
+    assert_eq!(status(&ended), 3, "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(crate::command::names(interpreter.folder.path()), ["out.folded"]);
 }
 
 #[test]
