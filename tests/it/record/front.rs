@@ -221,6 +221,22 @@ fn a_program_whose_end_nobody_wanted_to_hear_of_keeps_its_status() {
 }
 
 #[test]
+fn a_daemon_that_forks_on_costs_no_status() {
+    let interpreter = Interpreter::default();
+    let code = "import os, sys, time
+if os.fork(): time.sleep(0.3); sys.exit(3)
+end = time.time() + 2
+while time.time() < end:
+    if not os.fork(): len([]); os._exit(0)
+    os.wait()";
+    let ended = output(&mut interpreter.record("out.folded", &["-c", code]));
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(status(&ended), 3, "{stderr}");
+    assert!(stderr.ends_with("; in out.folded\n"), "{stderr}");
+    assert_eq!(crate::command::names(interpreter.folder.path()), ["out.folded"], "{stderr}");
+}
+
+#[test]
 fn what_cannot_be_recorded_is_told() {
     let interpreter = Interpreter::default();
     let refused = |arguments: &[&str]| {

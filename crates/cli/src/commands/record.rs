@@ -1,7 +1,9 @@
 //! `profkit record`: run a program, and turn what its recorders left into a profile.
 
 use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use profkit_formats::{LoadOptions, Stacks, load_path, registry};
 use profkit_profile::views::origins::By;
@@ -14,6 +16,9 @@ use crate::failure::{Failure, note, print_failure};
 use crate::interrupt;
 use crate::output::Target;
 use crate::shaping::Shaping;
+
+/// How often a folder that fills while it is removed is removed again.
+const REMOVALS: usize = 20;
 
 /// Runs the program; says which status `profkit` is to end with, which is the program's unless recording failed.
 pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
@@ -146,7 +151,7 @@ fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<(), Fail
     let profile = load(&ended.folder)?;
     profile.meta().notes.iter().for_each(|text| note(text));
     if profile.samples().is_empty() {
-        let _ = std::fs::remove_dir_all(&ended.folder);
+        remove(&ended.folder);
         let program = arguments.command.first().map(|program| program.to_string_lossy()).unwrap_or_default();
         let of = if arguments.no_subprocesses { " in the first process" } else { "" };
         let took = ended.took.as_secs_f64();
@@ -160,14 +165,35 @@ fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<(), Fail
     }
     let summary = summary(&profile, ended);
     let files = write(arguments, profile, target, arguments.every.is_some())?;
-    let removed = std::fs::remove_dir_all(&ended.folder);
-    removed.map_err(|error| Failure::file(&ended.folder, format!("it cannot be removed: {error}")))?;
+    remove(&ended.folder);
     let path = target.path.display();
     match arguments.split {
         Some(_) => note(&format!("{summary}; in {} named like {path}", count(files, "file"))),
         None => note(&format!("{summary}; in {path}")),
     }
     Ok(())
+}
+
+/// Removes the folder. Processes may begin meanwhile, below a daemon that was left, and make files in it: it goes aside
+/// first, where they do not find it. One that stays costs nobody the result.
+fn remove(folder: &Path) {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let aside = folder.with_file_name(format!("{name}.removed-{}", std::process::id()));
+    // What there is of that name was left by somebody else.
+    let is_aside = aside.symlink_metadata().is_err() && std::fs::rename(folder, &aside).is_ok();
+    let folder = if is_aside { &aside } else { folder };
+    let mut removed = std::fs::remove_dir_all(folder);
+    for _ in 0..REMOVALS {
+        match &removed {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+            _ => break,
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        removed = std::fs::remove_dir_all(folder);
+    }
+    if let Err(error) = removed {
+        note(&format!("{}: it cannot be removed: {error}", folder.display()));
+    }
 }
 
 /// `3 processes, 12 threads, 1,234,567 calls in 2.31 s`.
