@@ -115,23 +115,24 @@ impl StackReader {
                 true => codes.find(context.remote, layout, link.code),
                 false => codes.known(link.code),
             };
-            let code = codes.get(known?)?;
+            let next = at + codes.get(known?)?.frame_bytes;
             // Frames elsewhere that lie between this one and the one below.
             outward.clear();
             let mut previous = link.previous;
             while previous != below && previous != 0 && previous != self.root && outward.len() < MAX_DEPTH {
-                let found = self.frame(layout, previous).filter(|(_, on_data_stack)| !on_data_stack)?;
+                let Some(found @ (_, false)) = self.frame(layout, previous) else { break };
                 let between = self.link(layout, previous, found);
                 previous = between.previous;
                 outward.push(between);
             }
             if previous != below && !(below == 0 && (previous == 0 || previous == self.root)) {
-                return None;
+                // One that is being entered does not say yet who called it.
+                return (next == end).then_some(below);
             }
             self.resolver.links.extend(outward.iter().rev());
             self.resolver.links.push(link);
             below = at;
-            at += code.frame_bytes;
+            at = next;
         }
         (at == end).then_some(below)
     }
