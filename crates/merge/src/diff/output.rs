@@ -22,14 +22,13 @@ pub(super) fn difference(runs: &Runs, factors: &Factors) -> Result<Profile, Buil
     let columns = runs.tables.sample_types().len();
     let samples = runs.profile.samples();
     let mut values = vec![0; columns];
-    let mut sides = [vec![Scaled::default(); columns], vec![Scaled::default(); columns]];
     for (row, sample) in samples.iter().enumerate() {
         let Some(run) = runs.run_of(sample.labels) else { continue };
-        let is_base = run < runs.bases;
-        let by = weight(runs, run) * if is_base { -1.0 } else { 1.0 };
-        let side = &mut sides[usize::from(is_base)];
+        let by = weight(runs, run) * if run < runs.bases { -1.0 } else { 1.0 };
         for (column, value) in values.iter_mut().enumerate() {
-            *value = side[column].next(samples.values(column)[row], by * factors.of_columns[run][column])?;
+            // Each alone, as `go tool pprof -normalize` does.
+            let mut alone = Scaled::default();
+            *value = alone.next(samples.values(column)[row], by * factors.of_columns[run][column])?;
         }
         builder.accumulate(Sample { labels: sets[sample.labels.index()], ..sample }, &values)?;
     }
