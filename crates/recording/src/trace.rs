@@ -59,9 +59,9 @@ pub struct Header {
     pub interpreters_missed: AtomicU32,
     /// Threads that were seen and not traced.
     pub threads_missed: AtomicU32,
-    /// For the future.
-    pub reserved: u32,
-    /// Events that could not be kept: the disk was full, or a table was at its end.
+    /// Why the file could not grow, if it could not: a number of the operating system's, 0 if it is not known.
+    pub error: AtomicU32,
+    /// Events that could not be kept: the file could not grow, or a table was at its end.
     pub events_lost: AtomicU64,
 }
 
@@ -71,8 +71,8 @@ pub mod state {
     pub const RUNNING: u32 = 0;
     /// The interpreter ended in order.
     pub const ENDED: u32 = 1;
-    /// The disk was full: tracing stopped, the program went on.
-    pub const DISK_FULL: u32 = 2;
+    /// The file could not grow: tracing stopped, the program went on.
+    pub const NO_ROOM: u32 = 2;
     /// A table was at its end (32 GiB, address space): tracing stopped.
     pub const TABLE_FULL: u32 = 3;
 }

@@ -175,12 +175,13 @@ impl Process {
 
     /// Ends tracing, since there is no room; the program goes on.
     pub(crate) fn end_for(&mut self, full: &Full) {
-        let value = match full {
-            Full::Disk(_) => ending::DISK_FULL,
-            Full::Table => ending::TABLE_FULL,
+        let (value, error) = match full {
+            Full::Disk(error) => (ending::NO_ROOM, error.raw_os_error()),
+            Full::Table => (ending::TABLE_FULL, None),
         };
         let header = self.file.header();
         if header.state.load(Ordering::Relaxed) == ending::RUNNING {
+            header.error.store(error.map_or(0, i32::unsigned_abs), Ordering::Relaxed);
             header.state.store(value, Ordering::Relaxed);
         }
         header.events_lost.fetch_add(1, Ordering::Relaxed);

@@ -80,8 +80,9 @@ impl Head {
             notes.push(format!("process {pid}: its file is cut, {} of {used} bytes are there", bytes.len()));
         }
         match u32_at(bytes, offset_of!(Header, state)) {
-            Some(state::DISK_FULL) => {
-                notes.push(format!("process {pid}: the disk was full, tracing stopped"));
+            Some(state::NO_ROOM) => {
+                let why = why_no_room(u32_at(bytes, offset_of!(Header, error)).unwrap_or(0));
+                notes.push(format!("process {pid}: {why}, tracing stopped"));
             }
             Some(state::TABLE_FULL) => {
                 notes.push(format!("process {pid}: a table was full, tracing stopped"));
@@ -100,5 +101,15 @@ impl Head {
             notes.push(format!("process {pid}: {number} {what} not covered"));
         }
         notes
+    }
+}
+
+/// What an error number of Linux means for a file that is to grow.
+fn why_no_room(error: u32) -> String {
+    match error {
+        27 => "the file was as long as a file of this process may be (`ulimit -f`)".to_owned(),
+        28 => "the disk was full".to_owned(),
+        122 => "the user's quota of the disk was full".to_owned(),
+        _ => format!("the file could not grow (error {error})"),
     }
 }
