@@ -53,7 +53,7 @@ fn status(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     // A recording waits for signals itself: they are the program's. So does what has a terminal to give back.
     if !matches!(arguments.command, Command::Record(_) | Command::Top(_)) {
-        interrupt::watch();
+        interrupt::watch(|| ());
     }
     let done = match arguments.command {
         Command::Record(arguments) => match commands::record::run(&arguments) {

@@ -38,14 +38,10 @@ fn a_program_may_open_as_many_files_as_without_profkit() {
     let code = "import os, resource\nprint(*resource.getrlimit(resource.RLIMIT_NOFILE))
 limits = open(f'/proc/{os.getppid()}/limits').read().split('Max open files')[1].split()
 print(limits[0] == limits[1])";
-    let shell = |command: Command| {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "ulimit -Sn 50; ulimit -Hn 80; exec \"$@\"", "sh"]).arg(command.get_program());
-        output(shell.args(command.get_args()).current_dir(interpreter.folder.path()))
-    };
     for recorder in [&["record"][..], &["record", "--trace"]] {
         let start = ["-o", "out.folded", "--", interpreter.python(), "-c", code];
-        let recorded = shell(interpreter.profkit(&[recorder, &start].concat()));
+        let limits = "ulimit -Sn 50; ulimit -Hn 80";
+        let recorded = output(&mut interpreter.profkit_after(limits, &[recorder, &start].concat()));
         let stderr = String::from_utf8_lossy(&recorded.stderr);
         assert_eq!(recorded.stdout, b"50 80\nTrue\n", "{stderr}");
     }
@@ -142,6 +138,28 @@ time.sleep(0.1); os.kill(profkit, signal.SIG{signal}); time.sleep(1)"
 }
 
 #[test]
+fn a_signal_while_the_result_is_written_says_where_the_recording_is() {
+    let interpreter = Interpreter::default();
+    let folder = interpreter.folder.path();
+    // Nobody reads from it: writing to it does not begin.
+    assert!(Command::new("mkfifo").arg(folder.join("out.folded")).status().unwrap().success());
+    let code = "import time; time.sleep(0.3); open('done', 'w')";
+    let arguments = ["record", "-o", "out.folded", "--", interpreter.python(), "-c", code];
+    let mut child = interpreter.profkit(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+    until("the program is done", || folder.join("done").exists());
+    until("profkit has ended", || {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        kill("TERM", &child.id().to_string());
+        child.try_wait().unwrap().is_some()
+    });
+    let ended = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(status(&ended), 143, "{stderr}");
+    assert!(stderr.contains("what was recorded is in out.recording"), "{stderr}");
+    assert!(Report::of(&interpreter, "out.recording").total("<module>", "<string>", "wall") > 0.1);
+}
+
+#[test]
 fn snapshots_come_by_themselves() {
     let interpreter = Interpreter::default();
     let code = "import time, os\nwhile not os.path.exists('out.folded'): time.sleep(0.01)";
@@ -164,20 +182,12 @@ fn a_time_that_no_clock_will_show_never_comes() {
     }
 }
 
-/// After these words of a shell, in the folder.
-fn after(interpreter: &Interpreter, words: &str, arguments: &[&str]) -> std::process::Output {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("{words}; exec \"$@\""), "sh"]).args(arguments);
-    output(shell.current_dir(interpreter.folder.path()))
-}
-
 #[test]
 fn a_recording_that_may_not_grow_ends_with_a_word() {
     let interpreter = Interpreter::default();
-    let profkit = interpreter.profkit(&[]).get_program().to_str().unwrap().to_owned();
-    let record = [&profkit, "record", "--rate", "max", "-o", "out.folded", "--", interpreter.python(), "-c"];
-    let ended =
-        after(&interpreter, "ulimit -f 8", &[&record[..], &["import time; time.sleep(0.5)"]].concat());
+    let record = ["record", "--rate", "max", "-o", "out.folded", "--", interpreter.python(), "-c"];
+    let record = [&record[..], &["import time; time.sleep(0.5)"]].concat();
+    let ended = output(&mut interpreter.profkit_after("ulimit -f 8", &record));
     let stderr = String::from_utf8_lossy(&ended.stderr);
     // What there was room for may be nothing, or be too large as well.
     assert!(matches!(status(&ended), 0 | 2), "{}: {stderr}", status(&ended));

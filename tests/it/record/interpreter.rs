@@ -107,6 +107,15 @@ impl Interpreter {
         command
     }
 
+    /// `profkit` with these arguments, after these words of a shell.
+    pub(super) fn profkit_after(&self, words: &str, arguments: &[&str]) -> Command {
+        let profkit = self.profkit(arguments);
+        let mut shell = self.command("sh");
+        shell.args(["-c", &format!("{words}; exec \"$@\""), "sh"]).arg(profkit.get_program());
+        shell.args(profkit.get_args());
+        shell
+    }
+
     /// `profkit record --trace -o OUT -- PYTHON ARGUMENTS`.
     pub(super) fn record(&self, output: &str, arguments: &[&str]) -> Command {
         let mut all = vec!["record", "--trace", "-o", output, "--", &self.python];

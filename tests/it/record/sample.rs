@@ -170,13 +170,9 @@ fn worked(interpreter: &Interpreter) -> Vec<f64> {
 fn no_thread_is_lost_where_files_are_few() {
     let interpreter = Interpreter::default();
     interpreter.program("crowd.py");
-    let limited = |profkit: Command| {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "ulimit -n 64; exec \"$@\"", "sh"]).arg(profkit.get_program());
-        output(shell.args(profkit.get_args()).current_dir(interpreter.folder.path()))
-    };
+    let limited = |arguments: &[&str]| output(&mut interpreter.profkit_after("ulimit -n 64", arguments));
     let command = ["record", "-o", "out.pb.gz", "--", interpreter.python(), "crowd.py", "1"];
-    let recorded = limited(interpreter.profkit(&command));
+    let recorded = limited(&command);
     let stderr = String::from_utf8_lossy(&recorded.stderr);
     assert!(stderr.contains("1 process, 61 threads"), "{stderr}");
     let cpu = worked(&interpreter);
@@ -186,7 +182,7 @@ fn no_thread_is_lost_where_files_are_few() {
 
     let (child, stdout, pid) = start(&mut interpreter.bare(&["crowd.py", "4"]));
     let process = ["record", "--duration", "1", "-o", "out.pb.gz", "--pid", &pid];
-    let recorded = limited(interpreter.profkit(&process));
+    let recorded = limited(&process);
     rest(child, stdout);
     let stderr = String::from_utf8_lossy(&recorded.stderr);
     assert!(stderr.contains("1 process, 61 threads"), "{stderr}");

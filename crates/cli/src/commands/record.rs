@@ -45,26 +45,28 @@ pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
             pause: arguments.pause,
         })
     };
+    let kept = folder(&output);
     let launch = Launch {
         target: arguments.pid.map_or_else(
             || profkit_record::Target::Command(arguments.command.clone()),
             profkit_record::Target::Process,
         ),
-        folder: folder(&output),
+        folder: kept.clone(),
         recorder,
         every: arguments.every,
         duration: arguments.duration,
     };
     let ended = launch.run(&mut |event| match event {
         Event::Snapshot(folder) => snapshot(arguments, folder, &target),
-        Event::Over => interrupt::watch(),
+        Event::Over => {
+            let kept = kept.clone();
+            interrupt::watch(move || leave(&kept));
+        }
     });
     let ended = ended.map_err(failed)?;
     if let Err(failure) = finish(arguments, &ended, &target) {
         print_failure(&failure);
-        if ended.folder.is_dir() {
-            note(&format!("what was recorded is in {}", ended.folder.display()));
-        }
+        tell_where(&ended.folder);
         return Ok(2);
     }
     Ok(u8::try_from(ended.status.code()).unwrap_or(u8::MAX))
@@ -177,8 +179,7 @@ fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<(), Fail
 /// Removes the folder. Processes may begin meanwhile, below a daemon that was left, and make files in it: it goes aside
 /// first, where they do not find it. One that stays costs nobody the result.
 fn remove(folder: &Path) {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let aside = folder.with_file_name(format!("{name}.removed-{}", std::process::id()));
+    let aside = aside(folder);
     // What there is of that name was left by somebody else.
     let is_aside = aside.symlink_metadata().is_err() && std::fs::rename(folder, &aside).is_ok();
     let folder = if is_aside { &aside } else { folder };
@@ -193,6 +194,26 @@ fn remove(folder: &Path) {
     }
     if let Err(error) = removed {
         note(&format!("{}: it cannot be removed: {error}", folder.display()));
+    }
+}
+
+/// What a folder is called while it is removed.
+fn aside(folder: &Path) -> PathBuf {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    folder.with_file_name(format!("{name}.removed-{}", std::process::id()))
+}
+
+/// What is to be done where a signal ends it before the result is written, or before the folder is removed.
+fn leave(folder: &Path) {
+    tell_where(folder);
+    // Where it is not there, that is no failure.
+    let _ = std::fs::remove_dir_all(aside(folder));
+}
+
+/// Tells where a recording is that no result was made of.
+fn tell_where(folder: &Path) {
+    if folder.is_dir() {
+        note(&format!("what was recorded is in {}", folder.display()));
     }
 }
 
