@@ -12,6 +12,7 @@ use profkit_profile::views::origins::By;
 use crate::input::{InputArguments, LoadArguments};
 
 mod live;
+mod values;
 
 pub(crate) use live::{Dump, Top};
 
@@ -72,7 +73,7 @@ pub(crate) struct Record {
     #[arg(long, value_name = "FORMAT", value_parser = Spec::to_write)]
     pub(crate) to: Option<Spec>,
     /// Samples a second of every thread; `max` for as many as the machine can do
-    #[arg(long, value_name = "HZ", value_parser = rate, default_value = "100", conflicts_with = "trace")]
+    #[arg(long, value_name = "HZ", value_parser = values::rate, default_value = "100", conflicts_with = "trace")]
     pub(crate) rate: f64,
     /// Sample the first process only
     #[arg(long, conflicts_with = "trace")]
@@ -98,10 +99,10 @@ pub(crate) struct Record {
     #[arg(long, requires = "trace")]
     pub(crate) compensate: bool,
     /// End the recording after so many seconds; a program that was started for it is asked to end (SIGTERM)
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds)]
     pub(crate) duration: Option<Duration>,
     /// Write OUT as it is by then each time so much has passed, e.g. `30s`; SIGUSR1 to profkit does so at once
-    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", value_parser = values::seconds)]
     pub(crate) every: Option<Duration>,
     /// Value to write where the format holds one only, e.g. `wall`
     #[arg(long, value_name = "NAME")]
@@ -175,7 +176,7 @@ pub(crate) struct Merge {
     #[arg(long)]
     pub(crate) skip_invalid: bool,
     /// Put folder TO in the place of FROM in the paths of source files; may be repeated, the longest FROM counts
-    #[arg(long, value_name = "FROM=TO", value_parser = path_rule)]
+    #[arg(long, value_name = "FROM=TO", value_parser = values::path_rule)]
     pub(crate) map_path: Vec<(Vec<u8>, Vec<u8>)>,
     /// Cut what differs between machines off the paths of virtual environments, installed packages and the standard
     /// library
@@ -238,7 +239,7 @@ pub(crate) struct Diff {
     /// End with status 1 and name the functions if self or total of any, or the whole, grew by more than this, e.g. `5%`. What
     /// noise explains does not count, nor what grew by less than a thousandth of the whole, nor functions that BASE
     /// does not have: their callers tell
-    #[arg(long, value_name = "PERCENT", value_parser = percentage)]
+    #[arg(long, value_name = "PERCENT", value_parser = values::percentage)]
     pub(crate) fail_above: Option<f64>,
     /// Print JSON
     #[arg(long)]
@@ -277,7 +278,7 @@ pub(crate) enum DiffSort {
 #[derive(Args, Debug)]
 pub(crate) struct PathArguments {
     /// Put folder TO in the place of FROM in the paths of source files; may be repeated, the longest FROM counts
-    #[arg(long, value_name = "FROM=TO", value_parser = path_rule)]
+    #[arg(long, value_name = "FROM=TO", value_parser = values::path_rule)]
     pub(crate) map_path: Vec<(Vec<u8>, Vec<u8>)>,
     /// Cut what differs between machines off the paths of virtual environments, installed packages and the standard
     /// library
@@ -311,7 +312,7 @@ pub(crate) struct Report {
     #[arg(long, value_name = "ORIGIN", default_value = "none")]
     pub(crate) by: ByArgument,
     /// What a row is: function, line, file, module or label:KEY
-    #[arg(long, value_name = "WHAT", value_parser = group, default_value = "function")]
+    #[arg(long, value_name = "WHAT", value_parser = values::group, default_value = "function")]
     pub(crate) group: Group,
     /// Print JSON
     #[arg(long)]
@@ -409,87 +410,4 @@ pub(crate) enum Sort {
 pub(crate) enum Group {
     Frames(Grouping),
     Label(String),
-}
-
-fn path_rule(text: &str) -> Result<(Vec<u8>, Vec<u8>), String> {
-    match text.split_once('=') {
-        Some((from, to)) if !from.is_empty() => Ok((from.as_bytes().to_vec(), to.as_bytes().to_vec())),
-        _ => Err("give it as FROM=TO".to_owned()),
-    }
-}
-
-/// Samples a second; 0 for as many as possible.
-fn rate(text: &str) -> Result<f64, String> {
-    if text == "max" {
-        return Ok(0.0);
-    }
-    match text.parse::<f64>() {
-        Ok(rate) if (0.01..=1e6).contains(&rate) => Ok(rate),
-        _ => Err("a number from 0.01 to 1000000, or `max`".to_owned()),
-    }
-}
-
-/// `30`, `0.5`, `30s`, `2m`, `500ms`, `1h`.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let factor = match &text[number.len()..] {
-        "" | "s" => 1.0,
-        "ms" => 0.001,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        unit => return Err(format!("unknown unit `{unit}`; there are ms, s, m, h")),
-    };
-    let seconds = number.parse::<f64>().map_err(|_| "not a number".to_owned())? * factor;
-    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
-    if duration.is_zero() { Err("it must be more than nothing".to_owned()) } else { Ok(duration) }
-}
-
-/// A share of 1. It is the decimal fraction that is nearest, as `0.7 / 100.0` is not: what grew by exactly 0.7 % would
-/// have grown by more.
-fn percentage(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix('%').unwrap_or(text).trim();
-    let failed = |_| "not a number".to_owned();
-    match number.parse::<f64>() {
-        // Written out it has no exponent.
-        Ok(percent) if percent.is_finite() && percent >= 0.0 => {
-            format!("{percent}e-2").parse().map_err(failed)
-        }
-        _ => Err("give it in percent, e.g. 5%".to_owned()),
-    }
-}
-
-fn group(text: &str) -> Result<Group, String> {
-    match text {
-        "function" => Ok(Group::Frames(Grouping::Function)),
-        "line" => Ok(Group::Frames(Grouping::Line)),
-        "file" => Ok(Group::Frames(Grouping::File)),
-        "module" => Ok(Group::Frames(Grouping::Module)),
-        _ => match text.strip_prefix("label:") {
-            Some(key) if !key.is_empty() => Ok(Group::Label(key.to_owned())),
-            _ => Err("one of function, line, file, module, label:KEY".to_owned()),
-        },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_percentage_is_rounded_once() {
-        for (text, share) in [
-            ("0.7%", 0.007),
-            ("5 %", 0.05),
-            ("0.29", 0.0029),
-            ("70", 0.7),
-            ("7e-1%", 0.007),
-            ("0", 0.0),
-            (".5", 0.005),
-        ] {
-            assert_eq!(percentage(text), Ok(share), "{text}");
-        }
-        for text in ["", "x", "-1", "inf", "nan", "5%%"] {
-            assert!(percentage(text).is_err(), "{text}");
-        }
-    }
 }

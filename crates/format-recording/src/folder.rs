@@ -19,12 +19,14 @@ pub(crate) fn read(files: &[Packed<'_>], into: &mut ProfileBuilder) -> Result<()
             _ => {}
         }
     }
+    let (whole, cut): (Vec<_>, Vec<_>) = files
+        .iter()
+        .filter_map(|file| Some((file, beginning(file)?)))
+        .partition(|(file, least)| file.content.len() >= *least);
     // Whoever was killed while it made a file takes nothing from the others.
-    let is_whole = |file: &Packed<'_>| beginning(file).is_some_and(|least| file.content.len() >= least);
-    let some_are_whole = files.iter().any(is_whole);
+    let (used, left_out) = if whole.is_empty() { (cut, whole) } else { (whole, cut) };
     let with = |magic: &'static [u8]| {
-        let with = files.iter().filter(move |file| file.content.starts_with(magic));
-        with.filter(move |file| !some_are_whole || is_whole(file))
+        used.iter().map(|(file, _)| file).filter(move |file| file.content.starts_with(magic))
     };
     // The types of all files come before the first sample.
     let traced = match with(&traces::MAGIC).next() {
@@ -46,7 +48,7 @@ pub(crate) fn read(files: &[Packed<'_>], into: &mut ProfileBuilder) -> Result<()
         let summary = stream::read(file.content, columns, &facts, into);
         covered.add_stream(summary.map_err(|error| within(file, error))?);
     }
-    for file in files.iter().filter(|file| some_are_whole && beginning(file).is_some() && !is_whole(file)) {
+    for (file, _) in left_out {
         let name = String::from_utf8_lossy(file.name);
         covered.notes.push(format!("{name}: the file ends in the middle of its header, and was left out"));
     }

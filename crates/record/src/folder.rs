@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use profkit_recording::{header, journal};
 
 use crate::error::RecordError;
-use crate::process::start_ticks;
+use crate::process::still_runs;
 
 /// The folder of a recording.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Folder {
             entries.filter_map(|entry| process(&entry.ok()?.file_name())).collect();
         processes.sort_unstable();
         processes.dedup();
-        processes.into_iter().filter(|&(pid, start)| start_ticks(pid) == Some(start)).count()
+        processes.into_iter().filter(|&(pid, start)| still_runs(pid, start)).count()
     }
 }
 
@@ -79,6 +79,7 @@ fn process(name: &std::ffi::OsStr) -> Option<(u32, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::start_ticks;
 
     #[test]
     fn a_process_that_becomes_another_user_can_say_so() {

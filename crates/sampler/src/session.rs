@@ -106,7 +106,7 @@ const SETTLE_INTERVAL: u64 = 5_000_000;
 /// Threads that stop too late are let go on after as long.
 const LATE_LOOK: u64 = 500_000;
 /// Commands are looked for as often as samples are taken, but not more often than this, and not more seldom than that.
-const COMMAND_INTERVAL: Duration = Duration::from_millis(1);
+const COMMAND_INTERVAL: u64 = 1_000_000;
 const LONGEST_SLEEP: u64 = 20_000_000;
 
 impl Session {
@@ -239,26 +239,27 @@ impl Session {
         let interval = interval(self.options);
         // Of this thread only: what the front starts must not inherit it.
         clock::be_prompt(interval > 0);
-        let mut looked = Instant::now();
         let mut next = self.now.ns;
         self.began = Instant::now().checked_sub(Duration::from_nanos(self.now.ns)).unwrap_or(self.began);
         let mut is_open = true;
         let mut chore_due = 0;
+        let mut at = self.elapsed();
+        let mut looked = at;
         loop {
             let planned = if interval == 0 { self.elapsed() } else { next + self.dice.below(interval) };
-            let at = loop {
-                let to = planned.min(self.elapsed() + LONGEST_SLEEP);
+            loop {
+                let to = planned.min(at + LONGEST_SLEEP);
                 if let Some(chore) = &mut chore {
                     self.serve(chore, &mut chore_due, to);
                 }
-                let at = self.wait(to, interval);
+                at = self.wait(to, interval);
                 if to == planned {
-                    break at;
+                    break;
                 }
                 if let Some(outcome) = self.look(until, commands, &mut is_open) {
                     return self.finish(outcome);
                 }
-            };
+            }
             // A moment that is late by less than an interval is sampled all the same, at once.
             let missed = at.saturating_sub(planned).checked_div(interval).unwrap_or(0);
             next = if interval == 0 { at } else { next + (missed + 1) * interval };
@@ -267,8 +268,8 @@ impl Session {
             self.coverage.taken += 1;
             self.coverage.lateness_ns += at.saturating_sub(planned) - missed * interval;
             self.sample(Moment { ns: next, index: self.coverage.taken });
-            if looked.elapsed() >= COMMAND_INTERVAL {
-                looked = Instant::now();
+            if at - looked >= COMMAND_INTERVAL {
+                looked = at;
                 if let Some(outcome) = self.look(until, commands, &mut is_open) {
                     return self.finish(outcome);
                 }

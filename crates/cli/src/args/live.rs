@@ -36,7 +36,7 @@ pub(crate) struct Top {
     #[arg(value_name = "COMMAND", last = true, conflicts_with = "pid")]
     pub(crate) command: Vec<OsString>,
     /// Samples a second of every thread; `max` for as many as the machine can do
-    #[arg(long, value_name = "HZ", value_parser = super::rate, default_value = "100")]
+    #[arg(long, value_name = "HZ", value_parser = super::values::rate, default_value = "100")]
     pub(crate) rate: f64,
     /// Watch the first process only
     #[arg(long)]

@@ -26,9 +26,8 @@ pub(super) fn difference(runs: &Runs, factors: &Factors) -> Result<Profile, Buil
         let Some(run) = runs.run_of(sample.labels) else { continue };
         let by = weight(runs, run) * if run < runs.bases { -1.0 } else { 1.0 };
         for (column, value) in values.iter_mut().enumerate() {
-            // Each alone, as `go tool pprof -normalize` does.
-            let mut alone = Scaled::default();
-            *value = alone.next(samples.values(column)[row], by * factors.of_columns[run][column])?;
+            // Each is rounded alone, as `go tool pprof -normalize` does.
+            *value = scaled(samples.values(column)[row], by * factors.of_columns[run][column], &mut 0.0)?;
         }
         builder.accumulate(Sample { labels: sets[sample.labels.index()], ..sample }, &values)?;
     }
@@ -45,13 +44,13 @@ pub(super) fn before_after(runs: &Runs, column: usize, factors: &Factors) -> Res
     builder.meta.default_type = None;
     let sets = label_sets(runs, &mut builder, None)?;
     let samples = runs.profile.samples();
-    let mut sides = [Scaled::default(); 2];
+    let mut rests = [0.0; 2];
     for (row, sample) in samples.iter().enumerate() {
         let Some(run) = runs.run_of(sample.labels) else { continue };
         let side = usize::from(run >= runs.bases);
         let mut values = [0; 2];
-        values[side] =
-            sides[side].next(samples.values(column)[row], weight(runs, run) * factors.of_value[run])?;
+        let by = weight(runs, run) * factors.of_value[run];
+        values[side] = scaled(samples.values(column)[row], by, &mut rests[side])?;
         builder.accumulate(Sample { labels: sets[sample.labels.index()], ..sample }, &values)?;
     }
     crate::merge([&builder.finish()?])
@@ -72,26 +71,19 @@ fn label_sets(
     Ok(sets)
 }
 
-/// Scales the values of one side, and remembers what rounding took or gave, so that their sum stays what it is however
-/// small they are.
-#[derive(Clone, Copy, Default, Debug)]
-struct Scaled {
-    rest: f64,
-}
-
-impl Scaled {
-    /// Exact where nothing is scaled, else rounded. Nothing stays nothing, whatever is left of others.
-    fn next(&mut self, value: i64, by: f64) -> Result<i64, BuildError> {
-        #[expect(clippy::float_cmp, reason = "exactly one means that nothing is scaled")]
-        if value == 0 || by.abs() == 1.0 {
-            return if by < 0.0 { value.checked_neg() } else { Some(value) }.ok_or(BuildError::Overflow);
-        }
-        let wanted = float(value) * by + self.rest;
-        let scaled = wanted.round();
-        self.rest = wanted - scaled;
-        #[expect(clippy::cast_possible_truncation, reason = "checked")]
-        if scaled.abs() < 9.2e18 { Ok(scaled as i64) } else { Err(BuildError::Overflow) }
+/// A value, exact where nothing is scaled, else rounded. `rest` is what rounding took from the values before it, or gave:
+/// with one for many values their sum stays what it is, however small they are. Nothing stays nothing, whatever is left
+/// of others.
+fn scaled(value: i64, by: f64, rest: &mut f64) -> Result<i64, BuildError> {
+    #[expect(clippy::float_cmp, reason = "exactly one means that nothing is scaled")]
+    if value == 0 || by.abs() == 1.0 {
+        return if by < 0.0 { value.checked_neg() } else { Some(value) }.ok_or(BuildError::Overflow);
     }
+    let wanted = float(value) * by + *rest;
+    let rounded = wanted.round();
+    *rest = wanted - rounded;
+    #[expect(clippy::cast_possible_truncation, reason = "checked")]
+    if rounded.abs() < 9.2e18 { Ok(rounded as i64) } else { Err(BuildError::Overflow) }
 }
 
 #[cfg(test)]
@@ -103,13 +95,13 @@ mod tests {
         for (value, by, rows, sum) in
             [(1, 100.0 / 210.0, 210, 100), (1, 0.5, 7, 4), (3, -1.1, 100, -330), (7, -1.0, 3, -21)]
         {
-            let mut side = Scaled::default();
-            let values: Vec<i64> = (0..rows).map(|_| side.next(value, by).unwrap()).collect();
+            let mut rest = 0.0;
+            let values: Vec<i64> = (0..rows).map(|_| scaled(value, by, &mut rest).unwrap()).collect();
             assert_eq!(values.iter().sum::<i64>(), sum, "{value} by {by}");
             assert!(values.iter().all(|&value| value == 0 || (value < 0) == (by < 0.0)), "{values:?}");
         }
-        let mut side = Scaled::default();
-        assert_eq!([1, 0, 0, 1].map(|value| side.next(value, 0.5).unwrap()), [1, 0, 0, 0]);
-        assert!(side.next(i64::MAX, 2.0).is_err());
+        let mut rest = 0.0;
+        assert_eq!([1, 0, 0, 1].map(|value| scaled(value, 0.5, &mut rest).unwrap()), [1, 0, 0, 0]);
+        assert!(scaled(i64::MAX, 2.0, &mut 0.0).is_err());
     }
 }
