@@ -269,6 +269,11 @@ fn a_flame_graph_is_stable_and_says_what_it_left_out() {
     assert!(one.contains("cpython-3.11-calls.pstats") && one.contains("estimated"));
     // A label that is too long keeps its begin: the name.
     assert!(one.contains("var truncate_text_right = true"));
+    // What is too narrow counts once, however deep it is.
+    fs::write(folder.path().join("narrow.folded"), "main;a 99600\nmain;b 399\nmain;c;d;e;f;g 30\n").unwrap();
+    run(folder.path(), &["flamegraph", "narrow.folded", "-o", "narrow.svg"]);
+    let narrow = fs::read_to_string(folder.path().join("narrow.svg")).unwrap();
+    assert!(narrow.contains("100,029 of samples; 0.0 % in frames too narrow to show"), "{narrow}");
     let error = refuse(folder.path(), &["flamegraph", "missing", "-o", "one.png"]);
     assert!(error.starts_with("error: one.png: ") && error.contains(".svg"), "{error}");
 }

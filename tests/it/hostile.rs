@@ -118,6 +118,46 @@ fn a_profile_whose_begin_tells_nothing_is_read() {
     }
 }
 
+/// Where anything went by the square of the depth, this took tens of gigabytes.
+#[test]
+fn stacks_of_any_depth_are_drawn_and_compared() {
+    let folder = TempDir::new().unwrap();
+    let stack: Vec<String> = (0..100_000).map(|frame| format!("f{}", frame % 1000)).collect();
+    for (name, value) in [("a.folded", 3), ("b.folded", 5)] {
+        fs::write(folder.path().join(name), format!("{} {value}\nmain;g 4\n", stack.join(";"))).unwrap();
+    }
+    let run = |arguments: &[&str]| {
+        let output = command(folder.path()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    run(&["flamegraph", "a.folded", "-o", "a.svg"]);
+    run(&["diff", "a.folded", "b.folded", "-o", "d.svg"]);
+    for name in ["a.svg", "d.svg"] {
+        let svg = fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(
+            svg.contains("f999 (") && svg.matches("<title>f0 ").count() == 2,
+            "{name}: no more than 2,000 deep"
+        );
+    }
+    assert!(fs::read_to_string(folder.path().join("a.svg")).unwrap().contains("too deep to show"));
+    let changed = run(&[
+        "diff",
+        "a.folded",
+        "b.folded",
+        "--group",
+        "stack",
+        "--json",
+        "--limit",
+        "1",
+        "--normalize",
+        "none",
+    ]);
+    let changed: serde_json::Value = serde_json::from_slice(&changed).unwrap();
+    assert_eq!(changed["stacks"][0]["frames"].as_array().unwrap().len(), stack.len());
+    assert_eq!(changed["stacks"][0]["self"]["absolute"], 2);
+}
+
 fn is_known(folder: &TempDir, name: &str) {
     let output = command(folder.path()).args(["info", name]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -201,10 +201,10 @@ counting error (±√n samples, one standard error of the difference); how much 
 #[derive(Args, Debug)]
 pub(crate) struct Diff {
     /// Profile before the change; `-` for stdin
-    #[arg(value_name = "BASE", required_unless_present_all = ["bases", "news"])]
+    #[arg(value_name = "BASE", required_unless_present_any = ["bases", "news"])]
     pub(crate) base: Option<PathBuf>,
     /// Profile after the change; `-` for stdin
-    #[arg(value_name = "NEW", requires = "base", required_unless_present_all = ["bases", "news"])]
+    #[arg(value_name = "NEW", requires = "base", required_unless_present_any = ["bases", "news"])]
     pub(crate) new: Option<PathBuf>,
     /// A run before the change; several show how much runs vary
     #[arg(long = "base", value_name = "FILE", num_args = 1.., conflicts_with = "base", requires = "news")]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use profkit_formats::{ByteSize, DEFAULT_MAX_SIZE, LoadOptions, Loaded, Spec, load_path, load_reader};
-use profkit_profile::Profile;
+use profkit_profile::{Profile, Shape};
 
 use crate::failure::{Failure, note};
 
@@ -69,7 +69,12 @@ pub(crate) fn choose_type(profile: &Profile, name: Option<&str>) -> Result<Optio
         return Ok(Some(found));
     }
     let names: Vec<_> = profile.sample_types().iter().map(|of| profile.text(of.name)).collect();
-    Err(Failure::Usage(format!("there is no value `{name}`; the profile has {}", names.join(", "))))
+    let calls = if name == "calls" && profile.shape() != Shape::Stacks {
+        " (calls are a column of their own; `report --sort calls` sorts by them)"
+    } else {
+        ""
+    };
+    Err(Failure::Usage(format!("there is no value `{name}`; the profile has {}{calls}", names.join(", "))))
 }
 
 /// A number of bytes.

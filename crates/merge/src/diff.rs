@@ -56,6 +56,7 @@ mod verdict;
 
 use std::borrow::Cow;
 
+use profkit_profile::views::call_tree::CallTree;
 use profkit_profile::views::groups::{Group, Grouping, Groups};
 use profkit_profile::{BuildError, Profile};
 
@@ -121,6 +122,42 @@ pub struct Rows<K> {
     pub rows: Vec<Row<K>>,
     /// The grand totals, tested together with the rows.
     pub total: Change,
+}
+
+/// What was compared of stacks. A row has the node of its last function in a tree: whole paths would take memory by the square of
+/// their length.
+#[derive(Clone, Debug)]
+pub struct Stacks {
+    /// One for each node of the tree.
+    pub rows: Rows<usize>,
+    groups: Groups,
+    tree: CallTree,
+}
+
+impl Stacks {
+    /// The functions of a stack, root first.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[must_use]
+    pub fn path(&self, node: usize) -> Vec<Group> {
+        let nodes = std::iter::successors(Some(node), |&node| self.tree.nodes[node].parent);
+        let mut path: Vec<Group> =
+            nodes.map(|node| self.groups.groups()[self.tree.nodes[node].group]).collect();
+        path.reverse();
+        path
+    }
+
+    /// For each node its place among all, where they are sorted by the keys of the functions on their paths.
+    #[must_use]
+    pub fn ranks<K: Ord>(&self, key: impl Fn(Group) -> K) -> Vec<usize> {
+        let mut ranks = vec![0; self.tree.nodes.len()];
+        let order = self.tree.depth_first(|group| key(self.groups.groups()[group]));
+        for (rank, node) in order.into_iter().enumerate() {
+            ranks[node] = rank;
+        }
+        ranks
+    }
 }
 
 /// Two sides, aligned.
@@ -217,24 +254,19 @@ impl Comparison {
         Ok(Rows { rows, total })
     }
 
-    /// Every stack that has a value in any run, in no particular order: its functions, root first. Stacks that differ in
-    /// lines only are one. They are tested apart from the functions, with the same error rate.
+    /// Every stack that has a value in any run, in no particular order. Stacks that differ in lines only are one. They are
+    /// tested apart from the functions, with the same error rate.
     ///
     /// # Errors
     /// [`DiffError::NeedsStacks`] where there are call tables.
-    pub fn stacks(&self) -> Result<Rows<Vec<Group>>, DiffError> {
+    pub fn stacks(&self) -> Result<Stacks, DiffError> {
         self.check_stacks()?;
         let measured = rows::stacks(&self.runs, self.value.column, &self.factors.of_value);
-        let (judged, total) = verdict::judge(measured, &self.runs, &self.factors);
+        let (rows, total) = verdict::judge(measured, &self.runs, &self.factors);
         let tables = &self.runs.tables;
-        let (tree, groups) = (rows::tree(tables, self.value.column), Groups::new(tables, Grouping::Function));
-        let path = |leaf: usize| {
-            let nodes = std::iter::successors(Some(leaf), |&node| tree.nodes[node].parent);
-            let mut path: Vec<Group> = nodes.map(|node| groups.groups()[tree.nodes[node].group]).collect();
-            path.reverse();
-            path
-        };
-        Ok(Rows { rows: judged.into_iter().map(|row| row.with_key(path)).collect(), total })
+        let groups = Groups::new(tables, Grouping::Function);
+        let tree = CallTree::new(tables, &groups, self.value.column);
+        Ok(Stacks { rows: Rows { rows, total }, groups, tree })
     }
 
     /// The difference as a profile: what is new as it is, what is in the base negative and with the label

@@ -8,7 +8,7 @@
     reason = "tests"
 )]
 
-use profkit_merge::diff::{Change, Comparison, DiffError, DiffOptions, Normalize, Row, Test};
+use profkit_merge::diff::{Comparison, DiffError, DiffOptions, Normalize, Row, Test};
 use profkit_profile::views::groups::Group;
 use profkit_profile::{
     Frame, Function, FunctionCalls, LabelSetId, OriginId, Profile, ProfileBuilder, Sample, SampleType,
@@ -230,15 +230,16 @@ fn callers_grow_by_what_their_callees_grow() {
     // √500 and √800 of equal expectation: √1300.
     assert!((found.own.error.unwrap() / 1e7 - 1300f64.sqrt()).abs() < 1e-9);
     assert_eq!(comparison.test(), Test::Counting);
-    let stacks = comparison.stacks().unwrap().rows;
-    let of = |names: &[&str]| -> Change {
-        let is = |row: &&Row<Vec<Group>>| {
-            row.key.iter().map(|&key| comparison.name(key)).eq(names.iter().copied())
-        };
-        stacks.iter().find(is).unwrap().total
-    };
+    let stacks = comparison.stacks().unwrap();
+    let names_of = |node| stacks.path(node).into_iter().map(|key| comparison.name(key)).collect::<Vec<_>>();
+    let of = |names: &[&str]| stacks.rows.rows.iter().find(|row| names_of(row.key) == names).unwrap().total;
     assert_eq!(of(&["main"]).absolute(), 3e9);
     assert_eq!(of(&["main", "module1", "function11"]).absolute(), 3e9);
+    let ranks = stacks.ranks(|key| comparison.name(key));
+    let mut nodes: Vec<usize> = stacks.rows.rows.iter().map(|row| row.key).collect();
+    nodes.sort_by_key(|&node| ranks[node]);
+    let paths: Vec<_> = nodes.into_iter().map(names_of).collect();
+    assert!(paths.len() == 5 && paths.is_sorted(), "{paths:?}");
 }
 
 /// A recursive function's total counts each stack once.

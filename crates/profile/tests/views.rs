@@ -82,6 +82,24 @@ fn a_call_tree_joins_lines() {
 }
 
 #[test]
+fn a_walk_depth_first_has_siblings_by_their_keys() {
+    let profile = profile("main;z 1\nb;a 1\nmain;c;z;c 1\nmain;c;a 1");
+    let groups = Groups::new(&profile, Grouping::Function);
+    let tree = CallTree::new(&profile, &groups, 0);
+    let name = |group: usize| match groups.groups()[group] {
+        Group::Function(id) => profile.text(profile.functions()[id].name),
+        other => panic!("{other:?}"),
+    };
+    let depths = tree.depths();
+    let walk: Vec<_> = tree
+        .depth_first(name)
+        .into_iter()
+        .map(|node| format!("{}{}", "-".repeat(depths[node]), name(tree.nodes[node].group)))
+        .collect();
+    assert_eq!(walk, ["b", "-a", "main", "-c", "--a", "--z", "---c", "-z"]);
+}
+
+#[test]
 fn call_edges_count_as_cprofile_counts() {
     // f is entered twice from outside and three times from itself; g is called by the inner f only.
     let mut builder = ProfileBuilder::new();

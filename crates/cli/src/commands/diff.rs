@@ -11,15 +11,15 @@ mod table;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use profkit_formats::{Spec, WriteOptions, load_path, load_reader};
+use profkit_formats::{Spec, WriteOptions, load_path, load_reader, registry};
 use profkit_merge::PathRules;
 use profkit_merge::diff::{Change, Comparison, DiffError, DiffOptions, Normalize, Row, Rows, Test};
-use profkit_profile::views::groups::Group;
 use profkit_profile::{Evidence, Profile, count};
 
 use crate::args::{Diff, DiffGroup, DiffSort, NormalizeArgument};
 use crate::failure::{Failure, note};
-use crate::output::{Target, fitted};
+use crate::names::Name;
+use crate::output::{Target, check_writable, fitted};
 
 pub(crate) fn run(arguments: &Diff) -> Result<(), Failure> {
     let output = Output::of(arguments)?;
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Diff) -> Result<(), Failure> {
         _ => {}
     }
     let mut functions = comparison.functions().map_err(|error| failed(&error))?;
-    sort(&mut functions, arguments, &comparison, &|row| vec![row.key]);
+    sort(&mut functions, arguments, &comparison, |&key| Name::of(comparison.tables(), key));
     let with_stacks = match (&output, arguments.group) {
         (None, DiffGroup::Function) => None,
         _ => Some(sides.with_stacks(arguments)?.compare(arguments)?),
@@ -46,16 +46,17 @@ pub(crate) fn run(arguments: &Diff) -> Result<(), Failure> {
     }
     let mut stacks = None;
     if let (DiffGroup::Stack, Some(comparison)) = (arguments.group, &with_stacks) {
-        let mut rows = comparison.stacks().map_err(|error| failed(&error))?;
-        sort(&mut rows, arguments, comparison, &|row| row.key.clone());
-        stacks = Some((comparison, rows));
+        let mut found = comparison.stacks().map_err(|error| failed(&error))?;
+        let ranks = found.ranks(|key| Name::of(comparison.tables(), key));
+        sort(&mut found.rows, arguments, comparison, |&node| ranks[node]);
+        stacks = Some((comparison, found));
     }
     if !output.as_ref().is_some_and(Output::is_stdout) {
         let mut stdout = anstream::stdout().lock();
         match (arguments.json, &stacks) {
             (true, _) => json::print(&comparison, &functions, stacks.as_ref(), arguments, &mut stdout)?,
-            (false, Some((comparison, rows))) => {
-                table::print_stacks(comparison, rows, arguments, &mut stdout)?;
+            (false, Some((comparison, stacks))) => {
+                table::print_stacks(comparison, stacks, arguments, &mut stdout)?;
             }
             (false, None) => table::print_functions(&comparison, &functions, arguments, &mut stdout)?,
         }
@@ -147,18 +148,13 @@ fn load_one(path: &Path, arguments: &Diff) -> Result<Profile, Failure> {
 }
 
 /// The biggest change first, with several runs the certain ones before all others; equal ones by name.
-fn sort<K>(
-    rows: &mut Rows<K>,
-    arguments: &Diff,
-    comparison: &Comparison,
-    path: &dyn Fn(&Row<K>) -> Vec<Group>,
-) {
+fn sort<K, N: Ord>(rows: &mut Rows<K>, arguments: &Diff, comparison: &Comparison, name: impl Fn(&K) -> N) {
     let several = comparison.test() == Test::Runs;
     let size = |row: &Row<K>| shown(row, arguments.sort).absolute().abs();
     let certain = |row: &Row<K>| several && is_certain(row);
     rows.rows.sort_by(|one, other| {
         let bigger = certain(other).cmp(&certain(one)).then_with(|| size(other).total_cmp(&size(one)));
-        bigger.then_with(|| table::names(comparison, &path(one)).cmp(&table::names(comparison, &path(other))))
+        bigger.then_with(|| name(&one.key).cmp(&name(&other.key)))
     });
 }
 
@@ -173,6 +169,9 @@ fn shown<K>(row: &Row<K>, sort: DiffSort) -> &Change {
 fn is_certain<K>(row: &Row<K>) -> bool {
     row.own.is_significant() || row.total.is_significant()
 }
+
+/// What holds a difference.
+const HOLDS: &str = "write pprof (.pb.gz), collapsed stacks (.folded) or a flame graph (.svg)";
 
 /// What to write beside the table.
 enum Output {
@@ -198,16 +197,18 @@ impl Output {
         }
         let is_svg = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
         if arguments.to.as_deref() == Some("svg") || (arguments.to.is_none() && is_svg) {
+            check_writable(path)?;
             return Ok(Some(Self::Svg(path.clone())));
+        }
+        if arguments.to.is_none() && path != Path::new("-") && registry::by_path(path).is_none() {
+            return Err(Failure::file(path, format!("its extension tells no format; {HOLDS}, or add --to")));
         }
         let to = arguments.to.as_deref().map(Spec::to_write).transpose();
         let target = Target::new(path, to.map_err(|reason| Failure::Usage(format!("--to: {reason}")))?)?;
         match target.format.name() {
             "pprof" => Ok(Some(Self::Difference(target))),
             "collapsed" => Ok(Some(Self::Counts(target))),
-            name => Err(Failure::Usage(format!(
-                "{name} cannot hold a difference; write pprof, collapsed stacks (.folded) or a flame graph (.svg)"
-            ))),
+            name => Err(Failure::Usage(format!("{name} cannot hold a difference; {HOLDS}"))),
         }
     }
 

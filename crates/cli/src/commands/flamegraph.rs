@@ -1,12 +1,14 @@
 //! `profkit flamegraph`: inferno's SVG of the call tree, coloured by module.
 
+pub(crate) mod path;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
 use inferno::flamegraph::color::{Color, PaletteMap};
 use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
-use profkit_profile::views::call_tree::CallTree;
+use profkit_profile::views::call_tree::{CallTree, Node};
 use profkit_profile::views::estimate::COMMENT_PREFIX;
 use profkit_profile::views::groups::{Group, Grouping, Groups, module};
 use profkit_profile::views::no_stack::name_missing_stacks;
@@ -23,6 +25,9 @@ use crate::quantity::{Scale, percent};
 
 /// Frames narrower than this part of the whole are left out: 1/2500 is about half a pixel of a wide picture.
 pub(crate) const NARROWEST: i64 = 2500;
+
+/// Frames with as many above them are left out: a picture that is higher cannot be looked at.
+pub(crate) const DEEPEST: usize = 2000;
 
 /// How many characters of inferno's 12 px font its 1200 px hold.
 const SUBTITLE: usize = 160;
@@ -79,16 +84,24 @@ struct Drawing {
     modules: BTreeMap<String, String>,
     /// The sum of everything drawn.
     sum: i64,
-    /// What is in frames too narrow to draw; it is drawn as self of their callers.
+    /// What is in frames too narrow or too deep to draw; it is drawn as self of their callers.
     pruned: i64,
+    /// Whether any frame is too deep.
+    is_deep: bool,
     /// What is negative, and left out.
     negative: i64,
 }
 
 impl Drawing {
     fn new(profile: &Profile, sample_type: usize) -> Result<Self, BuildError> {
-        let mut drawing =
-            Self { lines: Vec::new(), modules: BTreeMap::new(), sum: 0, pruned: 0, negative: 0 };
+        let mut drawing = Self {
+            lines: Vec::new(),
+            modules: BTreeMap::new(),
+            sum: 0,
+            pruned: 0,
+            is_deep: false,
+            negative: 0,
+        };
         let labels = Labels::new(profile);
         let whole = profile.samples().values(sample_type).iter().fold(0i64, |sum, &v| sum.saturating_add(v));
         for part in split_origins(profile) {
@@ -104,48 +117,33 @@ impl Drawing {
         let root = origin(profile, &of);
         let root = if root.is_empty() { None } else { Some(clean(&root)) };
         let mut own = tree.own.clone();
+        let depths = tree.depths();
+        self.is_deep |= depths.iter().any(|&depth| depth >= DEEPEST);
         // Children stand after their parents: what is pruned moves up before its parent is looked at.
         for node in (0..tree.nodes.len()).rev() {
-            if tree.total[node].abs() <= narrowest
+            if (tree.total[node].abs() <= narrowest || depths[node] >= DEEPEST)
                 && let Some(parent) = tree.nodes[node].parent
             {
-                let value = std::mem::take(&mut own[node]);
-                own[parent] = own[parent].saturating_add(value);
-                self.pruned = self.pruned.saturating_add(value);
+                own[parent] = own[parent].saturating_add(std::mem::take(&mut own[node]));
+                self.pruned = self.pruned.saturating_add(tree.own[node]);
             }
         }
-        // Depth first, siblings by name: inferno joins what stands side by side.
-        let mut children: Vec<Vec<usize>> = vec![Vec::new(); tree.nodes.len()];
-        let mut roots = Vec::new();
-        let mut names = Vec::with_capacity(tree.nodes.len());
-        for (node, row) in tree.nodes.iter().enumerate() {
-            names.push(labels.of(profile, groups.groups()[row.group]));
-            match row.parent {
-                _ if tree.total[node] == 0 && own[node] == 0 => {}
-                Some(parent) => children[parent].push(node),
-                None => roots.push(node),
-            }
-        }
-        let by_name = |nodes: &mut Vec<usize>| nodes.sort_by(|&one, &other| names[other].cmp(&names[one]));
-        by_name(&mut roots);
-        let mut pending: Vec<(usize, String)> =
-            roots.into_iter().map(|node| (node, root.clone().unwrap_or_default())).collect();
-        while let Some((node, above)) = pending.pop() {
-            let (label, module) = &names[node];
-            let path = if above.is_empty() { label.clone() } else { format!("{above};{label}") };
-            self.modules.insert(label.clone(), module.clone());
+        let names: Vec<_> = groups.groups().iter().map(|&group| labels.of(profile, group)).collect();
+        let mut path = path::Path::below(root.as_deref().unwrap_or_default());
+        // Siblings by name: inferno joins what stands side by side.
+        for node in tree.depth_first(|group| &names[group]) {
+            let Node { parent, group } = tree.nodes[node];
+            path.enter(node, parent, &names[group].0);
             match own[node] {
                 0 => {}
                 value if value < 0 => self.negative = self.negative.saturating_add(value),
                 value => {
-                    self.lines.push(format!("{path} {value}"));
+                    self.lines.push(format!("{} {value}", path.text()));
                     self.sum = self.sum.saturating_add(value);
                 }
             }
-            by_name(&mut children[node]);
-            pending
-                .extend(std::mem::take(&mut children[node]).into_iter().map(|child| (child, path.clone())));
         }
+        self.modules.extend(names);
     }
 
     fn tell_negative(&self, input: &Path, scale: &Scale) {
@@ -160,7 +158,8 @@ impl Drawing {
         let name = profile.text(profile.sample_types()[sample_type].name);
         let mut subtitle = format!("{} of {name}", scale.format(self.sum));
         if self.pruned > 0 {
-            subtitle += &format!("; {} in frames too narrow to show", percent(self.pruned, self.sum));
+            let deep = if self.is_deep { " or too deep" } else { "" };
+            subtitle += &format!("; {} in frames too narrow{deep} to show", percent(self.pruned, self.sum));
         }
         let comments = profile.meta().comments.iter().map(|&comment| profile.text(comment));
         if let Some(estimate) = comments.into_iter().find(|text| text.starts_with(COMMENT_PREFIX)) {

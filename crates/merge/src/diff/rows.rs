@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use profkit_profile::Profile;
 use profkit_profile::views::call_tree::CallTree;
 use profkit_profile::views::groups::{Group, Grouping, Groups};
 use profkit_profile::views::totals::totals;
@@ -21,12 +20,6 @@ pub struct Row<K> {
     pub total: Change,
     /// The mean of all calls on each side, where counted.
     pub calls: Option<(f64, f64)>,
-}
-
-impl<K> Row<K> {
-    pub(super) fn with_key<L>(self, key: impl Fn(K) -> L) -> Row<L> {
-        Row { key: key(self.key), own: self.own, total: self.total, calls: self.calls }
-    }
 }
 
 /// The values of one function or stack, by run, scaled.
@@ -70,18 +63,14 @@ pub(super) fn functions(runs: &Runs, column: usize, factors: &[f64]) -> Vec<Meas
     rows
 }
 
-/// The call tree of some tables; its nodes are the same for every run, since all have the same stacks.
-pub(super) fn tree(profile: &Profile, column: usize) -> CallTree {
-    CallTree::new(profile, &Groups::new(profile, Grouping::Function), column)
-}
-
-/// By node of the tree.
+/// By node of the call tree, which is the same for every run, since all have the same stacks.
 pub(super) fn stacks(runs: &Runs, column: usize, factors: &[f64]) -> Vec<Measured<usize>> {
     let mut rows: Vec<Measured<usize>> = Vec::new();
+    let groups = Groups::new(&runs.tables, Grouping::Function);
     let mut part = runs.tables.clone();
     for (run, &factor) in factors.iter().enumerate() {
         runs.fill(&mut part, run);
-        let tree = tree(&part, column);
+        let tree = CallTree::new(&part, &groups, column);
         for node in rows.len()..tree.nodes.len() {
             rows.push(Measured::new(node, factors.len()));
         }

@@ -66,4 +66,42 @@ impl CallTree {
         }
         Self { nodes, own, total, saturated }
     }
+
+    /// How many callers stand above each node.
+    #[must_use]
+    pub fn depths(&self) -> Vec<usize> {
+        let mut depths = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            depths.push(node.parent.map_or(0, |parent| depths[parent] + 1));
+        }
+        depths
+    }
+
+    /// Every node, each with all that is below it before its next sibling; siblings by the keys of their groups. So nodes
+    /// come in the order of the keys on their paths.
+    #[must_use]
+    pub fn depth_first<K: Ord>(&self, key: impl Fn(usize) -> K) -> Vec<usize> {
+        let mut groups: Vec<usize> = self.nodes.iter().map(|node| node.group).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups.sort_by_cached_key(|&group| key(group));
+        let mut ranks = vec![0; groups.iter().max().map_or(0, |last| last + 1)];
+        for (rank, group) in groups.into_iter().enumerate() {
+            ranks[group] = rank;
+        }
+        let mut sorted: Vec<usize> = (0..self.nodes.len()).collect();
+        sorted.sort_by_key(|&node| ranks[self.nodes[node].group]);
+        let mut children: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
+        let mut pending = Vec::new();
+        // What is pushed last is taken first.
+        for node in sorted.into_iter().rev() {
+            self.nodes[node].parent.map_or(&mut pending, |parent| &mut children[parent]).push(node);
+        }
+        let mut order = Vec::with_capacity(self.nodes.len());
+        while let Some(node) = pending.pop() {
+            order.push(node);
+            pending.append(&mut children[node]);
+        }
+        order
+    }
 }

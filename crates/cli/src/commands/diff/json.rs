@@ -1,9 +1,11 @@
 //! `profkit diff --json`. Numbers are in the unit named; they are whole where nothing was averaged or scaled.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 
-use profkit_merge::diff::{Change, Comparison, Row, Rows, Test};
+use profkit_merge::diff::{Change, Comparison, Row, Rows, Stacks, Test};
 use profkit_profile::views::groups::Group;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::is_certain;
@@ -14,7 +16,7 @@ use crate::names::Name;
 pub(super) fn print(
     comparison: &Comparison,
     functions: &Rows<Group>,
-    stacks: Option<&(&Comparison, Rows<Vec<Group>>)>,
+    stacks: Option<&(&Comparison, Stacks)>,
     arguments: &Diff,
     to: &mut dyn Write,
 ) -> Result<(), Failure> {
@@ -35,7 +37,7 @@ pub(super) fn print(
             row.calls.map(|(base, new)| json!({"base": number(base), "new": number(new)})).into();
         with_changes(object, comparison, row)
     });
-    let mut report = json!({
+    let report = json!({
         "value": value,
         "normalize": comparison.normalize().name(),
         "runs": {"base": bases, "new": news},
@@ -44,16 +46,34 @@ pub(super) fn print(
         "total": change(&functions.total),
         "functions": rows.collect::<Vec<_>>(),
     });
-    if let Some((comparison, stacks)) = stacks {
-        let rows = stacks.rows.iter().take(limit).map(|row| {
-            let frames: Vec<Value> = row.key.iter().map(|&key| place(comparison, key)).collect();
+    let stacks = stacks.map(|&(comparison, ref stacks)| {
+        let rows = stacks.rows.rows.iter().take(limit);
+        Each(RefCell::new(rows.map(|row| {
+            let path = stacks.path(row.key).into_iter();
+            let frames: Vec<Value> = path.map(|key| place(comparison, key)).collect();
             with_changes(json!({"frames": frames}), comparison, row)
-        });
-        report["stacks"] = rows.collect();
-    }
-    serde_json::to_writer(&mut *to, &report).map_err(io::Error::from)?;
+        })))
+    });
+    serde_json::to_writer(&mut *to, &Report { report, stacks }).map_err(io::Error::from)?;
     writeln!(to)?;
     Ok(())
+}
+
+#[derive(Serialize)]
+struct Report<S: Serialize> {
+    #[serde(flatten)]
+    report: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stacks: Option<S>,
+}
+
+/// A list whose elements are made as they are written: stacks take much more room than what they are made of. Once.
+struct Each<I>(RefCell<I>);
+
+impl<I: Iterator<Item = Value>> Serialize for Each<I> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.borrow_mut().by_ref())
+    }
 }
 
 fn place(comparison: &Comparison, key: Group) -> Value {

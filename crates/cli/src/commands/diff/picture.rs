@@ -10,11 +10,12 @@ use std::path::Path;
 use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
 use profkit_merge::diff::Comparison;
 use profkit_profile::Profile;
-use profkit_profile::views::call_tree::CallTree;
+use profkit_profile::views::call_tree::{CallTree, Node};
 use profkit_profile::views::groups::{Grouping, Groups};
 use profkit_profile::{Dimension, Unit};
 
-use crate::commands::flamegraph::{Labels, NARROWEST, save};
+use crate::commands::flamegraph::path::Path as FoldedPath;
+use crate::commands::flamegraph::{DEEPEST, Labels, NARROWEST, save};
 use crate::failure::Failure;
 use crate::quantity::{Scale, percent_change};
 
@@ -108,36 +109,35 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn make(&self) -> Vec<String> {
         let labels = Labels::new(self.both);
-        let nodes = &self.after.nodes;
+        let groups = self.groups.groups();
+        let names: Vec<String> = groups.iter().map(|&group| labels.of(self.both, group).0).collect();
+        let (nodes, depths) = (&self.after.nodes, self.after.depths());
         let mut own = self.after.own.clone();
-        let mut children: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
-        let mut roots = Vec::new();
-        let names: Vec<String> =
-            nodes.iter().map(|node| labels.of(self.both, self.groups.groups()[node.group]).0).collect();
+        let mut is_drawn: Vec<bool> = Vec::with_capacity(nodes.len());
+        for (row, (&total, depth)) in nodes.iter().zip(self.after.total.iter().zip(depths)) {
+            is_drawn.push(match row.parent {
+                Some(parent) => is_drawn[parent] && total > self.least && depth < DEEPEST,
+                None => total > 0,
+            });
+        }
         for (node, row) in nodes.iter().enumerate().rev() {
-            match row.parent {
-                Some(parent) if self.after.total[node] <= self.least => {
-                    own[parent] = own[parent].saturating_add(std::mem::take(&mut own[node]));
-                }
-                Some(parent) => children[parent].push(node),
-                None if self.after.total[node] > 0 => roots.push(node),
-                None => {}
+            if let Some(parent) = row.parent.filter(|_| !is_drawn[node]) {
+                own[parent] = own[parent].saturating_add(std::mem::take(&mut own[node]));
             }
         }
-        let by_name = |nodes: &mut Vec<usize>| nodes.sort_by(|&one, &other| names[other].cmp(&names[one]));
-        by_name(&mut roots);
-        let mut pending: Vec<(usize, String)> =
-            roots.into_iter().map(|node| (node, names[node].clone())).collect();
+        let mut path = FoldedPath::below("");
         let mut lines = Vec::new();
-        while let Some((node, path)) = pending.pop() {
+        for node in self.after.depth_first(|group| &names[group]) {
+            let Node { parent, group } = nodes[node];
+            path.enter(node, parent, &names[group]);
+            if !is_drawn[node] {
+                continue;
+            }
             let width = self.scaled(own[node]).max(0);
             let change = self.scaled(self.after.total[node].saturating_sub(self.before.total[node]));
             // inferno 0.12 reads both counts as u64 and subtracts them as isize: a negative first count wraps around and back.
             let first = width.wrapping_sub(change).cast_unsigned();
-            lines.push(format!("{path} {first} {width}"));
-            by_name(&mut children[node]);
-            let below = std::mem::take(&mut children[node]).into_iter();
-            pending.extend(below.map(|child| (child, format!("{path};{}", names[child]))));
+            lines.push(format!("{} {first} {width}", path.text()));
         }
         lines
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use profkit_merge::diff::{Change, Comparison, Normalize, Row, Rows, Test};
+use profkit_merge::diff::{Change, Comparison, Normalize, Row, Rows, Stacks, Test};
 use profkit_profile::count;
 use profkit_profile::views::groups::Group;
 
@@ -15,10 +15,6 @@ use crate::table::{self, Align};
 
 /// How many rows are printed when nobody says.
 const ROWS: usize = 40;
-
-pub(super) fn names(comparison: &Comparison, path: &[Group]) -> Vec<Name> {
-    path.iter().map(|&key| Name::of(comparison.tables(), key)).collect()
-}
 
 pub(super) fn print_functions(
     comparison: &Comparison,
@@ -36,16 +32,17 @@ pub(super) fn print_functions(
 
 pub(super) fn print_stacks(
     comparison: &Comparison,
-    rows: &Rows<Vec<Group>>,
+    stacks: &Stacks,
     arguments: &Diff,
     to: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let texts = |row: &Row<Vec<Group>>| {
-        let names = names(comparison, &row.key);
+    let texts = |row: &Row<usize>| {
+        let path = stacks.path(row.key).into_iter();
+        let names: Vec<Name> = path.map(|key| Name::of(comparison.tables(), key)).collect();
         let place = names.last().map(Name::place).unwrap_or_default();
         (names.into_iter().map(|name| name.name).collect::<Vec<_>>().join(";"), place)
     };
-    print(comparison, rows, arguments, "stack", &texts, to)
+    print(comparison, &stacks.rows, arguments, "stack", &texts, to)
 }
 
 fn print<K>(
