@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Convert => &[PROFKIT, LOAD_TIME],
         What::Merge => &[PROFKIT],
         What::Trace => &[],
-        What::Sample => &[PROFKIT, BARE_READ],
+        What::Sample => &[PROFKIT, BARE_READ, BARE_WAIT],
     };
     let bench = Bench::prepare(arguments.runs.max(1), programs)?;
     let is_wanted = |what: &str| arguments.only.as_ref().is_none_or(|part| what.contains(part.as_str()));
@@ -98,6 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 const PROFKIT: [&str; 4] = ["--package", "profkit", "--bin", "profkit"];
 const LOAD_TIME: [&str; 4] = ["--package", "profkit-formats", "--example", "load_time"];
 const BARE_READ: [&str; 4] = ["--package", "profkit-sampler", "--example", "bare_read"];
+const BARE_WAIT: [&str; 4] = ["--package", "profkit-sampler", "--example", "bare_wait"];
 
 impl Bench {
     fn prepare(runs: usize, programs: &[[&str; 4]]) -> Result<Self> {

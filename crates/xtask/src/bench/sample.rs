@@ -9,7 +9,7 @@ mod tool;
 
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 
 use super::measure::run;
 use super::table::{Check, Figure, Row};
@@ -89,7 +89,7 @@ fn cost(bench: &Bench, what: &'static str, version: &str, peer: Tool, rate: u32)
     let target = Target::start(bench, version, shape)?;
     let tools = [Tool::Profkit, peer, Tool::Nothing];
     let mut turns: [Vec<Turn>; 3] = Default::default();
-    let mut counts = Vec::new();
+    let (mut counts, mut waits) = (Vec::new(), Vec::new());
     let mut before = alone();
     for _ in 0..bench.runs {
         for (tool, turns) in tools.iter().zip(&mut turns) {
@@ -98,6 +98,7 @@ fn cost(bench: &Bench, what: &'static str, version: &str, peer: Tool, rate: u32)
             turns.push(turn);
         }
         counts.push(turns[0].last().context("no turn")?.attached.counted(bench)?);
+        waits.push(Wait::measure(bench, rate)?);
     }
     let truth = target.finish()?;
     let slowdown = |turns: &[Turn]| median(turns.iter().map(|turn| Ok(turn.slowdown(&truth)?[0])));
@@ -111,12 +112,17 @@ fn cost(bench: &Bench, what: &'static str, version: &str, peer: Tool, rate: u32)
         .transpose()?;
     let sum = |count: fn(&tool::Counted) -> u64| number(counts.iter().map(count).sum());
     let lost = 100.0 * sum(|counted| counted.missed) / sum(|counted| counted.asked);
+    let waited = |of: fn(&Wait) -> f64| waits.iter().map(of).sum::<f64>();
     let mut checks = vec![
         Check::at_most("% slower", slowdown(ours)?, slower),
         Check::beside("while on a CPU", on_cpu(ours)?),
         Check::beside("with nothing", slowdown(nothing)?),
         Check::beside("while on a CPU", on_cpu(nothing)?),
         Check::at_most("% missed", lost, missed),
+        Check::beside(
+            "with nothing to sample",
+            100.0 * waited(|wait| wait.missed) / waited(|wait| wait.asked),
+        ),
         Check::beside("asked", sum(|counted| counted.asked)),
         Check::beside("cut of 10,000", 1e4 * sum(|counted| counted.cut) / sum(|counted| counted.read)),
     ];
@@ -125,6 +131,7 @@ fn cost(bench: &Bench, what: &'static str, version: &str, peer: Tool, rate: u32)
         1_000 => Check::at_most("% of a core", own, 1.5),
         _ => Check::beside("% of a core", own),
     });
+    checks.push(Check::beside("with nothing to sample", median(waits.iter().map(|wait| Ok(wait.cpu)))?));
     checks.push(Check::beside(&format!("{}'s % of a core", peer.name()), cpu(theirs)?));
     Ok(Row {
         what,
@@ -133,6 +140,29 @@ fn cost(bench: &Bench, what: &'static str, version: &str, peer: Tool, rate: u32)
         peak: ours.iter().map(|turn| turn.attached.peak).max().unwrap_or(0),
         checks,
     })
+}
+
+/// What the sampling loop costs and misses where there is nothing to sample, beside a program that runs.
+struct Wait {
+    asked: f64,
+    missed: f64,
+    /// Percent of a processor.
+    cpu: f64,
+}
+
+impl Wait {
+    fn measure(bench: &Bench, rate: u32) -> Result<Self> {
+        let [asked, missed, cpu] = example(bench, "bare_wait", &[rate.to_string(), "1".to_owned()])?;
+        Ok(Self { asked, missed, cpu })
+    }
+}
+
+/// The numbers that one of the sampler's examples prints.
+fn example<const COUNT: usize>(bench: &Bench, name: &str, arguments: &[String]) -> Result<[f64; COUNT]> {
+    let program = bench.profkit.with_file_name("examples").join(name);
+    let output = run(Command::new(program).args(arguments))?.output;
+    let numbers: Vec<f64> = output.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    numbers.try_into().map_err(|_| anyhow!("{name} says {output}"))
 }
 
 /// What it takes to read what a sample reads, and nothing else.
@@ -147,12 +177,8 @@ struct Bare {
 
 impl Bare {
     fn measure(bench: &Bench, pid: u32) -> Result<Self> {
-        let program = bench.profkit.with_file_name("examples").join("bare_read");
-        let run = run(Command::new(program).args([pid.to_string(), "0.7".to_owned()]))?;
-        let numbers: Vec<f64> = run.output.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-        let &[rate, cpu_rate, bytes, places] = numbers.as_slice() else {
-            bail!("bare_read says {}", run.output)
-        };
+        let arguments = [pid.to_string(), "0.7".to_owned()];
+        let [rate, cpu_rate, bytes, places] = example(bench, "bare_read", &arguments)?;
         Ok(Self { rate, cpu_rate, bytes, places })
     }
 }
