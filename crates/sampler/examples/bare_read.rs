@@ -1,5 +1,6 @@
 //! How often a second what a sample reads can be read, and nothing else done: `cargo run --example bare_read PID SECONDS`. The
-//! bound of any rate of sampling. Prints reads a second, reads a second of processor time, bytes a read, and places.
+//! bound of any rate of sampling. With a third argument it reads so often a second only: what that costs the program.
+//! Prints reads a second, reads a second of processor time, bytes a read, and places.
 #![allow(clippy::print_stdout)]
 
 use std::time::{Duration, Instant};
@@ -23,8 +24,10 @@ const BATCH: u32 = 100;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(pid), Some(seconds)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: bare_read PID SECONDS".into());
+        return Err("usage: bare_read PID SECONDS [RATE]".into());
     };
+    let pause = arguments.next().map(|rate| Ok::<_, std::num::ParseFloatError>(1.0 / rate.parse::<f64>()?));
+    let pause = Duration::from_secs_f64(pause.transpose()?.unwrap_or(0.0));
     let found = interpreter::find(pid.parse()?, &mut Binaries::default())?;
     let first = found.interpreters()?.pop().ok_or("no interpreter")?;
     let state = threads::of_interpreter(&found, first, &mut HashSet::default())?.pop().ok_or("no thread")?;
@@ -44,10 +47,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (begin, length) = (Instant::now(), Duration::from_secs_f64(seconds.parse()?));
     let mut reads = 0;
     while begin.elapsed() < length {
-        for _ in 0..BATCH {
+        let batch = if pause.is_zero() { BATCH } else { 1 };
+        for _ in 0..batch {
             found.remote.gather(&mut buffer, reader.places())?;
         }
-        reads += BATCH;
+        reads += batch;
+        let late = begin.elapsed();
+        std::thread::sleep((pause * reads).saturating_sub(late));
     }
     let rate = |ns: u64| f64::from(reads) / Duration::from_nanos(ns).as_secs_f64();
     let (passed, used) = (u64::try_from(begin.elapsed().as_nanos())?, clock.passed()?);

@@ -87,8 +87,8 @@ fn cost(bench: &Bench, what: &'static str, version: &str, peer: Tool, rate: u32)
     let (slower, missed) = if rate > 1_000 { (3.0, 0.1) } else { (1.0, 0.1) };
     let shape = Shape { kind: "calls", depths: ONE_DEPTH, microseconds: 30 };
     let target = Target::start(bench, version, shape)?;
-    let tools = [Tool::Profkit, peer, Tool::Nothing];
-    let mut turns: [Vec<Turn>; 3] = Default::default();
+    let tools = [Tool::Profkit, peer, Tool::Nothing, Tool::BareReads];
+    let mut turns: [Vec<Turn>; 4] = Default::default();
     let (mut counts, mut waits) = (Vec::new(), Vec::new());
     let mut before = alone();
     for _ in 0..bench.runs {
@@ -104,7 +104,7 @@ fn cost(bench: &Bench, what: &'static str, version: &str, peer: Tool, rate: u32)
     let slowdown = |turns: &[Turn]| median(turns.iter().map(|turn| Ok(turn.slowdown(&truth)?[0])));
     let on_cpu = |turns: &[Turn]| median(turns.iter().map(|turn| Ok(turn.slowdown(&truth)?[1])));
     let cpu = |turns: &[Turn]| median(turns.iter().map(|turn| Ok(turn.attached.cpu)));
-    let [ours, theirs, nothing] = &turns;
+    let [ours, theirs, nothing, bare] = &turns;
     let peers = theirs
         .iter()
         .all(|turn| truth.goes_on(turn.attached.within))
@@ -118,6 +118,7 @@ fn cost(bench: &Bench, what: &'static str, version: &str, peer: Tool, rate: u32)
         Check::beside("while on a CPU", on_cpu(ours)?),
         Check::beside("with nothing", slowdown(nothing)?),
         Check::beside("while on a CPU", on_cpu(nothing)?),
+        Check::beside("with bare reads", slowdown(bare)?),
         Check::at_most("% missed", lost, missed),
         Check::beside(
             "with nothing to sample",

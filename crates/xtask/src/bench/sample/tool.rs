@@ -20,6 +20,8 @@ use crate::process;
 pub(super) enum Tool {
     /// None: what differs without one is noise.
     Nothing,
+    /// Reads what a sample reads, and does nothing with it.
+    BareReads,
     /// `profkit record`.
     Profkit,
     /// py-spy as it comes: it stops its target for each sample.
@@ -61,6 +63,7 @@ impl Tool {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
+            Self::BareReads => "bare reads",
             Self::Profkit => "profkit",
             Self::PySpy => "py-spy",
             Self::Sampling => "profiling.sampling",
@@ -74,6 +77,7 @@ impl Tool {
         let _ = fs::remove_file(&output);
         let mut command = match self {
             Self::Nothing => Command::new("sleep"),
+            Self::BareReads => Command::new(bench.profkit.with_file_name("examples").join("bare_read")),
             Self::Profkit => Command::new(&bench.profkit),
             Self::PySpy => Command::new(py_spy(bench)?),
             Self::Sampling => Command::new(bench.reference.join("python/3.15")),
@@ -81,6 +85,7 @@ impl Tool {
         let rate = if rate == "0" { "max" } else { rate.as_str() };
         let arguments: &[&str] = match self {
             Self::Nothing => &[&seconds],
+            Self::BareReads => &[&pid, &seconds, rate],
             Self::Profkit => &["record", "--rate", rate, "--duration", &seconds, "--pid", &pid],
             Self::PySpy => &["record", "-f", "raw", "-r", rate, "-d", &seconds, "--pid", &pid],
             Self::Sampling => {
@@ -88,7 +93,7 @@ impl Tool {
             }
         };
         command.args(arguments);
-        if self != Self::Nothing {
+        if !matches!(self, Self::Nothing | Self::BareReads) {
             command.arg("-o").arg(&output);
         }
         Ok((command, output))
