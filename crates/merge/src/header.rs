@@ -20,8 +20,8 @@ struct Period {
     period: i64,
 }
 
-/// The sample type that an input shows first. Those of time come first, then those of bytes, then counts, then names that
-/// no column has; of these the least.
+/// The sample type that an input shows first. Those of time come first, then those of bytes, then counts; of these the
+/// least. A name that no column of the input has says nothing: a merge of some inputs may have such a column.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Shown {
     kind: u8,
@@ -31,19 +31,17 @@ struct Shown {
 impl Shown {
     fn of<'s>(meta: &Meta, types: &[SampleType], string: impl Fn(StringId) -> &'s [u8]) -> Option<Self> {
         let dimension = |of: &SampleType| Unit::parse(string(of.unit)).dimension;
-        let said = meta.default_type.map(&string).filter(|name| !name.is_empty());
-        let shown = match said {
-            Some(name) => types.iter().find(|of| string(of.name) == name),
-            // As `Profile::default_type` has it.
-            None => types.iter().find(|of| dimension(of) == Dimension::Time).or(types.last()),
-        };
-        let kind = shown.map_or(3, |of| match dimension(of) {
+        let said = meta.default_type.map(&string);
+        // As `Profile::default_type` has it.
+        let shown = said.and_then(|name| types.iter().find(|of| string(of.name) == name));
+        let time = || types.iter().find(|of| dimension(of) == Dimension::Time);
+        let shown = shown.or_else(time).or(types.last())?;
+        let kind = match dimension(shown) {
             Dimension::Time => 0,
             Dimension::Bytes => 1,
             Dimension::Count => 2,
-        });
-        let name = said.or(shown.map(|of| string(of.name)))?;
-        Some(Self { kind, name: name.to_vec() })
+        };
+        Some(Self { kind, name: string(shown.name).to_vec() })
     }
 }
 

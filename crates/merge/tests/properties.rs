@@ -197,7 +197,8 @@ fn meta(builder: &mut ProfileBuilder, bits: u8) {
     meta.period = i64::from(bits % 3) * 100;
     meta.period_type = bit(2).then_some((cpu, unit));
     meta.comments = if bit(3) { vec![comment] } else { vec![] };
-    meta.default_type = bit(4).then_some(cpu);
+    // Also a name that no column has.
+    meta.default_type = bit(4).then_some(if bit(5) { comment } else { cpu });
     meta.drop_frames = bit(5).then_some(filter);
     meta.title = bit(6).then_some(comment);
     meta.producer = if bit(7) { "tool 1".to_owned() } else { "other 2".to_owned() };
@@ -338,6 +339,24 @@ fn a_system_name_that_says_nothing_keeps_nothing_apart() {
 
 fn profiles(scripts: &[Script]) -> Vec<Profile> {
     scripts.iter().map(profile).collect()
+}
+
+/// A name of no column may be that of one in the merge of some of the inputs.
+#[test]
+fn a_default_that_an_input_does_not_have_says_nothing() {
+    let profile = |column: &[u8], default: &[u8]| {
+        let mut builder = ProfileBuilder::new();
+        builder.sample_type(column, b"count").unwrap();
+        builder.meta.default_type = Some(builder.string(default).unwrap());
+        builder.sample(Sample::of(None), &[1]).unwrap();
+        builder.finish().unwrap()
+    };
+    let [one, two, three] = [profile(b"n", b"x"), profile(b"x", b"z"), profile(b"m", b"a")];
+    let part = merge([&one, &two]).unwrap();
+    let merged = merge([&one, &two, &three]).unwrap();
+    assert_eq!(all(&merge([&part, &three]).unwrap()), all(&merged));
+    let shown = merged.sample_types()[merged.default_type().unwrap()].name;
+    assert_eq!(merged.text(shown), "m", "the least by name");
 }
 
 proptest! {
