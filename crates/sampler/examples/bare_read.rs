@@ -30,7 +30,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let pause = Duration::from_secs_f64(pause.transpose()?.unwrap_or(0.0));
     let found = interpreter::find(pid.parse()?, &mut Binaries::default())?;
     let first = found.interpreters()?.pop().ok_or("no interpreter")?;
-    let state = threads::of_interpreter(&found, first, &mut HashSet::default())?.pop().ok_or("no thread")?;
+    let state =
+        threads::of_interpreter(&found, first, &mut HashSet::default())?.states.pop().ok_or("no thread")?;
     let (mut names, mut tree) = (Names::default(), Tree::default());
     let mut reader = Reader::new(&found.layout, state.address);
     let begin = Instant::now();

@@ -1,11 +1,13 @@
 //! Every thread's stack once: `profkit dump`.
 
+use std::io;
+
 use foldhash::HashSet;
 
 use crate::asyncio::{Chains, Naming};
 use crate::binary::Binaries;
 use crate::gil::{self, Gil};
-use crate::interpreter;
+use crate::interpreter::{self, Interpreter};
 use crate::names::Names;
 use crate::proc_stat::{self, SystemCall};
 use crate::reader::Reader;
@@ -79,46 +81,84 @@ pub fn dump_with_awaits(pid: u32) -> Result<Dump, Refusal> {
     take(pid, Some(Chains::new(pid, Naming::All)))
 }
 
-fn take(pid: u32, mut chains: Option<Chains>) -> Result<Dump, Refusal> {
+fn take(pid: u32, chains: Option<Chains>) -> Result<Dump, Refusal> {
     let interpreter = interpreter::find(pid, &mut Binaries::default())?;
-    let failed = |error: std::io::Error| Refusal::from_error(pid, &error);
-    let (remote, layout) = (interpreter.remote, interpreter.layout);
-    let (mut names, mut tree, mut tasks) = (Names::default(), Tree::default(), Tasks::default());
+    let failed = |error: io::Error| Refusal::from_error(pid, &error);
+    let mut tasks = Tasks::default();
     tasks.update(pid).map_err(failed)?;
-    let (mut found, mut seen) = (Vec::new(), HashSet::default());
-    for address in interpreter.interpreters().map_err(failed)? {
-        let number = remote.word(address + layout.interp_id as u64).map_err(failed)?;
-        let python_names = thread_names::of_interpreter(&interpreter, address);
+    let mut look = Look {
+        pid,
+        interpreter,
+        tasks,
+        chains,
+        names: Names::default(),
+        tree: Tree::default(),
+        seen: HashSet::default(),
+        found: Vec::new(),
+    };
+    // One may end while the list is followed.
+    let addresses = interpreter.interpreters().or_else(|_| interpreter.interpreters()).map_err(failed)?;
+    let main = addresses.last().copied();
+    for address in addresses {
+        match look.at(address) {
+            // One may end meanwhile, but not the main one.
+            Err(error) if error.raw_os_error() == Some(libc::EFAULT) && main != Some(address) => {}
+            looked => looked.map_err(failed)?,
+        }
+    }
+    let Look { mut found, tasks, .. } = look;
+    found.reverse();
+    let other = |tid: &u32| !found.iter().any(|thread| thread.tid == *tid);
+    let other_threads = tasks.ids.iter().copied().filter(other).collect();
+    Ok(Dump { version: interpreter.layout.version, threads: found, other_threads })
+}
+
+/// What is found of one interpreter after another.
+struct Look {
+    pid: u32,
+    interpreter: Interpreter,
+    tasks: Tasks,
+    chains: Option<Chains>,
+    names: Names,
+    tree: Tree,
+    /// Thread states.
+    seen: HashSet<u64>,
+    /// Newest first.
+    found: Vec<ThreadStack>,
+}
+
+impl Look {
+    fn at(&mut self, address: u64) -> io::Result<()> {
+        let Self { pid, interpreter, tasks, chains, names, tree, seen, found } = self;
+        let (remote, layout) = (interpreter.remote, interpreter.layout);
+        let number = remote.word(address + layout.interp_id as u64)?;
+        let python_names = thread_names::of_interpreter(interpreter, address);
         let mut head = [0; gil::HEAD];
-        let lock = gil::address(&interpreter, address).map_err(failed)?;
-        let collecting = gil::collecting_address(&interpreter, address);
-        for state in threads::of_interpreter(&interpreter, address, &mut seen).map_err(failed)? {
-            let (names, tree) = (&mut names, &mut tree);
+        let lock = gil::address(interpreter, address)?;
+        let collecting = gil::collecting_address(interpreter, address);
+        for state in threads::of_interpreter(interpreter, address, seen)?.states {
             let (is_stopped, seat) = (false, &mut Seat::none());
             let mut context = Context { remote, layout: &layout, names, tree, is_stopped, seat };
             let Some(stack) = read(&state, chains.as_mut(), &mut context) else { continue };
             let holds_gil =
                 remote.read(lock, &mut head).is_ok() && Gil::parse(&layout, &head).is_held_by(state.address);
             let is_collecting = remote.bytes(collecting, 4).is_ok_and(|flag| int_at(&flag, 0) != 0);
-            let tid = tasks.native(&interpreter, &state).unwrap_or(0);
-            let name = python_names.get(&state.ident).cloned().or_else(|| thread_names::fallback(pid, tid));
+            let tid = tasks.native(interpreter, &state).unwrap_or(0);
+            let name = python_names.get(&state.ident).cloned().or_else(|| thread_names::fallback(*pid, tid));
             found.push(ThreadStack {
                 tid,
                 name,
                 interpreter: number,
                 holds_gil,
-                waits_for_gil: SystemCall::open(pid, tid)
+                waits_for_gil: SystemCall::open(*pid, tid)
                     .is_ok_and(|call| call.waits_within(lock, gil::SIZE)),
-                runs: proc_stat::runs(pid, tid),
+                runs: proc_stat::runs(*pid, tid),
                 collects_garbage: holds_gil && is_collecting,
                 frames: lines(tree, stack),
             });
         }
+        Ok(())
     }
-    found.reverse();
-    let other = |tid: &u32| !found.iter().any(|thread| thread.tid == *tid);
-    let other_threads = tasks.ids.iter().copied().filter(other).collect();
-    Ok(Dump { version: layout.version, threads: found, other_threads })
 }
 
 /// A thread's stack, of a moment at which it stood still if there is one soon: unlike a sample, it stands for no time.

@@ -24,11 +24,13 @@ use crate::reading::Context;
 use crate::seat::Seat;
 use crate::thread::{Due, Moment, Thread};
 use crate::thread_names;
-use crate::threads::{self, Tasks, ThreadState};
+use crate::threads::{self, Found, Tasks, ThreadState};
 use crate::tree::Tree;
 
 /// Threads are listed anew after as long; sooner if one takes a lock that is not known.
 const LIST_INTERVAL: u64 = 100_000_000;
+/// A thread state that still seems to be of a thread that has another one is believed after as long.
+const DOUBT: u64 = 1_000_000_000;
 /// Threads are asked for their names anew after as long, and once soon after they appear.
 const NAMES_INTERVAL: u64 = 5_000_000_000;
 const NAMES_SOON: u64 = 30_000_000;
@@ -79,6 +81,9 @@ pub struct Process {
     tasks_known: Vec<u32>,
     locks: Locks,
     threads: Vec<Thread>,
+    /// Thread states that seem to be of a thread that has one, since when. Up to 3.11 whoever starts a thread makes its
+    /// thread state, with the number of the one who makes it; the right one is there before it runs any Python.
+    doubted: HashMap<ThreadState, u64>,
     ended: Ended,
     renamed: Vec<(u32, u32)>,
     listed: u64,
@@ -115,6 +120,7 @@ impl Process {
             tasks_known: Vec::new(),
             locks: Locks::default(),
             threads: Vec::new(),
+            doubted: HashMap::default(),
             ended: Ended::default(),
             renamed: Vec::new(),
             listed: 0,
@@ -355,23 +361,29 @@ impl Process {
             Err(_) => self.find()?,
         };
         self.locks.keep(&found.iter().map(|&(lock, _)| lock).collect::<Vec<_>>());
+        let is_whole = found.iter().all(|(_, found)| found.is_whole);
         let mut found: Vec<(ThreadState, usize)> = found
             .into_iter()
-            .flat_map(|(lock, states)| states.into_iter().map(move |state| (state, lock)))
+            .flat_map(|(lock, found)| found.states.into_iter().map(move |state| (state, lock)))
             .collect();
         let lives: HashMap<ThreadState, usize> = found.iter().copied().collect();
-        self.end_threads(now, |thread| !lives.contains_key(&thread.state));
+        let taken: HashSet<u64> = found.iter().map(|(state, _)| state.address).collect();
+        // Who is not in a list that was cut off may live, unless another one has its place.
+        let may_live = |state: &ThreadState| !is_whole && !taken.contains(&state.address);
+        self.end_threads(now, |thread| !lives.contains_key(&thread.state) && !may_live(&thread.state));
         for thread in &mut self.threads {
             thread.lock = lives.get(&thread.state).copied().unwrap_or(thread.lock);
         }
         let sampled: HashSet<ThreadState> = self.threads.iter().map(|thread| thread.state).collect();
         found.retain(|(state, _)| !sampled.contains(state));
+        self.doubted.retain(|state, _| lives.contains_key(state));
         let mut known = Vec::new();
         if !found.is_empty() || self.tasks.ids.is_empty() {
             self.tasks.update(self.pid)?;
             known = self.count_tasks();
         }
-        for (state, lock) in found {
+        // The oldest first.
+        for (state, lock) in found.into_iter().rev() {
             self.add(state, lock, &known, now, writer);
         }
         self.ended.begin(self.pid, &self.tasks.ids, &self.threads);
@@ -379,7 +391,7 @@ impl Process {
     }
 
     /// The thread states of each interpreter, and the index of its lock.
-    fn find(&mut self) -> io::Result<Vec<(usize, Vec<ThreadState>)>> {
+    fn find(&mut self) -> io::Result<Vec<(usize, Found)>> {
         let (mut found, mut seen) = (Vec::new(), HashSet::default());
         for address in self.interpreter.interpreters()? {
             let lock_address = gil::address(&self.interpreter, address)?;
@@ -405,6 +417,12 @@ impl Process {
     fn add(&mut self, state: ThreadState, lock: usize, known: &[u32], now: Moment, writer: &mut Writer) {
         // A thread state of a thread that does not exist: a forked child has its parent's for a moment.
         let Some(tid) = self.tasks.native(&self.interpreter, &state) else { return };
+        let is_same = |other: &Thread| other.tid == tid && other.state.interpreter == state.interpreter;
+        if self.threads.iter().any(is_same)
+            && now.ns - self.doubted.entry(state).or_insert(now.ns).to_owned() < DOUBT
+        {
+            return;
+        }
         let reader = Reader::new(&self.interpreter.layout, state.address);
         let is_new = !known.is_empty() && known.binary_search(&tid).is_err();
         let mut thread = Thread::new(self.pid, (tid, is_new), state, lock, reader, self.last);

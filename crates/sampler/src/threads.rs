@@ -16,6 +16,8 @@ use crate::remote::{int_at, word_at};
 
 /// The most thread states that are followed, of all interpreters together.
 const MAX_THREADS: usize = 100_000;
+/// How often a list is followed that is cut off.
+const ATTEMPTS: usize = 4;
 /// How much of the C library's thread descriptor is searched for the number.
 const DESCRIPTOR: usize = 1_024;
 /// Where it is in glibc (x86-64, aarch64) and musl (the same two): other fields may have a number of a thread by chance.
@@ -36,30 +38,46 @@ pub struct ThreadState {
     pub native: u32,
 }
 
-/// All thread states of an interpreter, newest first, but those seen before, of which there are so many at most: in a memory that
+/// The thread states of an interpreter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Newest first.
+    pub states: Vec<ThreadState>,
+    /// Whether that is all: a thread that ends while the list is followed cuts it off.
+    pub is_whole: bool,
+}
+
+/// All thread states of an interpreter, but those seen before, of which there are so many at most: in a memory that
 /// changes, lists may lead to each other and into themselves.
 ///
 /// # Errors
 /// If memory cannot be read.
-pub fn of_interpreter(
-    interpreter: &Interpreter,
-    address: u64,
-    seen: &mut HashSet<u64>,
-) -> io::Result<Vec<ThreadState>> {
+pub fn of_interpreter(interpreter: &Interpreter, address: u64, seen: &mut HashSet<u64>) -> io::Result<Found> {
+    let mut found = follow(interpreter, address, seen)?;
+    for _ in 1..ATTEMPTS {
+        if found.is_whole {
+            break;
+        }
+        for state in &found.states {
+            seen.remove(&state.address);
+        }
+        found = follow(interpreter, address, seen)?;
+    }
+    Ok(found)
+}
+
+fn follow(interpreter: &Interpreter, address: u64, seen: &mut HashSet<u64>) -> io::Result<Found> {
     let (remote, layout) = (interpreter.remote, &interpreter.layout);
     let native = if layout.thread_native_id == NONE { 0 } else { layout.thread_native_id };
     let mut head = vec![0; layout.thread_id.max(native) + 8];
-    let mut found: Vec<ThreadState> = Vec::new();
+    let mut states: Vec<ThreadState> = Vec::new();
     let mut at = remote.word(address.wrapping_add(layout.interp_threads_head as u64))?;
-    while at != 0 && seen.len() < MAX_THREADS && seen.insert(at) {
-        if remote.read(at, &mut head).is_err() {
-            // A thread ended while the list was followed: the rest is found next time.
-            break;
+    while at != 0 && seen.len() < MAX_THREADS && !seen.contains(&at) {
+        if remote.read(at, &mut head).is_err() || word_at(&head, layout.thread_interp) != address {
+            return Ok(Found { states, is_whole: false });
         }
-        if word_at(&head, layout.thread_interp) != address {
-            break;
-        }
-        found.push(ThreadState {
+        seen.insert(at);
+        states.push(ThreadState {
             address: at,
             interpreter: address,
             ident: word_at(&head, layout.thread_id),
@@ -67,7 +85,7 @@ pub fn of_interpreter(
         });
         at = word_at(&head, layout.thread_next);
     }
-    Ok(found)
+    Ok(Found { states, is_whole: true })
 }
 
 /// The threads of a process as the operating system has them.
@@ -121,7 +139,7 @@ impl Tasks {
     /// Through the C library's descriptor.
     fn by_descriptor(&mut self, interpreter: &Interpreter, state: &ThreadState) -> Option<u32> {
         if self.descriptor_offset.is_none() {
-            let states = of_interpreter(interpreter, state.interpreter, &mut HashSet::default()).ok()?;
+            let states = of_interpreter(interpreter, state.interpreter, &mut HashSet::default()).ok()?.states;
             let descriptor = |state: &ThreadState| interpreter.remote.bytes(state.ident, DESCRIPTOR).ok();
             let descriptors: Vec<_> = states.iter().filter_map(descriptor).take(MAX_COMPARED).collect();
             self.descriptor_offset = self.offset_in(&descriptors);
@@ -172,9 +190,28 @@ mod tests {
         let interpreter = Interpreter { remote: Remote::new(std::process::id()), layout, runtime };
         assert_eq!(interpreter.interpreters().unwrap(), [runtime]);
         let mut seen = HashSet::default();
-        let mut states = || of_interpreter(&interpreter, runtime, &mut seen).unwrap();
+        let mut states = || of_interpreter(&interpreter, runtime, &mut seen).unwrap().states;
         assert_eq!(states().iter().map(|state| state.address).collect::<Vec<_>>(), [runtime]);
         assert_eq!(states(), []);
+    }
+
+    /// An interpreter with one thread state, whose list leads on to where nothing is.
+    #[test]
+    fn a_list_that_is_cut_off_says_so() {
+        let layout = Layout::known(Version { major: 3, minor: 10, micro: 1 }).unwrap();
+        let (mut head, mut thread) = (vec![0_u64; 64], vec![0_u64; 64]);
+        let address = head.as_ptr() as u64;
+        head[layout.interp_threads_head / 8] = thread.as_ptr() as u64;
+        thread[layout.thread_interp / 8] = address;
+        let interpreter = Interpreter { remote: Remote::new(std::process::id()), layout, runtime: address };
+        let mut is_whole = |next: u64| {
+            thread[layout.thread_next / 8] = next;
+            let mut seen = HashSet::default();
+            let found = of_interpreter(&interpreter, address, &mut seen).unwrap();
+            assert!(found.states.len() == 1 && seen.len() == 1, "{found:?} {seen:?}");
+            found.is_whole
+        };
+        assert!(is_whole(0) && !is_whole(8));
     }
 
     fn descriptors(ints: &[&[(usize, u8)]]) -> Vec<Vec<u8>> {

@@ -4,6 +4,7 @@ mod agent;
 mod awaits;
 mod beside;
 mod children;
+mod churn;
 mod coroutines;
 mod depths;
 mod dump;
