@@ -290,6 +290,22 @@ fn what_is_negative_is_told_in_a_unit_for_people() {
 }
 
 #[test]
+fn info_lists_some_threads_of_many() {
+    let folder = TempDir::new().unwrap();
+    for (threads, listed, more) in [(40, 40, None), (41, 39, Some("and 2 more threads; --json lists all"))] {
+        let lines: Vec<String> = (0..threads)
+            .map(|thread| format!("process 1:\"python x.py\";thread ({});f (/x.py:1) 1", 100 + thread))
+            .collect();
+        fs::write(folder.path().join("many.folded"), lines.join("\n")).unwrap();
+        run(folder.path(), &["convert", "many.folded", "--from", "collapsed:py-spy", "-o", "many.pb.gz"]);
+        let info = run(folder.path(), &["info", "many.pb.gz"]).stdout;
+        assert_eq!(info.matches(", thread 1").count(), listed, "{info}");
+        assert_eq!(info.contains("more thread"), more.is_some(), "{info}");
+        assert!(more.is_none_or(|more| info.contains(more)), "{info}");
+    }
+}
+
+#[test]
 fn a_profile_is_split_into_its_processes() {
     let folder = TempDir::new().unwrap();
     let file = path("collapsed/py-spy-0.4.3-subprocesses.collapsed");

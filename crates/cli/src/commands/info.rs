@@ -72,6 +72,9 @@ struct Period {
     unit: String,
 }
 
+/// How many lines of threads there are at most.
+const THREADS: usize = 40;
+
 pub(crate) fn run(arguments: &Info) -> Result<(), Failure> {
     let loaded = arguments.input.load()?;
     let facts = Facts::of(&loaded);
@@ -178,8 +181,13 @@ impl Facts {
         }
         counts.push(count(self.functions, "function"));
         line("counts", &counts.join(", "))?;
-        for (index, thread) in self.threads.iter().enumerate() {
+        // One that is left over takes a line, too.
+        let listed = if self.threads.len() > THREADS { THREADS - 1 } else { THREADS };
+        for (index, thread) in self.threads.iter().take(listed).enumerate() {
             line(if index == 0 { "threads" } else { "" }, &thread.text())?;
+        }
+        if let Some(more @ 1..) = self.threads.len().checked_sub(listed) {
+            line("", &format!("and {}; --json lists all", count(more, "more thread")))?;
         }
         line("labels", &self.label_keys.iter().cloned().collect::<Vec<_>>().join(", "))?;
         for (index, mapping) in self.mappings.iter().filter(|mapping| !mapping.is_empty()).enumerate() {
