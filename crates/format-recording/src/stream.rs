@@ -321,7 +321,7 @@ impl Reader {
         }
         let (seen, sampled) = (count(counter::THREADS_SEEN), count(counter::THREADS_SAMPLED));
         if seen > sampled {
-            remarks.push(format!("{} of {seen} threads have no Python in them", seen - sampled));
+            remarks.push(format!("no Python was seen in {} of {seen} threads", seen - sampled));
         }
         let (seen, sampled) = (count(counter::PROCESSES_SEEN), count(counter::PROCESSES_SAMPLED));
         if seen > sampled {
