@@ -9,7 +9,7 @@ use crate::binary::Binaries;
 use crate::gil::{self, Gil};
 use crate::interpreter::{self, Interpreter};
 use crate::names::Names;
-use crate::proc_stat::{self, SystemCall};
+use crate::proc_stat::{self, Doing, SystemCall};
 use crate::reader::Reader;
 use crate::reading::Context;
 use crate::refusal::Refusal;
@@ -151,7 +151,7 @@ impl Look {
                 interpreter: number,
                 holds_gil,
                 waits_for_gil: SystemCall::open(*pid, tid)
-                    .is_ok_and(|call| call.waits_within(lock, gil::SIZE)),
+                    .is_ok_and(|call| call.within(lock, gil::SIZE) == Doing::Waits),
                 runs: proc_stat::runs(*pid, tid),
                 collects_garbage: holds_gil && is_collecting,
                 frames: lines(tree, stack),

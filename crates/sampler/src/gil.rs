@@ -80,6 +80,10 @@ pub struct Lock {
     pub address: u64,
     /// Where the flag is that says that garbage is collected.
     pub collecting: u64,
+    /// Where the newest thread state of an interpreter is told, and which it was when threads were listed.
+    newest: (u64, u64),
+    /// Whether it was another one at the last look.
+    has_new: bool,
     /// What it said last.
     pub gil: Gil,
     /// Whether garbage was collected then.
@@ -94,13 +98,15 @@ pub struct Lock {
 impl Lock {
     /// Looks at it; whether it is there.
     fn look(&mut self, remote: Remote, layout: &Layout) -> io::Result<bool> {
-        let mut bytes = [0; HEAD + 4];
-        let places = [Place::new(self.address, HEAD), Place::new(self.collecting, 4)];
-        match remote.gather(&mut bytes, &places) {
-            Ok(HEAD..) => {}
+        let mut bytes = [0; HEAD + 4 + 8];
+        let places =
+            [Place::new(self.address, HEAD), Place::new(self.collecting, 4), Place::new(self.newest.0, 8)];
+        let length = match remote.gather(&mut bytes, &places) {
+            Ok(length @ HEAD..) => length,
             Err(error) if error.raw_os_error() != Some(libc::EFAULT) => return Err(error),
             _ => return Ok(false),
-        }
+        };
+        self.has_new = length == bytes.len() && word_at(&bytes, HEAD + 4) != self.newest.1;
         let gil = Gil::parse(layout, &bytes);
         self.read_all |= gil.switches != self.gil.switches || gil.last_holder != self.gil.last_holder;
         self.gil = gil;
@@ -176,8 +182,9 @@ impl Locks {
         self.iter_mut().any(|lock| lock.asks_for_list(&is_known, since))
     }
 
-    /// The index of the lock at an address, which is added if it is not known.
-    pub fn index(&mut self, address: u64, collecting: u64) -> usize {
+    /// The index of the lock at an address, which is added if it is not known. `newest` is where the newest thread state is told,
+    /// and which it is.
+    pub fn index(&mut self, address: u64, collecting: u64, newest: (u64, u64)) -> usize {
         let position = |wanted| self.0.iter().position(|lock| lock.address == wanted);
         let index = position(address).or_else(|| position(0)).unwrap_or(self.0.len());
         if index == self.0.len() {
@@ -188,8 +195,15 @@ impl Locks {
                 *lock = Lock { address, read_all: true, ..Lock::default() };
             }
             lock.collecting = collecting;
+            (lock.newest, lock.has_new) = (newest, false);
         }
         index
+    }
+
+    /// Whether there are threads that were not there when they were listed.
+    #[must_use]
+    pub fn have_new(&self) -> bool {
+        self.0.iter().any(|lock| lock.has_new)
     }
 
     /// Every other one is gone.
@@ -229,20 +243,23 @@ mod tests {
         let (remote, layout) = own();
         let (one, other) = (lock(&layout, 1, 1), lock(&layout, 2, 1));
         let mut locks = Locks::default();
-        assert_eq!([&one, &other, &one].map(|words| locks.index(address(words), address(words))), [0, 1, 0]);
+        assert_eq!(
+            [&one, &other, &one].map(|words| locks.index(address(words), address(words), (0, 0))),
+            [0, 1, 0]
+        );
         assert!(locks.look(remote, &layout).unwrap());
         assert_eq!(locks.get(1).unwrap().gil.last_holder, 2);
         locks.keep(&[1]);
         assert!(locks.get(0).is_none() && !locks.ask_for_list(|holder| holder == 2, u64::MAX));
         // One that is not mapped any more.
-        assert_eq!(locks.index(8, 8), 0);
+        assert_eq!(locks.index(8, 8, (8, 0)), 0);
         assert!(!locks.look(remote, &layout).unwrap());
         assert!(locks.get(0).is_none() && locks.get(1).is_some());
-        assert_eq!(locks.index(address(&one), address(&one)), 0);
+        assert_eq!(locks.index(address(&one), address(&one), (0, 0)), 0);
         assert!(locks.get(0).unwrap().read_all && locks.look(remote, &layout).unwrap());
         locks.keep(&[]);
         assert!(locks.is_empty());
-        locks.index(8, 8);
+        locks.index(8, 8, (8, 0));
         assert!(locks.look(remote, &layout).is_err());
     }
 
@@ -251,7 +268,7 @@ mod tests {
         let (remote, layout) = own();
         let mut words = lock(&layout, 7, 1);
         let mut locks = Locks::default();
-        locks.index(address(&words), address(&words));
+        locks.index(address(&words), address(&words), (0, 0));
         locks.look(remote, &layout).unwrap();
         let mut asks = |since| locks.ask_for_list(|_| false, since);
         assert!(!asks(LIST_AGAIN - 1) && asks(LIST_AGAIN) && !asks(LIST_AGAIN) && asks(2 * LIST_AGAIN));

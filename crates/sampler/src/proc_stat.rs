@@ -153,6 +153,17 @@ pub struct SystemCall {
     file: ThreadFile,
 }
 
+/// What a thread does, seen from a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// It runs, or waits for a processor.
+    Runs,
+    /// It sleeps until the lock is its own.
+    Waits,
+    /// It sleeps for something else, or nothing is known of it.
+    Else,
+}
+
 /// The number of `futex`.
 #[cfg(target_arch = "x86_64")]
 const FUTEX: &[u8] = b"202 0x";
@@ -169,16 +180,19 @@ impl SystemCall {
         Ok(Self { file: ThreadFile::open(pid, tid, "syscall")? })
     }
 
-    /// Whether the thread sleeps in a futex within `start..start + size`.
+    /// What the thread does; it waits if that is in a futex within `start..start + size`.
     #[must_use]
-    pub fn waits_within(&self, start: u64, size: u64) -> bool {
+    pub fn within(&self, start: u64, size: u64) -> Doing {
         // `number 0xargument … 0xstack 0xinstruction`, or `running`.
         let mut text = [0; 192];
-        let Ok(text) = self.file.read(&mut text) else { return false };
-        let Some(rest) = text.strip_prefix(FUTEX) else { return false };
+        let Ok(text) = self.file.read(&mut text) else { return Doing::Else };
+        if text.starts_with(b"running") {
+            return Doing::Runs;
+        }
+        let Some(rest) = text.strip_prefix(FUTEX) else { return Doing::Else };
         let digits = rest.iter().map_while(|&byte| char::from(byte).to_digit(16));
         let address = digits.fold(0u64, |number, digit| number << 4 | u64::from(digit));
-        address.wrapping_sub(start) < size
+        if address.wrapping_sub(start) < size { Doing::Waits } else { Doing::Else }
     }
 }
 

@@ -9,6 +9,7 @@
 //! where it goes deep, just while it is looked at: sampled shares were wrong by 30 percentage points.
 
 use std::io;
+use std::time::Instant;
 
 use foldhash::{HashMap, HashSet};
 use profkit_recording::stream::{Writer, kind};
@@ -31,6 +32,10 @@ use crate::tree::Tree;
 const LIST_INTERVAL: u64 = 100_000_000;
 /// A thread state that still seems to be of a thread that has another one is believed after as long.
 const DOUBT: u64 = 1_000_000_000;
+/// Sooner if one is not known to belong to a thread of its own: after as long, less and less often while that is so.
+const LIST_SOON: u64 = 1_000_000;
+/// Threads are not listed for more than one part in as many of the time.
+const LIST_COST: u64 = 20;
 /// Threads are asked for their names anew after as long, and once soon after they appear.
 const NAMES_INTERVAL: u64 = 5_000_000_000;
 const NAMES_SOON: u64 = 30_000_000;
@@ -87,6 +92,12 @@ pub struct Process {
     ended: Ended,
     renamed: Vec<(u32, u32)>,
     listed: u64,
+    /// They are listed anew after as long.
+    list_again: u64,
+    /// No sooner than that.
+    list_gap: u64,
+    /// The newest thread state that is not known to belong to a thread of its own, 0 for none.
+    unsettled: u64,
     looked: u64,
     named: u64,
     name_at: u64,
@@ -124,6 +135,9 @@ impl Process {
             ended: Ended::default(),
             renamed: Vec::new(),
             listed: 0,
+            list_again: LIST_INTERVAL,
+            list_gap: 0,
+            unsettled: 0,
             looked: 0,
             named: now.ns,
             name_at: now.ns + NAMES_SOON,
@@ -156,13 +170,14 @@ impl Process {
         writer: &mut Writer,
         seat: &mut Seat,
     ) -> io::Result<()> {
-        if self.locks.is_empty() || now.ns - self.listed >= LIST_INTERVAL {
+        if self.locks.is_empty() || now.ns - self.listed >= self.list_again {
             self.list(now, writer)?;
         }
         if now.ns - self.looked >= LOCK_INTERVAL {
             self.look(now)?;
             let is_known = |holder| self.threads.iter().any(|thread| thread.state.address == holder);
-            if self.locks.ask_for_list(is_known, now.ns - self.listed) {
+            let since = now.ns - self.listed;
+            if self.locks.ask_for_list(is_known, since) || since >= self.list_gap && self.locks.have_new() {
                 self.list(now, writer)?;
             }
         }
@@ -230,7 +245,7 @@ impl Process {
             let has_gil = lock.gil.is_held_by(thread.state.address);
             if !thread.is_due {
                 // Nothing of it can have changed but whether it waits.
-                thread.ask(lock.address, has_gil, now, *last);
+                thread.ask(lock, has_gil, now, *last);
                 continue;
             }
             let is_stopped = match pause {
@@ -272,7 +287,7 @@ impl Process {
                 thread.has_gil = has_gil;
                 thread.changed = now.ns;
             }
-            thread.ask(lock.address, has_gil, now, *last);
+            thread.ask(lock, has_gil, now, *last);
         }
         Ok(())
     }
@@ -352,6 +367,7 @@ impl Process {
 
     /// Lists interpreters, locks and threads.
     fn list(&mut self, now: Moment, writer: &mut Writer) -> io::Result<()> {
+        let begin = Instant::now();
         self.listed = now.ns;
         // Locks that are new are looked at before stacks are read.
         self.looked = 0;
@@ -382,11 +398,22 @@ impl Process {
             self.tasks.update(self.pid)?;
             known = self.count_tasks();
         }
+        let mut unsettled = 0;
         // The oldest first.
         for (state, lock) in found.into_iter().rev() {
-            self.add(state, lock, &known, now, writer);
+            if !self.add(state, lock, &known, now, writer) {
+                unsettled = state.address;
+            }
         }
         self.ended.begin(self.pid, &self.tasks.ids, &self.threads);
+        self.list_again = match unsettled {
+            0 => LIST_INTERVAL,
+            same if same == self.unsettled => (self.list_again * 2).min(LIST_INTERVAL),
+            _ => LIST_SOON,
+        };
+        self.unsettled = unsettled;
+        self.list_gap =
+            begin.elapsed().as_nanos().try_into().map_or(LIST_INTERVAL, |took: u64| took * LIST_COST);
         Ok(())
     }
 
@@ -399,8 +426,12 @@ impl Process {
                 continue;
             }
             let collecting = gil::collecting_address(&self.interpreter, address);
-            let lock = self.locks.index(lock_address, collecting);
-            found.push((lock, threads::of_interpreter(&self.interpreter, address, &mut seen)?));
+            let states = threads::of_interpreter(&self.interpreter, address, &mut seen)?;
+            let newest = (
+                address + self.interpreter.layout.interp_threads_head as u64,
+                states.states.first().map_or(0, |state| state.address),
+            );
+            found.push((self.locks.index(lock_address, collecting, newest), states));
         }
         Ok(found)
     }
@@ -413,15 +444,22 @@ impl Process {
         known
     }
 
-    /// `known` are the threads that there were before, none at first.
-    fn add(&mut self, state: ThreadState, lock: usize, known: &[u32], now: Moment, writer: &mut Writer) {
+    /// `known` are the threads that there were before, none at first. Says whether it is a thread of its own, as far as is known.
+    fn add(
+        &mut self,
+        state: ThreadState,
+        lock: usize,
+        known: &[u32],
+        now: Moment,
+        writer: &mut Writer,
+    ) -> bool {
         // A thread state of a thread that does not exist: a forked child has its parent's for a moment.
-        let Some(tid) = self.tasks.native(&self.interpreter, &state) else { return };
+        let Some(tid) = self.tasks.native(&self.interpreter, &state) else { return false };
         let is_same = |other: &Thread| other.tid == tid && other.state.interpreter == state.interpreter;
         if self.threads.iter().any(is_same)
             && now.ns - self.doubted.entry(state).or_insert(now.ns).to_owned() < DOUBT
         {
-            return;
+            return false;
         }
         let reader = Reader::new(&self.interpreter.layout, state.address);
         let is_new = !known.is_empty() && known.binary_search(&tid).is_err();
@@ -432,6 +470,7 @@ impl Process {
         self.threads.push(thread);
         self.name_at = self.name_at.min(now.ns + NAMES_SOON);
         self.locks.read_all(lock);
+        true
     }
 }
 

@@ -5,7 +5,8 @@
 
 use profkit_recording::stream::{Sample, Writer};
 
-use crate::proc_stat::{CpuClock, SystemCall, means_gone};
+use crate::gil::{Lock, SIZE};
+use crate::proc_stat::{CpuClock, Doing, SystemCall, means_gone};
 use crate::reader::Reader;
 use crate::threads::ThreadState;
 
@@ -76,6 +77,8 @@ pub struct Thread {
     pub has_gil: bool,
     /// Whether it waited for the lock then.
     pub waits: bool,
+    /// How often the lock had gone to another thread when that was asked.
+    waited: u64,
     /// Whether its stack can have changed since it was read.
     pub is_due: bool,
     /// When its stack was last another one.
@@ -119,6 +122,7 @@ impl Thread {
             stack: 0,
             has_gil: false,
             waits: false,
+            waited: 0,
             is_due: true,
             changed: now.ns,
             began: now.ns,
@@ -179,15 +183,20 @@ impl Thread {
         true
     }
 
-    /// Finds out whether it waits for the lock at an address, as often as it matters. What was before is over with the moment `last`.
-    pub fn ask(&mut self, lock: u64, has_gil: bool, now: Moment, last: Moment) {
-        let is_active = self.waits || now.ns - self.changed < ACTIVE;
+    /// Finds out whether it waits for a lock, as often as it matters. What was before is over with the moment `last`.
+    pub fn ask(&mut self, lock: &Lock, has_gil: bool, now: Moment, last: Moment) {
+        // Not by whether it waits: what is asked for more often when it says yes than when it says no seems to be seldom.
+        let is_active = self.has_used || now.ns - self.changed < ACTIVE;
         let interval = if is_active { WAIT_INTERVAL } else { IDLE_WAIT_INTERVAL };
         let waits = if has_gil || self.stack == 0 {
             false
         } else if now.ns - self.asked >= interval {
             self.asked = now.ns;
-            self.call.as_ref().is_some_and(|call| call.waits_within(lock, crate::gil::SIZE))
+            let doing = self.call.as_ref().map_or(Doing::Else, |call| call.within(lock.address, SIZE));
+            let waited = self.waits && self.waited == lock.gil.switches;
+            self.waited = lock.gil.switches;
+            // One that was woken to ask for the lock again waits for a processor: it has not had the lock since.
+            doing == Doing::Waits || doing == Doing::Runs && waited
         } else {
             self.waits
         };
