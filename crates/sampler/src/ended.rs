@@ -90,13 +90,17 @@ impl Ended {
             return;
         }
         // The thread state of one can end long before itself.
-        self.threads.retain_mut(|thread| !thread.settle(thread.until, writer));
+        self.threads.retain_mut(|thread| {
+            let lives = thread.settle(thread.until, writer);
+            thread.close(writer);
+            !lives
+        });
         let (used, is_theirs) = self.used(pid, live);
         let times = self
             .threads
             .iter()
             .map(Thread::times)
-            .fold([0; 3], |sums: [u64; 3], times| std::array::from_fn(|kind| sums[kind] + times[kind]));
+            .fold([0; 4], |sums: [u64; 4], times| std::array::from_fn(|kind| sums[kind] + times[kind]));
         let mut shares = Share::of_each(used, times);
         for mut thread in self.threads.drain(..) {
             thread.write(writer, &mut shares);
@@ -112,7 +116,8 @@ impl Ended {
     fn used(&mut self, pid: u32, live: &[Thread]) -> (u64, bool) {
         let Some(clocks) = &mut self.clocks else { return (0, false) };
         let now = proc_stat::tasks(pid).ok().and_then(|all| Clocks::read(pid, &all, live));
-        let Some(now) = now else { return (0, false) };
+        // The process is gone, and its clock with it.
+        let Some(now) = now else { return (self.threads.iter().map(Thread::untold).sum(), false) };
         let is_theirs = !now.others.iter().any(|tid| clocks.threads.contains_key(tid));
         let used = clocks.gone(now, self.threads.iter().map(|thread| (thread.tid, thread.given())));
         (used, is_theirs)

@@ -160,7 +160,7 @@ pub enum Doing {
     Runs,
     /// It sleeps until the lock is its own.
     Waits,
-    /// It sleeps for something else, or nothing is known of it.
+    /// It sleeps for something else.
     Else,
 }
 
@@ -180,19 +180,19 @@ impl SystemCall {
         Ok(Self { file: ThreadFile::open(pid, tid, "syscall")? })
     }
 
-    /// What the thread does; it waits if that is in a futex within `start..start + size`.
+    /// What the thread does; it waits if that is in a futex within `start..start + size`. `None` if it has ended, or cannot be asked.
     #[must_use]
-    pub fn within(&self, start: u64, size: u64) -> Doing {
+    pub fn within(&self, start: u64, size: u64) -> Option<Doing> {
         // `number 0xargument … 0xstack 0xinstruction`, or `running`.
         let mut text = [0; 192];
-        let Ok(text) = self.file.read(&mut text) else { return Doing::Else };
+        let text = self.file.read(&mut text).ok()?;
         if text.starts_with(b"running") {
-            return Doing::Runs;
+            return Some(Doing::Runs);
         }
-        let Some(rest) = text.strip_prefix(FUTEX) else { return Doing::Else };
+        let Some(rest) = text.strip_prefix(FUTEX) else { return Some(Doing::Else) };
         let digits = rest.iter().map_while(|&byte| char::from(byte).to_digit(16));
         let address = digits.fold(0u64, |number, digit| number << 4 | u64::from(digit));
-        if address.wrapping_sub(start) < size { Doing::Waits } else { Doing::Else }
+        Some(if address.wrapping_sub(start) < size { Doing::Waits } else { Doing::Else })
     }
 }
 

@@ -185,7 +185,9 @@ impl Process {
         self.stop(now)?;
         let result = self.read(now, tree, seat);
         self.resume();
-        self.last = now;
+        if result.is_ok() {
+            self.last = now;
+        }
         result
     }
 
@@ -312,16 +314,22 @@ impl Process {
         if !gone.is_empty() {
             // Others may have their places.
             self.listed = 0;
-            self.end_threads(now, |thread| gone.contains(&thread.tid));
+            self.end_threads(|thread| gone.contains(&thread.tid));
         }
         self.ended.settle(self.pid, &self.threads, writer, all);
     }
 
+    /// It is not sampled any more: nothing is left to be told.
+    pub fn close(&mut self, writer: &mut Writer) {
+        self.threads.iter_mut().for_each(|thread| thread.close(writer));
+    }
+
     /// No longer samples some threads.
-    fn end_threads(&mut self, now: Moment, mut has_ended: impl FnMut(&Thread) -> bool) {
+    fn end_threads(&mut self, mut has_ended: impl FnMut(&Thread) -> bool) {
+        let last = self.last;
         let ended = self.threads.extract_if(.., |thread| has_ended(thread));
         self.ended.extend(ended.map(|mut thread| {
-            thread.end(now);
+            thread.end(last);
             thread
         }));
     }
@@ -386,7 +394,7 @@ impl Process {
         let taken: HashSet<u64> = found.iter().map(|(state, _)| state.address).collect();
         // Who is not in a list that was cut off may live, unless another one has its place.
         let may_live = |state: &ThreadState| !is_whole && !taken.contains(&state.address);
-        self.end_threads(now, |thread| !lives.contains_key(&thread.state) && !may_live(&thread.state));
+        self.end_threads(|thread| !lives.contains_key(&thread.state) && !may_live(&thread.state));
         for thread in &mut self.threads {
             thread.lock = lives.get(&thread.state).copied().unwrap_or(thread.lock);
         }

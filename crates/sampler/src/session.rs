@@ -221,6 +221,7 @@ impl Session {
         self.late.extend(process.take_pause().filter(Pause::is_late));
         self.write_tables();
         process.settle(self.now, &mut self.writer, true);
+        process.close(&mut self.writer);
         self.ended.add(process.counts);
     }
 

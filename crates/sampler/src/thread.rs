@@ -1,7 +1,8 @@
 //! One thread that is sampled: its reader, and what was seen of it since its processor time was read last.
 //!
 //! Processor time comes in lumps of some milliseconds, so stacks wait in `runs` until their share is known: first those seen
-//! with the interpreter's lock, then others, never more than their wall time.
+//! with the interpreter's lock, then others that ran, never more than their wall time. Where none was seen to run, it waits for the next
+//! that is: at low rates most stacks of a program that works for a while and sleeps for a while are of its sleep.
 
 use profkit_recording::stream::{Sample, Writer};
 
@@ -37,6 +38,8 @@ struct Run {
     count: u64,
     wall: u64,
     gil: u64,
+    /// Without the lock, and not asleep.
+    busy: u64,
     wait: u64,
 }
 
@@ -52,9 +55,9 @@ pub enum Due {
 }
 
 impl Run {
-    /// Nanoseconds without the lock.
-    fn free(&self) -> u64 {
-        self.wall.saturating_sub(self.gil + self.wait)
+    /// Nanoseconds asleep, but not for the lock.
+    fn idle(&self) -> u64 {
+        self.wall.saturating_sub(self.gil + self.busy + self.wait)
     }
 }
 
@@ -77,6 +80,11 @@ pub struct Thread {
     pub has_gil: bool,
     /// Whether it waited for the lock then.
     pub waits: bool,
+    /// Whether it ran then, or waited for a processor.
+    is_busy: bool,
+    /// When it was last known to be there, and the moment before it was not.
+    there: Moment,
+    gone: Option<Moment>,
     /// How often the lock had gone to another thread when that was asked.
     waited: u64,
     /// Whether its stack can have changed since it was read.
@@ -91,6 +99,10 @@ pub struct Thread {
     cpu_read: u64,
     /// Whether it had used any since it was read before.
     has_used: bool,
+    /// What it had used when it was last looked at without being told.
+    seen: u64,
+    /// The last stack in which it ran.
+    ran: u32,
     /// Its name in the stream.
     pub name: u32,
     /// Until when it is accounted for.
@@ -122,6 +134,9 @@ impl Thread {
             stack: 0,
             has_gil: false,
             waits: false,
+            is_busy: false,
+            there: now,
+            gone: None,
             waited: 0,
             is_due: true,
             changed: now.ns,
@@ -129,6 +144,8 @@ impl Thread {
             asked: 0,
             cpu_read: now.ns,
             has_used: false,
+            seen: 0,
+            ran: 0,
             name: 0,
             until: now,
             owed: 0,
@@ -148,39 +165,62 @@ impl Thread {
             return;
         }
         let gil = if self.has_gil { wall } else { 0 };
+        let busy = if !self.has_gil && !self.waits && self.is_busy { wall } else { 0 };
         let wait = if self.waits { wall } else { 0 };
         match self.runs.last_mut() {
             Some(run) if run.stack == self.stack => {
                 run.count += count;
                 run.wall += wall;
                 run.gil += gil;
+                run.busy += busy;
                 run.wait += wait;
             }
-            _ => self.runs.push(Run { stack: self.stack, count, wall, gil, wait }),
+            _ => self.runs.push(Run { stack: self.stack, count, wall, gil, busy, wait }),
         }
     }
 
-    /// It has ended, no later than now. Without a stack it was not there any more.
-    pub fn end(&mut self, now: Moment) {
-        self.account(now);
+    /// It has ended after the moment at which it was last known to be there, and, as far as is known, not before `last`, the last
+    /// one at which it may have been: it was there for half of them. Without a stack it was not there any more.
+    pub fn end(&mut self, last: Moment) {
+        let last = self.gone.unwrap_or(last);
+        let end = Moment {
+            ns: self.there.ns.midpoint(last.ns.max(self.there.ns)),
+            index: self.there.index.midpoint(last.index.max(self.there.index)),
+        };
+        if end.ns > self.until.ns {
+            self.account(end);
+        }
         while self.runs.pop_if(|run| run.stack == 0).is_some() {}
     }
 
     /// Shares out the processor time since the last call and writes what was seen until now. False, and nothing is done, if the thread is
     /// gone.
     pub fn settle(&mut self, now: Moment, writer: &mut Writer) -> bool {
-        let used = match self.cpu.as_mut().map(CpuClock::passed) {
-            Some(Ok(passed)) => passed + self.owed,
+        let passed = match self.cpu.as_mut().map(CpuClock::passed) {
+            Some(Ok(passed)) => passed,
             Some(Err(error)) if means_gone(&error) => return false,
-            None | Some(Err(_)) => self.owed,
+            None | Some(Err(_)) => 0,
         };
         self.account(now);
         self.cpu_read = now.ns;
-        self.has_used = used > 0;
-        let mut shares = Share::of_each(used, self.times());
+        self.has_used = passed > 0;
+        let used = passed + self.owed;
+        // A thread that was asleep whenever it was looked at did not use that there: what it has used waits for a stack in which
+        // it runs.
+        let [held, busy, ..] = self.times();
+        let mut shares = Share::of_each(used, [held, busy, 0, 0]);
         self.owed = Share::rest(used, &shares);
         self.write(writer, &mut shares);
         true
+    }
+
+    /// Writes the processor time that no stack was found for: it was used in the one that ran last, as far as is known.
+    pub fn close(&mut self, writer: &mut Writer) {
+        let stack = if self.ran == 0 { self.stack } else { self.ran };
+        if self.owed > 0 && stack != 0 {
+            let (thread, cpu) = (self.id, std::mem::take(&mut self.owed));
+            writer.sample(&Sample { thread, stack, count: 0, wall: 0, cpu, gil: 0, gil_wait: 0 });
+        }
     }
 
     /// Finds out whether it waits for a lock, as often as it matters. What was before is over with the moment `last`.
@@ -188,22 +228,31 @@ impl Thread {
         // Not by whether it waits: what is asked for more often when it says yes than when it says no seems to be seldom.
         let is_active = self.has_used || now.ns - self.changed < ACTIVE;
         let interval = if is_active { WAIT_INTERVAL } else { IDLE_WAIT_INTERVAL };
-        let waits = if has_gil || self.stack == 0 {
-            false
+        let (mut waits, mut is_busy) = (self.waits, self.is_busy);
+        if has_gil || self.stack == 0 {
+            (waits, is_busy) = (false, false);
+            if has_gil {
+                self.there = now;
+            }
         } else if now.ns - self.asked >= interval {
             self.asked = now.ns;
-            let doing = self.call.as_ref().map_or(Doing::Else, |call| call.within(lock.address, SIZE));
+            let doing = self.call.as_ref().and_then(|call| call.within(lock.address, SIZE));
+            match doing {
+                Some(_) => self.there = now,
+                None => self.gone = self.gone.or(Some(last)),
+            }
             let waited = self.waits && self.waited == lock.gil.switches;
             self.waited = lock.gil.switches;
             // One that was woken to ask for the lock again waits for a processor: it has not had the lock since.
-            doing == Doing::Waits || doing == Doing::Runs && waited
-        } else {
-            self.waits
-        };
-        if waits != self.waits || has_gil != self.has_gil {
+            waits = doing == Some(Doing::Waits) || doing == Some(Doing::Runs) && waited;
+            is_busy = doing == Some(Doing::Runs) && !waits;
+        }
+        if (waits, is_busy, has_gil) != (self.waits, self.is_busy, self.has_gil) {
             self.account(last);
-            self.waits = waits;
-            self.has_gil = has_gil;
+            (self.waits, self.is_busy, self.has_gil) = (waits, is_busy, has_gil);
+        }
+        if has_gil || is_busy {
+            self.ran = self.stack;
         }
     }
 
@@ -222,22 +271,35 @@ impl Thread {
     /// Whether it has not ended. It is as if its processor time had been read.
     pub fn is_there(&mut self, now: Moment) -> bool {
         self.cpu_read = now.ns;
-        !self.cpu.as_ref().is_some_and(|clock| clock.now().is_err_and(|error| means_gone(&error)))
+        match self.cpu.as_ref().map(CpuClock::now) {
+            Some(Ok(used)) => self.seen = used,
+            Some(Err(error)) if means_gone(&error) => return false,
+            None | Some(Err(_)) => {}
+        }
+        true
     }
 
-    /// Nanoseconds of what was seen with the lock, without it, and waiting for it. The lock's holder runs first; who waits for it
-    /// may wake now and then.
+    /// The processor time that it is known to have used and was not told.
     #[must_use]
-    pub fn times(&self) -> [u64; 3] {
+    pub fn untold(&self) -> u64 {
+        let told = self.cpu.as_ref().map_or(0, CpuClock::told);
+        self.seen.max(told).saturating_sub(self.given())
+    }
+
+    /// Nanoseconds of what was seen with the lock, running without it, asleep, and waiting for it. The lock's holder runs first; who
+    /// waits for it may wake now and then.
+    #[must_use]
+    pub fn times(&self) -> [u64; 4] {
         let sum = |part: fn(&Run) -> u64| self.runs.iter().map(part).sum();
-        [sum(|run| run.gil), sum(Run::free), sum(|run| run.wait)]
+        [sum(|run| run.gil), sum(|run| run.busy), sum(Run::idle), sum(|run| run.wait)]
     }
 
     /// Writes what was seen, with its part of the shares.
-    pub(crate) fn write(&mut self, writer: &mut Writer, shares: &mut [Share; 3]) {
-        let [held, free, waited] = shares;
+    pub(crate) fn write(&mut self, writer: &mut Writer, shares: &mut [Share; 4]) {
+        let [held, busy, idle, waited] = shares;
         for run in self.runs.drain(..) {
-            let cpu = held.take(run.gil) + free.take(run.free()) + waited.take(run.wait);
+            let cpu =
+                held.take(run.gil) + busy.take(run.busy) + idle.take(run.idle()) + waited.take(run.wait);
             let count = if run.stack == 0 { 0 } else { run.count };
             writer.sample(&Sample {
                 thread: self.id,
@@ -275,7 +337,7 @@ pub(crate) struct Share {
 
 impl Share {
     /// An amount for several kinds of time, the first of which gets as much as there is of it, then the next.
-    pub(crate) fn of_each(amount: u64, times: [u64; 3]) -> [Self; 3] {
+    pub(crate) fn of_each(amount: u64, times: [u64; 4]) -> [Self; 4] {
         let mut rest = amount;
         times.map(|time| {
             let share = Self::of(rest, time);
@@ -289,7 +351,7 @@ impl Share {
     }
 
     /// What is left of an amount.
-    pub(crate) fn rest(amount: u64, shares: &[Self; 3]) -> u64 {
+    pub(crate) fn rest(amount: u64, shares: &[Self; 4]) -> u64 {
         amount - shares.iter().map(|share| share.given).sum::<u64>()
     }
 

@@ -19,3 +19,4 @@ mod sample;
 mod seat;
 mod survival;
 mod top;
+mod truth;

@@ -25,6 +25,9 @@ impl Session {
         }
         self.pending.end_all();
         self.flush();
+        for process in &mut self.processes {
+            process.close(&mut self.writer);
+        }
         self.writer.record(kind::END, &[now.ns]);
         self.writer.flush();
         outcome

@@ -1,0 +1,88 @@
+//! Times of threads that hardly any sample of a hundred a second falls into, or that sleep most of the time.
+
+use super::interpreter::Interpreter;
+use super::result::{Report, numbers, output, status};
+
+/// What the program says of itself, and its recording.
+fn recorded(interpreter: &Interpreter, what: &str) -> (f64, Report) {
+    interpreter.program("truth.py");
+    let record = ["record", "-o", "out.pb.gz", "--", interpreter.python(), "truth.py", what];
+    let recorded = output(&mut interpreter.profkit(&record));
+    assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
+    let [truth] = numbers(&recorded.stdout);
+    (truth, Report::of(interpreter, "out.pb.gz"))
+}
+
+fn threads_that_sleep_from_the_beginning(interpreter: &Interpreter) {
+    let (truth, report) = recorded(interpreter, "begins");
+    let [first, second] = ["first", "second"].map(|name| report.total(name, "truth.py", "wall"));
+    // A tenth of a second is ten samples.
+    assert!(
+        (first / truth - 1.0).abs() < 0.15 && (second / truth - 1.0).abs() < 0.15,
+        "{first} {second} {truth}"
+    );
+}
+
+fn threads_shorter_than_two_samples(interpreter: &Interpreter) {
+    let (truth, report) = recorded(interpreter, "brief");
+    let wall = report.total("spin", "truth.py", "wall");
+    assert!((wall / truth - 1.0).abs() < 0.2, "{wall} of {truth}");
+}
+
+fn sleep_uses_no_processor(interpreter: &Interpreter) {
+    let (truth, report) = recorded(interpreter, "naps");
+    let [worked, slept] = ["work", "nap"].map(|name| report.total(name, "truth.py", "cpu"));
+    assert!(worked > 3.0 * slept && worked + slept < 1.2 * truth, "{worked} and {slept} of {truth}");
+}
+
+fn waiting_in_turns_with_sleep(interpreter: &Interpreter) {
+    let (truth, report) = recorded(interpreter, "waits");
+    let waited = report.total("waits", "truth.py", "gil_wait");
+    // One that was woken and waits for a processor is not always known to wait for the lock.
+    assert!((0.6 * truth..1.15 * truth).contains(&waited), "{waited} of {truth}");
+}
+
+macro_rules! tests {
+    ($interpreter:expr) => {
+        #[test]
+        fn begins() {
+            threads_that_sleep_from_the_beginning(&$interpreter);
+        }
+
+        #[test]
+        fn brief() {
+            threads_shorter_than_two_samples(&$interpreter);
+        }
+
+        #[test]
+        fn naps() {
+            sleep_uses_no_processor(&$interpreter);
+        }
+
+        #[test]
+        fn waits() {
+            waiting_in_turns_with_sleep(&$interpreter);
+        }
+    };
+}
+
+tests!(Interpreter::default());
+
+/// On other versions; `reference` since they have to be installed.
+mod reference {
+    use super::{
+        Interpreter, sleep_uses_no_processor, threads_shorter_than_two_samples,
+        threads_that_sleep_from_the_beginning, waiting_in_turns_with_sleep,
+    };
+
+    macro_rules! versions {
+        ($($version:ident $number:literal),*) => {$(
+            mod $version {
+                use super::*;
+                tests!(Interpreter::reference($number));
+            }
+        )*};
+    }
+
+    versions!(python_3_8 "3.8", python_3_10 "3.10", python_3_11 "3.11", python_3_13 "3.13", python_3_15 "3.15");
+}

@@ -1,0 +1,88 @@
+"""Does one thing for two seconds, and prints how long it took by its own clocks: truth.py begins|brief|naps|waits"""
+
+import sys
+import threading
+import time
+
+END = time.perf_counter() + 2
+
+
+def first():
+    time.sleep(0.1)
+
+
+def second():
+    time.sleep(0.1)
+
+
+def begins():
+    """Threads that sleep from their beginning on."""
+    took = []
+
+    def run():
+        begin = time.perf_counter()
+        first()
+        took.append(time.perf_counter() - begin)
+        second()
+
+    while time.perf_counter() < END:
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+    return sum(took)
+
+
+def spin():
+    begin = time.perf_counter()
+    while time.perf_counter() < begin + 0.02:
+        pass
+    took.append(time.perf_counter() - begin)
+
+
+took = []
+
+
+def brief():
+    """Threads of 20 ms, one after the other."""
+    while time.perf_counter() < END:
+        thread = threading.Thread(target=spin)
+        thread.start()
+        thread.join()
+    return sum(took)
+
+
+def work():
+    end = time.thread_time() + 0.002
+    while time.thread_time() < end:
+        pass
+
+
+def nap():
+    time.sleep(0.004)
+
+
+def naps():
+    """Twice as much sleep as work."""
+    while time.perf_counter() < END:
+        work()
+        nap()
+    return time.thread_time()
+
+
+def burn():
+    while time.perf_counter() < END:
+        pass
+
+
+def waits():
+    """A thread that sleeps 1 ms, and then waits for another one to give up the lock."""
+    burner = threading.Thread(target=burn)
+    burner.start()
+    rounds, begin = 0, time.perf_counter()
+    while time.perf_counter() < END:
+        time.sleep(0.001)
+        rounds += 1
+    return time.perf_counter() - begin - rounds * 0.0011
+
+
+print(globals()[sys.argv[1]]())
