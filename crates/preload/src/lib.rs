@@ -7,6 +7,7 @@
 //! What would surprise: most of this may run between `vfork` and `execve`, or before `main`. So it allocates nothing there,
 //! takes no locks, never prints, and where anything fails the program simply is not traced.
 
+mod entry;
 mod environment;
 pub mod exec;
 mod process;

@@ -8,15 +8,14 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use profkit_recording::carrier;
 
-use crate::{Carried, carried, process};
+use crate::{Carried, carried, entry, process};
 
 type Object = *mut c_void;
-type Hook = extern "C" fn(*const c_char, Object, *mut c_void) -> c_int;
 
 /// The first and the last minor version of Python 3 that the tracer knows.
 const VERSIONS: core::ops::RangeInclusive<u32> = 9..=15;
 
-fn symbol(name: &CStr) -> Option<*mut c_void> {
+pub(crate) fn symbol(name: &CStr) -> Option<*mut c_void> {
     // SAFETY: the name ends with NUL.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     (!found.is_null()).then_some(found)
@@ -33,22 +32,23 @@ pub(crate) fn watch() {
         }
         return;
     };
-    // SAFETY: its type since Python 3.8, where it came; it may be called before the interpreter begins.
-    unsafe {
-        let add: unsafe extern "C" fn(Hook, *mut c_void) -> c_int = transmute(add);
-        add(on_event, core::ptr::null_mut());
-    }
+    // SAFETY: nothing of the program has run.
+    unsafe { entry::add(add, on_event) }
 }
 
 static IS_DONE: AtomicBool = AtomicBool::new(false);
 
 /// Called for each audit event with the interpreter lock held: must be quick for all but the first one of its kind.
 extern "C" fn on_event(event: *const c_char, _: Object, _: *mut c_void) -> c_int {
-    if IS_DONE.load(Ordering::Relaxed) {
+    // SAFETY: the interpreter gives a string, which has a NUL at least.
+    if unsafe { *event }.cast_unsigned() != b'c' {
         return 0;
     }
-    // SAFETY: the interpreter gives a string.
+    // SAFETY: see above.
     let event = unsafe { CStr::from_ptr(event) }.to_bytes();
+    if event == entry::CLEARED {
+        entry::before_it_is_freed();
+    }
     if event.starts_with(b"cpython.run_")
         && !IS_DONE.swap(true, Ordering::Relaxed)
         && let Some(carried) = carried()

@@ -107,6 +107,29 @@ fn no_room(interpreter: &Interpreter) {
     assert!(report.calls("made_0", "<string>") == 1);
 }
 
+/// The interpreter ends with another allocator than it began with, to which what was made before it began is nobody's.
+fn allocators(interpreter: &Interpreter) {
+    let code = "def work(): pass\nfor _ in range(7): work()\nprint(sum(map(len, ['a', 'bc'])))";
+    let ways: [(&str, &str, &[&str]); 6] = [
+        ("PYTHONMALLOC", "", &["-X", "dev"]),
+        ("PYTHONMALLOC", "", &["-Xdev", "-X", "tracemalloc"]),
+        ("PYTHONDEVMODE", "1", &[]),
+        ("PYTHONMALLOC", "debug", &[]),
+        ("PYTHONMALLOC", "malloc_debug", &[]),
+        ("PYTHONMALLOC", "pymalloc_debug", &[]),
+    ];
+    for (name, value, options) in ways {
+        let arguments = [options, &["-c", code]].concat();
+        let recorded = output(interpreter.record("out.pb.gz", &arguments).env(name, value));
+        let way = format!("{name}={value} {options:?}");
+        let stderr = String::from_utf8_lossy(&recorded.stderr);
+        assert_eq!(status(&recorded), 0, "{way}: {stderr}");
+        assert_eq!(recorded.stdout, b"3\n", "{way}");
+        assert_eq!(stderr.lines().count(), 1, "{way}: {stderr}");
+        assert_eq!(Report::of(interpreter, "out.pb.gz").calls("work", "<string>"), 7, "{way}");
+    }
+}
+
 macro_rules! tests {
     ($interpreter:expr, $has_monitoring:expr) => {
         #[test]
@@ -145,6 +168,11 @@ macro_rules! tests {
         }
 
         #[test]
+        fn another_allocator_at_the_end() {
+            allocators(&$interpreter);
+        }
+
+        #[test]
         fn a_file_that_cannot_grow() {
             no_room(&$interpreter);
         }
@@ -157,8 +185,8 @@ tests!(Interpreter::default(), false);
 /// On other versions; `reference` since they have to be installed.
 mod reference {
     use super::{
-        Interpreter, Report, deep, ends, forks, frames, interpreters, no_room, output, processor, status,
-        without_builtins,
+        Interpreter, Report, allocators, deep, ends, forks, frames, interpreters, no_room, output, processor,
+        status, without_builtins,
     };
 
     macro_rules! versions {
