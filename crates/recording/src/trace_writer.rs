@@ -327,7 +327,8 @@ impl TraceFile {
         let file = OpenOptions::new().write(true).open(&self.path)?;
         let metadata = file.metadata()?;
         if (metadata.dev(), metadata.ino()) != self.identity {
-            return Err(io::ErrorKind::NotFound.into());
+            // With a number, since that is what the header keeps.
+            return Err(io::Error::from_raw_os_error(libc::ESTALE));
         }
         Ok(file)
     }
@@ -451,6 +452,21 @@ mod tests {
         }
         assert_eq!(std::fs::metadata(folder.join("other")).unwrap().len(), 0);
         assert!(std::fs::metadata(trace.path()).unwrap().len() > 2_000_000);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_lost_has_a_number() {
+        let folder = folder("lost");
+        let mut trace = TraceFile::create(&folder, &beginning()).unwrap();
+        let other = File::create(folder.join("other")).unwrap();
+        // SAFETY: as above.
+        unsafe { libc::dup2(other.as_raw_fd(), trace.descriptor) };
+        std::fs::rename(folder.join("other"), trace.path()).unwrap();
+        let mut room = NodeRoom::NONE;
+        let full = (0..50_000).find_map(|_| trace.node(&mut room, 1, 1).err());
+        let Some(Full::Disk(error)) = full else { panic!("{full:?}") };
+        assert_eq!(error.raw_os_error(), Some(libc::ESTALE));
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

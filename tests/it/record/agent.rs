@@ -104,6 +104,7 @@ fn no_room(interpreter: &Interpreter) {
     let (report, said) = record_for(interpreter, "fills.py", &[], 5);
     assert!(said.contains("20000 0\n"), "{said}");
     assert!(said.contains("as long as a file of this process may be"), "{said}");
+    assert!(said.contains("what came after is missing") && !said.contains("not covered"), "{said}");
     assert!(report.calls("made_0", "<string>") == 1);
 }
 

@@ -79,23 +79,24 @@ impl Head {
         if used > bytes.len() as u64 {
             notes.push(format!("process {pid}: its file is cut, {} of {used} bytes are there", bytes.len()));
         }
-        match u32_at(bytes, offset_of!(Header, state)) {
-            Some(state::NO_ROOM) => {
-                let why = why_no_room(u32_at(bytes, offset_of!(Header, error)).unwrap_or(0));
-                notes.push(format!("process {pid}: {why}, tracing stopped"));
-            }
-            Some(state::TABLE_FULL) => {
-                notes.push(format!("process {pid}: a table was full, tracing stopped"));
-            }
-            _ => {}
+        let stopped = match u32_at(bytes, offset_of!(Header, state)) {
+            Some(state::NO_ROOM) => Some(why_no_room(u32_at(bytes, offset_of!(Header, error)).unwrap_or(0))),
+            Some(state::TABLE_FULL) => Some("a table was full".to_owned()),
+            _ => None,
+        };
+        if let Some(why) = &stopped {
+            notes.push(format!("process {pid}: {why}: tracing stopped, what came after is missing"));
         }
+        // After tracing stopped, nobody counts.
+        let events =
+            if stopped.is_some() { 0 } else { u64_at(bytes, offset_of!(Header, events_lost)).unwrap_or(0) };
         let missed = [
             (
                 u64::from(u32_at(bytes, offset_of!(Header, interpreters_missed)).unwrap_or(0)),
                 "subinterpreters",
             ),
             (u64::from(u32_at(bytes, offset_of!(Header, threads_missed)).unwrap_or(0)), "threads"),
-            (u64_at(bytes, offset_of!(Header, events_lost)).unwrap_or(0), "events"),
+            (events, "events"),
         ];
         for (number, what) in missed.into_iter().filter(|&(number, _)| number > 0) {
             notes.push(format!("process {pid}: {number} {what} not covered"));
@@ -107,9 +108,40 @@ impl Head {
 /// What an error number of Linux means for a file that is to grow.
 fn why_no_room(error: u32) -> String {
     match error {
+        0 => "the file could not grow".to_owned(),
+        2 | 116 => "its file was closed by the program, and is not found any more".to_owned(),
         27 => "the file was as long as a file of this process may be (`ulimit -f`)".to_owned(),
         28 => "the disk was full".to_owned(),
         122 => "the user's quota of the disk was full".to_owned(),
         _ => format!("the file could not grow (error {error})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The notes of a trace whose process has lost one event.
+    fn notes(state: u32, error: u32) -> Vec<String> {
+        let mut bytes = vec![0; CHUNK];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        put(0, &MAGIC);
+        put(offset_of!(Header, version), &VERSION.to_ne_bytes());
+        put(offset_of!(Header, self_hz), &1e9f64.to_ne_bytes());
+        put(offset_of!(Header, wall_hz), &1e9f64.to_ne_bytes());
+        put(offset_of!(Header, state), &state.to_ne_bytes());
+        put(offset_of!(Header, error), &error.to_ne_bytes());
+        put(offset_of!(Header, events_lost), &1u64.to_ne_bytes());
+        Head::read(&bytes).unwrap().notes(&bytes)
+    }
+
+    #[test]
+    fn a_trace_that_stopped_says_why_and_counts_nothing() {
+        assert_eq!(notes(state::RUNNING, 0), ["process 0: 1 events not covered"]);
+        let stopped = |why: &str| [format!("process 0: {why}: tracing stopped, what came after is missing")];
+        assert_eq!(notes(state::NO_ROOM, 28), stopped("the disk was full"));
+        assert_eq!(notes(state::NO_ROOM, 5), stopped("the file could not grow (error 5)"));
+        assert_eq!(notes(state::NO_ROOM, 0), stopped("the file could not grow"));
+        assert_eq!(notes(state::TABLE_FULL, 0), stopped("a table was full"));
     }
 }
