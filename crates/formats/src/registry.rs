@@ -29,19 +29,24 @@ pub fn by_path(path: &Path) -> Option<(&'static dyn Format, bool)> {
     let name = path.file_name()?.to_str()?.to_lowercase();
     let of = |name: &str| {
         let longest = |format: &&'static dyn Format| {
-            let fits = |extension: &&&str| {
-                name.strip_suffix(**extension).is_some_and(|stem| stem.ends_with('.'))
-                    || name.starts_with(&format!("{extension}."))
-            };
+            let fits =
+                |extension: &&&str| name.strip_suffix(**extension).is_some_and(|stem| stem.ends_with('.'));
             format.extensions().iter().filter(fits).map(|extension| extension.len()).max()
         };
         let fitting = FORMATS.iter().copied().filter_map(|format| Some((longest(&format)?, format)));
-        fitting.max_by_key(|&(length, _)| length).map(|(_, format)| format)
+        let ends = fitting.max_by_key(|&(length, _)| length).map(|(_, format)| format);
+        ends.or_else(|| is_callgrind(name).then_some(&Callgrind as &'static dyn Format))
     };
     if let Some(stem) = name.strip_suffix(".gz") {
         return of(stem).or_else(|| of(&name)).map(|format| (format, true));
     }
     of(&name).map(|format| (format, false))
+}
+
+/// Whether callgrind itself names its files so: the process, the part, the thread (`callgrind.out.1234.2-01`).
+fn is_callgrind(name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    name.strip_prefix("callgrind.out.").is_some_and(|rest| rest.split(['.', '-']).all(is_number))
 }
 
 /// A format with the dialect that a user may force: `collapsed` or `collapsed:py-spy`.
@@ -124,6 +129,19 @@ mod tests {
             ("a.JSON", Some(("speedscope", false))),
             ("a.folded", Some(("collapsed", false))),
             ("callgrind.out.123", Some(("callgrind", false))),
+            ("callgrind.out.123.4-01", Some(("callgrind", false))),
+            ("callgrind.out.123.gz", Some(("callgrind", true))),
+            ("callgrind.out.before", None),
+            ("callgrind.out.123.", None),
+            ("callgrind.out.json", Some(("speedscope", false))),
+            ("prof.pb.gz", Some(("pprof", true))),
+            ("prof.txt", Some(("collapsed", false))),
+            ("pstats.1234", None),
+            ("json.pb.gz", Some(("pprof", true))),
+            ("json.gz", None),
+            ("ystat.txt", Some(("collapsed", false))),
+            ("speedscope.json.pstats", Some(("pstats", false))),
+            ("pb.gz", None),
             ("a.callgrind", Some(("callgrind", false))),
             ("a.ystat", Some(("yappi", false))),
             ("pstats", None),
