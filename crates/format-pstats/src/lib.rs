@@ -77,7 +77,7 @@
 //! insists on: keys of text, number, text; five-tuples and four-tuples of integers and floats; every caller among the
 //! keys; no NaN. Unknown calls are 0, and unknown self values and totals of callers are estimated and said so. Names
 //! that are not UTF-8 (Latin-1 paths of Python 2) become what Python 3 calls such a path: lone surrogates. The
-//! sampler's form is written on demand.
+//! sampler's form is written on demand: samples, and the time that was chosen.
 //!
 //! # History
 //!

@@ -27,10 +27,13 @@ pub(crate) fn write(
     if !profile.samples().is_empty() {
         return Err(WriteError::NeedsCallEdges);
     }
+    if options.sample_type.is_some_and(|column| column >= profile.sample_types().len()) {
+        return Err(WriteError::Unsupported("the profile has no such sample type".into()));
+    }
     let mut output = Output::default();
     let written = match options.dialect {
         None => classic(profile, options, &mut output)?,
-        Some(SAMPLED) => sampled(profile, &mut output)?,
+        Some(SAMPLED) => sampled(profile, options, &mut output)?,
         Some(other) => {
             return Err(WriteError::Unsupported(format!("pstats is not written as {other}").into()));
         }
@@ -46,9 +49,6 @@ fn classic(
     output: &mut Output,
 ) -> Result<Written, WriteError> {
     let column = options.sample_type.or_else(|| profile.default_type());
-    if column.is_some_and(|column| column >= profile.sample_types().len()) {
-        return Err(WriteError::Unsupported("the profile has no such sample type".into()));
-    }
     let mut sheet = Sheet::new(profile, column);
     let shared = share_unknown(&mut sheet);
     let seconds = Seconds::of(profile, column, &sheet);
@@ -111,12 +111,15 @@ fn scale(profile: &Profile, column: usize) -> Scale {
 }
 
 /// Samples in the place of calls, and the item that says so.
-fn sampled(profile: &Profile, output: &mut Output) -> Result<Written, WriteError> {
+fn sampled(
+    profile: &Profile,
+    options: &WriteOptions<'_>,
+    output: &mut Output,
+) -> Result<Written, WriteError> {
     let Some(samples) = profile.sample_type_named(b"samples") else {
         return Err(WriteError::Unsupported("the sampled dialect needs the sample type samples".into()));
     };
-    let is_time = |&index: &usize| profile.unit(index).dimension == Dimension::Time;
-    let time = (0..profile.sample_types().len()).find(is_time);
+    let time = sampled_time(profile, options, samples)?;
     let sheet = Sheet::new(profile, Some(samples));
     let times = Sheet::new(profile, time);
     let seconds = Seconds::of(profile, time, &times);
@@ -157,6 +160,29 @@ fn sampled(profile: &Profile, output: &mut Output) -> Result<Written, WriteError
     losses.extend(losses::of_sampled(profile, &sheet));
     losses.extend(losses::of_rounding(rounded));
     Ok(Written { losses })
+}
+
+/// The sample type that the times of the sampled form are of.
+///
+/// Its counts are of samples whatever is chosen: the sampler's own printing takes all its percentages from them.
+fn sampled_time(
+    profile: &Profile,
+    options: &WriteOptions<'_>,
+    samples: usize,
+) -> Result<Option<usize>, WriteError> {
+    let is_time = |&index: &usize| profile.unit(index).dimension == Dimension::Time;
+    match options.sample_type {
+        Some(chosen) if is_time(&chosen) => Ok(Some(chosen)),
+        Some(chosen) if chosen != samples => {
+            let name = profile.text(profile.sample_types()[chosen].name);
+            let reason = format!("the sampled dialect holds samples and a time, and `{name}` is neither");
+            Err(WriteError::Unsupported(reason.into()))
+        }
+        _ => {
+            let default = profile.default_type().filter(is_time);
+            Ok(default.or_else(|| (0..profile.sample_types().len()).find(is_time)))
+        }
+    }
 }
 
 fn key(output: &mut Output, key: &Key<'_>) -> Result<(), WriteError> {

@@ -372,3 +372,29 @@ fn the_samplers_form_says_what_it_leaves_out() {
     assert_eq!((&functions[0].3[..], &functions[0].4[..]), (&[5, 50][..], &[6, 60][..]));
     assert_eq!(edges[0].5.as_deref(), Some(&[2, 20][..]));
 }
+
+#[test]
+fn the_samplers_form_has_the_time_that_was_chosen() {
+    let types =
+        [("samples", "count"), ("wall", "nanoseconds"), ("cpu", "nanoseconds"), ("allocated", "bytes")];
+    let mut tables = Tables::new(&types);
+    tables.row("f", None, &[5, 50, 20, 1], &[6, 60, 30, 1]);
+    let profile = tables.finish();
+    let with =
+        |sample_type| WriteOptions { dialect: Some("sampled"), sample_type, ..WriteOptions::default() };
+    for (chosen, own, total, others) in [
+        (None, 50, 60, "the values of cpu, allocated"),
+        (Some(0), 50, 60, "the values of cpu, allocated"),
+        (Some(1), 50, 60, "the values of cpu, allocated"),
+        (Some(2), 20, 30, "the values of wall, allocated"),
+    ] {
+        let (bytes, written) = write_with(&profile, &with(chosen));
+        assert_eq!(written.losses, [others], "{chosen:?}");
+        let again = common::tables(&read(&bytes).unwrap()).0;
+        assert_eq!((&again[0].3[..], &again[0].4[..]), (&[5, own][..], &[6, total][..]), "{chosen:?}");
+    }
+    for (chosen, reason) in [(3, "`allocated` is neither"), (4, "no such sample type")] {
+        let error = Pstats.write(&profile, &mut Vec::new(), &with(Some(chosen))).unwrap_err();
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+}
