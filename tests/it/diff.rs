@@ -133,7 +133,14 @@ fn the_gate_names_what_grew() {
     assert!(stderr.contains("no: the whole: new (0 → 1,850)"), "{stderr}");
     // 500 against 520 is less than counting explains.
     recording(folder.path(), "b.folded", 520);
-    assert_eq!(gate("1%", &[]).0, Some(0));
+    let (code, stderr) = gate("0.7%", &[]);
+    assert_eq!(code, Some(0));
+    let doubt = "note: 2 functions and the whole grew by more than 0.7 %, but by no more than chance explains; several runs \
+         a side tell\n";
+    assert!(stderr.ends_with(doubt), "{stderr}");
+    let (code, stderr) = gate("2%", &[]);
+    assert!(code == Some(0) && stderr.contains("note: 1 function grew by more than 2 %"), "{stderr}");
+    assert!(!gate("5%", &[]).1.contains("chance explains"));
 }
 
 #[test]
