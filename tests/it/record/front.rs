@@ -258,7 +258,6 @@ fn what_cannot_be_recorded_is_told() {
     let start = ["record", "--trace", "-o", "out.pb.gz", "--"];
     let with = |rest: &[&'static str]| [&start[..], rest].concat();
     assert!(refused(&with(&["./no-such-program"])).contains("./no-such-program: cannot be started"));
-    assert!(refused(&with(&["true"])).contains("true: nothing was recorded"));
     assert!(refused(&["record", "--trace", "-o", "nowhere/out.pb.gz", "--", "true"]).contains("nowhere"));
     assert!(refused(&["record", "--trace", "-o", "out.xyz", "--", "true"]).contains("extension"));
     // Before it runs: that would leave a file.
@@ -275,6 +274,35 @@ fn what_cannot_be_recorded_is_told() {
     assert!(refused(&with(&["python3", "-c", "pass"])).contains("out.recording: it exists"));
     let left = crate::command::names(interpreter.folder.path());
     assert_eq!(left, ["out.recording"]);
+}
+
+#[test]
+fn nothing_recorded_costs_no_status() {
+    let interpreter = Interpreter::default();
+    let brief = [interpreter.python(), "-S", "-E", "-c", "import os; os._exit(7)"];
+    let brief: Vec<_> = brief.iter().map(|part| format!("'{part}'")).collect();
+    let brief = format!("sleep 0.1; exec {}", brief.join(" "));
+    let sampled = "sh: nothing was recorded: no Python ran, or none for long enough to be sampled";
+    let traced = "sh: nothing was recorded: no Python ran that could be";
+    for (options, code, expected, reason) in [
+        (&[][..], "sleep 0.1; exit 7", 7, sampled),
+        (&[], "sleep 0.1", 0, sampled),
+        (&[], "sleep 0.1; kill -TERM $$", 143, sampled),
+        (&["--rate", "1"], "exit 3", 3, "sh: nothing was recorded: no sample was taken in 0."),
+        (&["--trace"], "exit 7", 7, traced),
+        (&["--trace"], "true", 0, traced),
+        // Whether this one is seen is chance.
+        (&[], &brief, 7, ""),
+    ] {
+        let arguments = [&["record", "-o", "out.folded"], options, &["--", "sh", "-c", code]].concat();
+        let ended = output(&mut interpreter.profkit(&arguments));
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(status(&ended), expected, "{code}: {stderr}");
+        assert!(stderr.contains(&format!("note: {reason}")), "{code}: {stderr}");
+        if !reason.is_empty() {
+            assert!(crate::command::names(interpreter.folder.path()).is_empty(), "{code}");
+        }
+    }
 }
 
 #[test]

@@ -20,6 +20,18 @@ use crate::shaping::Shaping;
 /// How often a folder that fills while it is removed is removed again.
 const REMOVALS: usize = 20;
 
+/// What a recording came to.
+enum Came {
+    /// A result.
+    Result,
+    /// Nothing, for this reason.
+    Nothing {
+        why: String,
+        /// There was something to record.
+        failed: bool,
+    },
+}
+
 /// Runs the program; says which status `profkit` is to end with, which is the program's unless recording failed.
 pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
     let output = arguments.output.clone().unwrap_or_else(|| default_output(arguments));
@@ -64,12 +76,24 @@ pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
         }
     });
     let ended = ended.map_err(failed)?;
-    if let Err(failure) = finish(arguments, &ended, &target) {
-        print_failure(&failure);
-        tell_where(&ended.folder);
-        return Ok(2);
+    let status = u8::try_from(ended.status.code()).unwrap_or(u8::MAX);
+    match finish(arguments, &ended, &target) {
+        Ok(Came::Result) => Ok(status),
+        // How the program failed tells more than that nothing was seen of it.
+        Ok(Came::Nothing { why, failed }) if arguments.pid.is_none() && (status != 0 || !failed) => {
+            note(&why);
+            Ok(status)
+        }
+        Ok(Came::Nothing { why, .. }) => {
+            print_failure(&Failure::Usage(why));
+            Ok(2)
+        }
+        Err(failure) => {
+            print_failure(&failure);
+            tell_where(&ended.folder);
+            Ok(2)
+        }
     }
-    Ok(u8::try_from(ended.status.code()).unwrap_or(u8::MAX))
 }
 
 /// Refuses a value that the recording will not have before anything runs.
@@ -146,7 +170,7 @@ fn snapshot(arguments: &Record, folder: &Path, target: &Target) {
 }
 
 /// Writes the result, removes the folder, and says what there is.
-fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<(), Failure> {
+fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<Came, Failure> {
     if let Some(reason) = &ended.failure {
         note(&format!("the recording is not complete: {reason}"));
     }
@@ -154,16 +178,7 @@ fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<(), Fail
     profile.meta().notes.iter().for_each(|text| note(text));
     if profile.samples().is_empty() {
         remove(&ended.folder);
-        let program = arguments.command.first().map(|program| program.to_string_lossy()).unwrap_or_default();
-        let of = if arguments.no_subprocesses { " in the first process" } else { "" };
-        let took = ended.took.as_secs_f64();
-        // `max` is 0: there is always one due.
-        let is_due = arguments.trace || arguments.rate == 0.0 || arguments.rate * took >= 1.0;
-        let why = match is_due {
-            true => format!("no Python ran{of} that could be"),
-            false => format!("no sample was taken in {took:.2} s at --rate {}", arguments.rate),
-        };
-        return Err(Failure::Usage(format!("{program}: nothing was recorded: {why}")));
+        return Ok(nothing(arguments, ended, &profile.meta().notes));
     }
     let summary = summary(&profile, ended);
     let files = write(arguments, profile, target, arguments.every.is_some())?;
@@ -173,7 +188,26 @@ fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<(), Fail
         Some(_) => note(&format!("{summary}; in {} named like {path}", count(files, "file"))),
         None => note(&format!("{summary}; in {path}")),
     }
-    Ok(())
+    Ok(Came::Result)
+}
+
+/// Why nothing was recorded.
+fn nothing(arguments: &Record, ended: &Ended, notes: &[String]) -> Came {
+    let is_refusal = |note: &String| note.contains(" was not sampled: ") || note.contains(" not covered: ");
+    let refused = notes.iter().any(is_refusal);
+    let of = if arguments.no_subprocesses { " in the first process" } else { "" };
+    let took = ended.took.as_secs_f64();
+    // `max` is 0: there is always one due.
+    let is_due = arguments.rate == 0.0 || arguments.rate * took >= 1.0;
+    let why = match (arguments.trace || refused, is_due) {
+        (true, _) => format!("no Python ran{of} that could be"),
+        (false, true) => format!("no Python ran{of}, or none for long enough to be sampled"),
+        (false, false) => format!("no sample was taken in {took:.2} s at --rate {}", arguments.rate),
+    };
+    let program = arguments.command.first().map(|program| program.to_string_lossy().into_owned());
+    let program = program.or_else(|| Some(format!("process {}", arguments.pid?))).unwrap_or_default();
+    let failed = refused || ended.failure.is_some();
+    Came::Nothing { why: format!("{program}: nothing was recorded: {why}"), failed }
 }
 
 /// Removes the folder. Processes may begin meanwhile, below a daemon that was left, and make files in it: it goes aside

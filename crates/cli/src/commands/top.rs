@@ -280,7 +280,7 @@ fn tell_refused(counters: &Counters) {
         note(&format!("process {pid}, `{command}`, was not sampled: {reason}"));
     }
     if !counters.has_python() && counters.refused.is_empty() {
-        note("nothing was sampled: no Python ran");
+        note("nothing was sampled: no Python ran, or none for long enough");
     }
 }
 
