@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use profkit_formats::{Stacks, WriteOptions};
+use profkit_formats::{Stacks, WriteOptions, registry};
 use profkit_profile::views::origins::{By, fold_origins, split_origins};
 use profkit_profile::{Origin, Profile};
 
@@ -70,9 +70,12 @@ impl Shaping<'_> {
 /// numbered.
 fn split_name(path: &Path, profile: &Profile, origin: &Origin, taken: &mut Vec<PathBuf>) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    // The first dot that is not the name's own begin starts the extension: `.pb.gz` is one.
-    let dot = name.char_indices().skip(1).find(|&(_, c)| c == '.').map_or(name.len(), |(at, _)| at);
-    let (stem, extension) = name.split_at(dot);
+    // Of a name without an extension that chose the format, the last dot that is not the name's own begin.
+    let stem = match registry::stem(&name) {
+        stem if stem.len() < name.len() => stem,
+        all => all.rsplit_once('.').map(|(stem, _)| stem).filter(|stem| !stem.is_empty()).unwrap_or(all),
+    };
+    let extension = &name[stem.len()..];
     let mut ids: Vec<String> =
         [origin.pid, origin.tid].into_iter().flatten().map(|id| id.to_string()).collect();
     let thread = profile.text(origin.thread);
@@ -108,5 +111,13 @@ mod tests {
         assert_eq!(name(Some(12), Some(34)), "/x/out-12-34-2.pb.gz");
         assert_eq!(name(Some(12), None), "/x/out-12.pb.gz");
         assert_eq!(name(None, None), "/x/out-rest.pb.gz");
+        let mut name = |path: &str| {
+            let origin = Origin { pid: Some(12), ..Origin::UNKNOWN };
+            split_name(Path::new(path), &profile, &origin, &mut taken).display().to_string()
+        };
+        assert_eq!(name("python3.12-2026.pb.gz"), "python3.12-2026-12.pb.gz");
+        assert_eq!(name("out.dat"), "out-12.dat");
+        assert_eq!(name("out"), "out-12");
+        assert_eq!(name(".out"), ".out-12");
     }
 }

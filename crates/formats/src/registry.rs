@@ -43,6 +43,17 @@ pub fn by_path(path: &Path) -> Option<(&'static dyn Format, bool)> {
     of(&name).map(|format| (format, false))
 }
 
+/// The name of an output without the extension that chooses its format: `a.b` of `a.b.pb.gz`. All of it if there is none.
+#[must_use]
+pub fn stem(name: &str) -> &str {
+    let lower = name.to_ascii_lowercase();
+    let lower = lower.strip_suffix(".gz").unwrap_or(&lower);
+    let extensions = FORMATS.iter().flat_map(|format| format.extensions());
+    let stems = extensions.filter_map(|extension| lower.strip_suffix(extension)?.strip_suffix('.'));
+    let length = stems.map(str::len).filter(|&length| length > 0).min();
+    length.and_then(|length| name.get(..length)).unwrap_or(name)
+}
+
 /// Whether callgrind itself names its files so: the process, the part, the thread (`callgrind.out.1234.2-01`).
 fn is_callgrind(name: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -150,6 +161,21 @@ mod tests {
         ] {
             let found = by_path(Path::new(path)).map(|(format, gzip)| (format.name(), gzip));
             assert_eq!(found, expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_stem_of_a_name_ends_before_its_extension() {
+        for (name, expected) in [
+            ("app.pb.gz", "app"),
+            ("a.b.PSTATS", "a.b"),
+            ("python3.12-20261122.pb.gz", "python3.12-20261122"),
+            ("a.speedscope.json.gz", "a"),
+            ("plain", "plain"),
+            ("plain.gz", "plain.gz"),
+            (".prof", ".prof"),
+        ] {
+            assert_eq!(stem(name), expected, "{name}");
         }
     }
 

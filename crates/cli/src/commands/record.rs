@@ -119,25 +119,26 @@ fn default_output(arguments: &Record) -> PathBuf {
     PathBuf::from(format!("{name}-{}.pb.gz", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S")))
 }
 
+/// What a script's name may end in; the end of `python3.12` is a part of its name.
+const SCRIPTS: [&str; 5] = [".py", ".pyw", ".pyc", ".pyz", ".sh"];
+
 fn program_name(command: &[OsString]) -> String {
-    let stem = |text: &OsStr| Path::new(text).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let program = command.first().and_then(|program| stem(program)).unwrap_or_default();
+    let name = |text: &OsStr| Path::new(text).file_name().map(|name| name.to_string_lossy().into_owned());
+    let stem = |name: &str| {
+        let stem = SCRIPTS.iter().find_map(|extension| name.strip_suffix(extension));
+        stem.filter(|stem| !stem.is_empty()).map(str::to_owned)
+    };
+    let program = command.first().and_then(|program| name(program)).unwrap_or_default();
     let is_python = program.starts_with("python") || program.starts_with("pypy");
-    let mut rest = command.iter().skip(1);
-    let script = rest.find(|argument| is_python && argument.to_string_lossy().ends_with(".py"));
-    script.and_then(|script| stem(script)).unwrap_or(program)
+    let rest = command.iter().skip(1).filter(|_| is_python);
+    let script = rest.filter_map(|argument| stem(&name(argument)?)).next();
+    script.or_else(|| stem(&program)).unwrap_or(program)
 }
 
 /// `app.recording` for `app.pb.gz`.
 fn folder(output: &Path) -> PathBuf {
     let name = output.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let lower = name.to_lowercase();
-    let lower = lower.strip_suffix(".gz").unwrap_or(&lower);
-    let extensions = registry::FORMATS.iter().flat_map(|format| format.extensions());
-    let lengths =
-        extensions.filter_map(|extension| Some(lower.strip_suffix(extension)?.strip_suffix('.')?.len()));
-    let stem = lengths.filter(|&length| length > 0).min().unwrap_or(lower.len());
-    output.with_file_name(format!("{}.recording", name.get(..stem).unwrap_or(&name)))
+    output.with_file_name(format!("{}.recording", registry::stem(&name)))
 }
 
 fn load(folder: &Path) -> Result<Profile, Failure> {
@@ -304,5 +305,10 @@ mod tests {
         };
         assert_eq!(name(&["python3", "-X", "dev", "dir/app.py", "x.py"]), "app");
         assert_eq!(name(&["/usr/bin/gunicorn", "app.py"]), "gunicorn");
+        assert_eq!(name(&["python3.12", "app.pyz"]), "app");
+        assert_eq!(name(&["/opt/python3.12", "-m", "http.server"]), "python3.12");
+        assert_eq!(name(&["/opt/3.12"]), "3.12");
+        assert_eq!(name(&["./serve.py"]), "serve");
+        assert_eq!(name(&["./.py"]), ".py");
     }
 }
