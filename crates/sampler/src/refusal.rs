@@ -34,8 +34,8 @@ pub enum Refusal {
         /// What it is about it.
         why: &'static str,
     },
-    /// It has ended.
-    #[error("the process has ended")]
+    /// It has ended, or there never was one of this number: the kernel tells both alike.
+    #[error("there is no such process, or it has ended")]
     Gone,
 }
 

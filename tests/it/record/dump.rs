@@ -139,7 +139,7 @@ fn what_is_no_python_is_told() {
     assert!(refused(&pid).contains(&format!("process {pid}: not a Python process: ")), "{}", refused(&pid));
     sleep.kill().unwrap();
     sleep.wait().unwrap();
-    assert!(refused(&pid).contains("the process has ended"), "{}", refused(&pid));
+    assert!(refused(&pid).contains("there is no such process, or it has ended"), "{}", refused(&pid));
     assert!(refused("0x1").contains("invalid value"));
 }
 
