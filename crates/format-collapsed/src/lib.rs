@@ -23,7 +23,8 @@
 //!
 //! * py-spy 0.1 ended each frame with a semicolon. Since 0.3 `--function` writes the line of the definition, `--nolineno`
 //!   none, `--threads` and `--subprocesses` add the roots, a process below its parents; ids that the system does not
-//!   know are hexadecimal. Threads without a frame make lines like ` 3`. (`flamegraph.rs`, `main.rs`; seen in 0.4.3.)
+//!   know are hexadecimal. A thread that got its name after some samples is one thread, if its id has one name only.
+//!   Threads without a frame make lines like ` 3`. (`flamegraph.rs`, `main.rs`; seen in 0.4.3.)
 //! * Tachyon is how Python 3.15's `profiling.sampling` calls itself; `--collapsed` keeps base names only.
 //!   (`stack_collector.py`.)
 //! * Austin 3 and 4 (through austin-python's `mojo2austin`): see `austin.rs`.
@@ -91,6 +92,7 @@ mod rows;
 mod sniff;
 mod survey;
 mod texts;
+mod thread_names;
 mod values;
 mod write;
 

@@ -1,5 +1,7 @@
 //! Every text that the lines of a file are put together from, and which stacks they make the same.
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 use profkit_profile::{FrameId, Id, LabelSetId, OriginId, Profile, Sample, StackId};
 
@@ -9,6 +11,7 @@ use crate::measure::Measure;
 use crate::root_text::{RootLoss, ShownRoots};
 use crate::rows::Key;
 use crate::texts::Texts;
+use crate::thread_names::ThreadNames;
 use crate::{INFERRED_LABEL, comment, frame, root};
 
 /// The texts of a profile.
@@ -117,6 +120,21 @@ impl LineTexts {
                 && frame::parse(self.grammar, text) == frame::parse(other, text)
         };
         self.roots.iter().all(same_roots) && self.frames.iter().all(same_frame)
+    }
+
+    /// Whether a reader would take threads for the same one because only one of them has a name.
+    pub(crate) fn has_half_named_threads(&self) -> bool {
+        let texts: Vec<Vec<u8>> = self.roots.iter().map(|roots| [roots, b";x"].concat()).collect();
+        let parsed = || texts.iter().map(|text| (text, root::parse(self.grammar, text)));
+        let threads = || {
+            parsed().filter_map(|(text, roots)| {
+                let part = |range: Range<usize>| &text[range];
+                let key = (part(roots.host), part(roots.file), roots.pid, part(roots.process), roots.tid?);
+                Some((key, part(roots.thread)))
+            })
+        };
+        let names = ThreadNames::of(threads().filter(|(_, name)| !name.is_empty()));
+        threads().any(|(thread, name)| name.is_empty() && names.get(&thread).is_some())
     }
 
     /// What a row of the file is summed by: the stack and the group. `None` where there are too many groups.

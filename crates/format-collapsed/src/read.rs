@@ -14,6 +14,7 @@ use crate::record::{Kind, Record, Records};
 use crate::root::{self, NO_STACK, Roots};
 use crate::rows::Rows;
 use crate::survey::Survey;
+use crate::thread_names::ThreadNames;
 use crate::values::Values;
 use crate::{INFERRED_LABEL, INTERPRETER_LABEL, PARENT_LABEL};
 
@@ -39,6 +40,8 @@ pub(crate) fn read(text: &[u8], forced: Option<Dialect>, into: &mut ProfileBuild
     add_metadata(&survey, grammar, into).at(body)?;
     let values = Values::of(&survey, grammar.dialect, header, into).at(body)?;
     let mut reader = Reader::new(grammar, values, into);
+    // What profkit wrote says which threads are the same.
+    reader.names_threads = header.is_none();
     for record in Records::new(&text[body..], grammar.dialect) {
         reader.add(&record).map_err(|error| ReadErrorKind::Build(error).at(record.offset + body))?;
     }
@@ -63,8 +66,8 @@ fn add_metadata(survey: &Survey<'_>, grammar: Grammar, into: &mut ProfileBuilder
     Ok(())
 }
 
-/// What a sample belongs to beside its stack: origin, labels, and how many of its frames were made up.
-type Group = (OriginId, LabelSetId, u32);
+/// What a line belongs to beside its stack: the number of its origin, labels, and how many of its frames were made up.
+type Group = (u32, LabelSetId, u32);
 
 /// A frame of the line before.
 struct Step {
@@ -80,14 +83,18 @@ struct Reader<'a, 'b> {
     grammar: Grammar,
     values: Values,
     frames: HashMap<&'a [u8], (FrameId, bool), foldhash::fast::RandomState>,
-    roots: HashMap<&'a [u8], (OriginId, LabelSetId), foldhash::fast::RandomState>,
+    roots: HashMap<&'a [u8], (u32, LabelSetId), foldhash::fast::RandomState>,
+    /// As the roots have them; two may be the same.
+    origins: Vec<Origin>,
+    /// Whether threads without a name get the one that another line has.
+    names_threads: bool,
     groups: HashMap<Group, u32, foldhash::fast::RandomState>,
     group_list: Vec<Group>,
     rows: Rows,
     /// The line before: its stack as far as another may share it, the frames, what the roots say.
     last: &'a [u8],
     path: Vec<Step>,
-    origin: (OriginId, LabelSetId),
+    origin: (u32, LabelSetId),
     last_group: Option<(Group, u32)>,
 }
 
@@ -100,12 +107,14 @@ impl<'a, 'b> Reader<'a, 'b> {
             values,
             frames: HashMap::default(),
             roots: HashMap::default(),
+            origins: vec![Origin::UNKNOWN],
+            names_threads: true,
             groups: HashMap::default(),
             group_list: Vec::new(),
             rows,
             last: b"",
             path: Vec::new(),
-            origin: (OriginId::UNKNOWN, LabelSetId::EMPTY),
+            origin: (0, LabelSetId::EMPTY),
             last_group: None,
         }
     }
@@ -232,7 +241,8 @@ impl<'a, 'b> Reader<'a, 'b> {
         Ok(begin)
     }
 
-    fn origin(&mut self, text: &[u8], roots: &Roots) -> Result<(OriginId, LabelSetId), BuildError> {
+    fn origin(&mut self, text: &[u8], roots: &Roots) -> Result<(u32, LabelSetId), BuildError> {
+        let number = u32::try_from(self.origins.len()).map_err(|_| BuildError::Overflow)?;
         let origin = Origin {
             host: self.string(&text[roots.host.clone()])?,
             pid: roots.pid,
@@ -250,7 +260,8 @@ impl<'a, 'b> Reader<'a, 'b> {
             let key = self.into.string(INTERPRETER_LABEL)?;
             labels.push(Label::number(key, roots.interpreter, StringId::EMPTY));
         }
-        Ok((self.into.origin(origin)?, self.into.labels(&labels)?))
+        self.origins.push(origin);
+        Ok((number, self.into.labels(&labels)?))
     }
 
     #[inline]
@@ -270,16 +281,45 @@ impl<'a, 'b> Reader<'a, 'b> {
         number
     }
 
+    /// The origins of the lines. A thread that got its name late has it from its first line on.
+    fn origin_ids(&mut self) -> Result<Vec<OriginId>, BuildError> {
+        let is_named = |origin: &&Origin| origin.tid.is_some() && !origin.thread.is_empty();
+        let without_name = |origin: Origin| Origin { thread: StringId::EMPTY, ..origin };
+        let named = self.origins.iter().filter(|origin| self.names_threads && is_named(origin));
+        let names = ThreadNames::of(named.map(|&origin| (without_name(origin), origin.thread)));
+        let mut ids = Vec::with_capacity(self.origins.len());
+        for &origin in &self.origins {
+            let name = names.get(&origin).unwrap_or(origin.thread);
+            ids.push(self.into.origin(Origin { thread: name, ..origin })?);
+        }
+        Ok(ids)
+    }
+
     /// Moves the rows into the profile.
     fn finish(mut self) -> Result<(), BuildError> {
+        let origins = self.origin_ids()?;
+        let mut numbers: HashMap<_, u32, foldhash::fast::RandomState> = HashMap::default();
+        let mut groups = Vec::with_capacity(self.group_list.len());
+        let mut new_numbers = Vec::with_capacity(self.group_list.len());
+        for &(origin, set, inferred) in &self.group_list {
+            let group = (origins[origin as usize], set, inferred);
+            let next = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+            new_numbers.push(*numbers.entry(group).or_insert_with(|| {
+                groups.push(group);
+                next
+            }));
+        }
+        if groups.len() < self.group_list.len() {
+            self.rows = self.rows.regrouped(&new_numbers).map_err(|_| BuildError::Overflow)?;
+        }
         self.values.declare(self.rows.values_mut(), self.into)?;
-        let mut labels = Vec::with_capacity(self.group_list.len());
-        for &(_, set, inferred) in &self.group_list {
+        let mut labels = Vec::with_capacity(groups.len());
+        for &(_, set, inferred) in &groups {
             labels.push(with_inferred(self.into, set, inferred)?);
         }
         for ((stack, group), values) in self.rows.iter() {
             let stack = stack.and_then(StackId::from_index);
-            let (origin, ..) = self.group_list[group as usize];
+            let (origin, ..) = groups[group as usize];
             self.into.sample(Sample { stack, origin, labels: labels[group as usize] }, values)?;
         }
         Ok(())

@@ -52,6 +52,15 @@ impl Rows {
         Ok(row)
     }
 
+    /// The same rows where each group has another number, which several may share.
+    pub(crate) fn regrouped(&self, numbers: &[u32]) -> Result<Self, Overflow> {
+        let mut rows = Self::new(self.columns);
+        for ((stack, group), values) in self.iter() {
+            rows.add((stack, numbers[group as usize]), values)?;
+        }
+        Ok(rows)
+    }
+
     fn row(&mut self, key: Key) -> usize {
         let next = self.keys.len();
         if let Some(stack) = key.0 {

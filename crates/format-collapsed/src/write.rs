@@ -80,7 +80,7 @@ fn write_rows(
         differential: measure.is_differential(),
         ..Header::of(texts.grammar.dialect)
     };
-    let said = header.escaped || header.estimated || header.inferred;
+    let said = header.escaped || header.estimated || header.inferred || texts.has_half_named_threads();
     let mut lines = Lines::new(header, said || looks_differential(profile, measure, texts, rows), texts, to);
     let mut path = Path::new(profile, texts);
     let mut remainders = Remainders::default();

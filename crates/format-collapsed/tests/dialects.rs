@@ -8,8 +8,8 @@
 
 mod support;
 
-use profkit_profile::{FrameFlags, Profile};
-use support::{Key, bits, is_recognised, read, rows, totals, try_read};
+use profkit_profile::{FrameFlags, Origin, Profile, ProfileBuilder, Sample, WriteOptions};
+use support::{Key, bits, is_recognised, read, rows, totals, try_read, write};
 
 fn only_row(profile: &Profile) -> Key {
     let rows = rows(profile);
@@ -263,4 +263,49 @@ fn empty_pieces_at_the_ends_are_no_frames() {
     let profile = read(b"main (a.py:1);f (a.py:2); 5\n;main (a.py:1) 3\n");
     assert_eq!(rows(&profile).keys().map(|key| key.frames.len()).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(only_row(&read(b"a;;b 3\n")).frames.len(), 3);
+}
+
+#[test]
+fn a_thread_that_py_spy_named_late_is_one_thread() {
+    let lines = b"thread (12);f (a.py:1) 1\nthread (0x0c): w;f (a.py:1) 2\nthread (12): w;g (a.py:2) 4\n\
+        thread (13): v;f (a.py:1) 8\nthread (13): u;f (a.py:1) 16\nthread (13);f (a.py:1) 32\n\
+        thread (14);f (a.py:1) 64\nprocess 7:\"x\";thread (12);f (a.py:1) 128\nthread (?): q;f (a.py:1) 256\n\
+        thread (?);f (a.py:1) 512\nf (a.py:1) 1024\n";
+    let profile = read(lines);
+    let mut found: Vec<_> = rows(&profile)
+        .into_iter()
+        .map(|(key, values)| (values[0], key.pid, key.tid, text(&key.thread)))
+        .collect();
+    found.sort();
+    let expected = [
+        (3, None, Some(12), "w"),
+        (4, None, Some(12), "w"),
+        (8, None, Some(13), "v"),
+        (16, None, Some(13), "u"),
+        (32, None, Some(13), ""),
+        (64, None, Some(14), ""),
+        (128, Some(7), Some(12), ""),
+        (256, None, None, "q"),
+        (512 + 1024, None, None, ""),
+    ];
+    let expected = expected.map(|(value, pid, tid, name)| (value, pid, tid, name.to_owned()));
+    assert_eq!(found, expected);
+    assert_eq!(profile.samples().len(), rows(&profile).len(), "equal lines are summed");
+    let ids: Vec<_> = profile.origins().rows().iter().map(|origin| origin.tid).collect();
+    assert_eq!(ids.iter().filter(|&&tid| tid == Some(12)).count(), 2, "{ids:?}");
+}
+
+#[test]
+fn threads_that_a_profile_tells_apart_come_back_apart() {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"samples", b"count").unwrap();
+    for name in [&b""[..], b"w"] {
+        let thread = builder.string(name).unwrap();
+        let origin = builder.origin(Origin { tid: Some(12), thread, ..Origin::UNKNOWN }).unwrap();
+        builder.sample(Sample { origin, ..Sample::of(None) }, &[1]).unwrap();
+    }
+    let profile = builder.finish().unwrap();
+    let (bytes, _) = write(&profile, &WriteOptions::default()).unwrap();
+    assert!(bytes.starts_with(b"# profkit: collapsed py-spy\n"), "{}", text(&bytes));
+    assert_eq!(rows(&read(&bytes)), rows(&profile));
 }
