@@ -1,9 +1,9 @@
 //! What this process is, and lines about it in the recording's journal.
 
-use core::ffi::c_char;
+use core::ffi::{CStr, c_char};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use profkit_recording::journal::Line;
+use profkit_recording::journal::{self, Line};
 use profkit_recording::stat::Stat;
 
 use crate::Carried;
@@ -47,15 +47,9 @@ fn line(event: &str, carried: &Carried) -> Line {
 }
 
 fn write(carried: &Carried, line: &mut Line) {
-    let bytes = line.finish();
-    // SAFETY: the path ends with NUL; the bytes are as long as said; the descriptor is ours and closed at once.
-    unsafe {
-        let file =
-            libc::open(carried.journal.as_ptr().cast(), libc::O_WRONLY | libc::O_APPEND | libc::O_CLOEXEC);
-        if file >= 0 {
-            libc::write(file, bytes.as_ptr().cast(), bytes.len());
-            libc::close(file);
-        }
+    if let Ok(path) = CStr::from_bytes_with_nul(&carried.journal) {
+        // Where that fails, there is nobody who could be told.
+        let _ = journal::append(path, 0, line.finish());
     }
 }
 

@@ -14,18 +14,23 @@ const MOST: u64 = 8 << 32;
 pub(crate) const DESCRIPTOR: RawFd = 200;
 pub(crate) const CHUNK_BYTES: u64 = CHUNK as u64;
 
-/// Backs a part of the file with blocks of the disk; file systems that cannot do it without get zeros written.
-pub(crate) fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
-    // Growing beyond this limit would not only fail, but send SIGXFSZ.
+/// Fails where a file of this process may not be so long: to write beyond would not only fail, but send SIGXFSZ.
+pub(crate) fn may_be_so_long(length: u64) -> io::Result<()> {
     // SAFETY: `getrlimit` into memory of ours.
     let limit = unsafe {
         let mut limit: libc::rlimit = std::mem::zeroed();
         libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit);
         limit.rlim_cur
     };
-    if limit != libc::RLIM_INFINITY && to > limit {
+    if limit != libc::RLIM_INFINITY && length > limit {
         return Err(io::Error::from_raw_os_error(libc::EFBIG));
     }
+    Ok(())
+}
+
+/// Backs a part of the file with blocks of the disk; file systems that cannot do it without get zeros written.
+pub(crate) fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
+    may_be_so_long(to)?;
     let (offset, length) = (from.cast_signed(), (to - from).cast_signed());
     loop {
         // SAFETY: a plain system call.

@@ -13,6 +13,11 @@
 //! | `missed` | whoever notices | why the process is not in the recording |
 //! | `sampled` | the front | nothing: what was `missed` is sampled from outside |
 
+use core::ffi::{CStr, c_int};
+use std::io;
+
+use crate::backing::may_be_so_long;
+
 /// The name of the file.
 pub const FILE: &str = "processes";
 
@@ -89,6 +94,34 @@ impl Line {
     pub fn finish(&mut self) -> &[u8] {
         self.bytes[self.len] = b'\n';
         &self.bytes[..=self.len]
+    }
+}
+
+/// So much others may append between the look at how long the journal is and the line.
+const OTHERS: u64 = 16 * MAX_LINE as u64;
+
+/// Appends a finished line to the journal at this path, which is opened with these flags as well. Allocates nothing.
+///
+/// # Errors
+/// As opening and writing do; and where the line might make the file longer than one of this process may be, which would
+/// end the process.
+pub fn append(path: &CStr, flags: c_int, line: &[u8]) -> io::Result<()> {
+    // SAFETY: plain system calls on a string that ends in NUL, on memory of ours and on a descriptor of our own.
+    unsafe {
+        let flags = flags | libc::O_WRONLY | libc::O_APPEND | libc::O_CLOEXEC;
+        let file = libc::open(path.as_ptr(), flags, 0o666 as libc::mode_t);
+        if file < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let mut stat: libc::stat = core::mem::zeroed();
+        libc::fstat(file, &raw mut stat);
+        let end = stat.st_size.cast_unsigned() + OTHERS;
+        let written = may_be_so_long(end).and_then(|()| {
+            let written = libc::write(file, line.as_ptr().cast(), line.len());
+            if written < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        });
+        libc::close(file);
+        written
     }
 }
 

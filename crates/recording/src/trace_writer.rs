@@ -70,8 +70,8 @@ impl NodeRoom {
 /// `size_of::<Node>()`, as the shape asserts.
 const NODE: u32 = 40;
 const CHUNK_HEADER: u64 = size_of::<ChunkHeader>() as u64;
-/// What a file begins with, and the least and most that it grows by.
-const FIRST_STEP: u64 = 1 << 18;
+/// What a file begins with, and the least that it grows by.
+pub const FIRST_STEP: u64 = 1 << 18;
 const LAST_STEP: u64 = 1 << 24;
 
 /// A trace file that is being written. Dropping it unmaps the memory and closes the file.
@@ -372,18 +372,7 @@ fn new_file(folder: &Path, beginning: &Beginning) -> io::Result<(File, PathBuf)>
 /// As opening and writing do.
 pub fn append(folder: &Path, line: &[u8]) -> io::Result<()> {
     let path = CString::new(folder.join(crate::journal::FILE).as_os_str().as_bytes())?;
-    // SAFETY: plain system calls on a string that ends in NUL and on a descriptor of our own.
-    unsafe {
-        let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_CLOEXEC;
-        let descriptor = libc::open(path.as_ptr(), flags, 0o666 as libc::mode_t);
-        if descriptor < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let written = libc::write(descriptor, line.as_ptr().cast(), line.len());
-        let error = io::Error::last_os_error();
-        libc::close(descriptor);
-        if written < 0 { Err(error) } else { Ok(()) }
-    }
+    crate::journal::append(&path, libc::O_CREAT, line)
 }
 
 #[cfg(test)]

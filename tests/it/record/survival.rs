@@ -72,6 +72,20 @@ fn a_trace_that_ends_at_once_has_its_duration() {
     assert!(duration > 590_000_000, "{duration}");
 }
 
+/// Where a program may write into no file, one that is written into nevertheless would be its end.
+#[test]
+fn a_program_that_may_write_no_file_lives() {
+    let interpreter = Interpreter::default();
+    for (limit, said) in [("0", "nothing was recorded"), ("300", "File too large")] {
+        let script = format!("ulimit -f {limit}; '{}' -c 'print(1)'; echo $?", interpreter.python());
+        let arguments = ["record", "--trace", "-o", "out.pb.gz", "--", "sh", "-c", &script];
+        let recorded = output(&mut interpreter.profkit(&arguments));
+        let stderr = String::from_utf8_lossy(&recorded.stderr);
+        assert_eq!(recorded.stdout, b"1\n0\n", "{stderr}");
+        assert!(stderr.contains(said), "{stderr}");
+    }
+}
+
 /// Zombies have ended.
 fn is_running(pid: &str) -> bool {
     let state = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap().stdout;
