@@ -52,6 +52,7 @@ pub(crate) fn read(files: &[Packed<'_>], into: &mut ProfileBuilder) -> Result<()
         let name = String::from_utf8_lossy(file.name);
         covered.notes.push(format!("{name}: the file ends in the middle of its header, and was left out"));
     }
+    covered.notes.extend(files.iter().filter_map(|file| empty(file, &facts)));
     covered.describe(&facts, into)
 }
 
@@ -59,6 +60,24 @@ pub(crate) fn read(files: &[Packed<'_>], into: &mut ProfileBuilder) -> Result<()
 fn beginning(file: &Packed<'_>) -> Option<usize> {
     let kinds = [(&traces::MAGIC[..], traces::CHUNK), (&samples::MAGIC[..], samples::HEADER)];
     kinds.into_iter().find_map(|(magic, least)| file.content.starts_with(magic).then_some(least))
+}
+
+/// What is to be said of a file that a process made and could not write into, if the journal has nothing of it: there may
+/// have been no room for that, either.
+fn empty(file: &Packed<'_>, facts: &Facts) -> Option<String> {
+    let name =
+        std::str::from_utf8(file.name).ok()?.strip_suffix(".trace").filter(|_| file.content.is_empty())?;
+    let mut parts = name.split('-');
+    let (pid, start): (i64, u64) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let is_known = facts.missed.iter().any(|missed| (missed.pid, missed.start) == (pid, start));
+    let reason = "its file is empty, as where the disk is full or files may not be that long (`ulimit -f`)";
+    (!is_known).then(|| format!("process {pid}{} not covered: {reason}", command_of(facts, pid, start)))
+}
+
+/// The command line of a process in brackets, if it is known.
+fn command_of(facts: &Facts, pid: i64, start: u64) -> String {
+    let command = facts.commands.get(&(pid, start));
+    command.map_or_else(String::new, |line| format!(" ({})", String::from_utf8_lossy(line)))
 }
 
 fn within(file: &Packed<'_>, mut error: ReadError) -> ReadError {
@@ -120,9 +139,7 @@ impl Covered {
             comments.push(format!("command {}", String::from_utf8_lossy(&facts.command)));
         }
         let missed = facts.missed.iter().map(|missed| {
-            let command = facts.commands.get(&(missed.pid, missed.start));
-            let command =
-                command.map_or_else(String::new, |line| format!(" ({})", String::from_utf8_lossy(line)));
+            let command = command_of(facts, missed.pid, missed.start);
             let is_sampled = missed.is_sampled && !self.refused.contains(&missed.pid);
             let how = if is_sampled { "sampled instead of traced" } else { "not covered" };
             format!("process {}{command} {how}: {}", missed.pid, String::from_utf8_lossy(&missed.reason))
@@ -147,5 +164,24 @@ impl Covered {
             (_, sampled) => format!(" ({sampled} of them sampled)"),
         };
         format!("recorded {processes}{mixed} and {}", count(self.threads, "thread"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_could_write_nothing_is_told_of_once() {
+        let journal = b"start\t1\t7\t99\t1\t/p\tpython%00a.py%00\nmissed\t2\t8\t99\tno file\n";
+        let file =
+            |name: &'static str, content: &'static [u8]| Packed { name: name.as_bytes(), content, offset: 0 };
+        let files = [file("processes", journal), file("7-99-0.trace", b""), file("8-99-0.trace", b"")];
+        let mut builder = ProfileBuilder::new();
+        read(&files, &mut builder).unwrap();
+        let profile = builder.finish().unwrap();
+        let [empty, missed] = &profile.meta().notes[..] else { panic!("{:?}", profile.meta().notes) };
+        assert!(empty.starts_with("process 7 (python a.py) not covered: its file is empty"), "{empty}");
+        assert_eq!(missed, "process 8 not covered: no file");
     }
 }

@@ -8,6 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
+use profkit_recording::trace_writer::FIRST_STEP;
 use profkit_recording::{header, journal};
 
 use crate::error::RecordError;
@@ -67,6 +70,16 @@ impl Folder {
         processes.dedup();
         processes.into_iter().filter(|&(pid, start)| still_runs(pid, start)).count()
     }
+}
+
+/// Why a process could not begin a file in this folder, if it is for want of room.
+pub(crate) fn no_room(folder: &Path) -> Option<Errno> {
+    let path = folder.join("room");
+    let file = fs::File::create(&path).ok()?;
+    let length = i64::try_from(FIRST_STEP).unwrap_or(i64::MAX);
+    let tried = fallocate(&file, FallocateFlags::empty(), 0, length);
+    let _ = fs::remove_file(path);
+    tried.err().filter(|error| matches!(error, Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG))
 }
 
 /// Pid and start time in the name of a file.

@@ -13,7 +13,7 @@ use profkit_recording::stream::Writer;
 use crate::agent::Trace;
 use crate::error::RecordError;
 use crate::files::Files;
-use crate::folder::Folder;
+use crate::folder::{self, Folder};
 use crate::missed::{self, Missed};
 use crate::process::{Process, has_ended, start_ticks, still_runs};
 use crate::sampling::{LOOK, Sample, Sampling};
@@ -77,6 +77,15 @@ pub struct Ended {
     pub took: Duration,
     /// Why the recording stopped before its end, if it did: the disk was full, say.
     pub failure: Option<String>,
+}
+
+impl Ended {
+    /// Why there was no room for a recording, if there still is none: the disk is full, say. To be asked before the folder is
+    /// removed.
+    #[must_use]
+    pub fn no_room(&self) -> Option<&'static str> {
+        folder::no_room(&self.folder).map(nix::errno::Errno::desc)
+    }
 }
 
 /// How long workers may take to end after the command has.

@@ -76,7 +76,7 @@ fn a_trace_that_ends_at_once_has_its_duration() {
 #[test]
 fn a_program_that_may_write_no_file_lives() {
     let interpreter = Interpreter::default();
-    for (limit, said) in [("0", "nothing was recorded"), ("300", "File too large")] {
+    for (limit, said) in [("0", "its file is empty"), ("300", "File too large")] {
         let script = format!("ulimit -f {limit}; '{}' -c 'print(1)'; echo $?", interpreter.python());
         let arguments = ["record", "--trace", "-o", "out.pb.gz", "--", "sh", "-c", &script];
         let recorded = output(&mut interpreter.profkit(&arguments));
@@ -104,7 +104,26 @@ fn nothing_is_lost_when_profkit_dies() {
 
 /// On other versions; `reference` since they have to be installed.
 mod reference {
-    use super::{Interpreter, PLACES, profkit_dies, target_dies};
+    use std::process::Command;
+
+    use super::{Interpreter, PLACES, output, profkit_dies, status, target_dies};
+
+    /// There is room for the recording's header, and then for nothing.
+    #[test]
+    fn a_full_disk_is_named() {
+        let interpreter = Interpreter::default();
+        let recorder = interpreter.record("out.pb.gz", &["-c", "print(1)"]);
+        let script = "mount -t tmpfs -o size=64k none \"$PWD\" && cd \"$PWD\" && head -c 61440 /dev/zero > fill \
+                      && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script, "sh"]).arg(recorder.get_program());
+        command.args(recorder.get_args()).current_dir(interpreter.folder.path());
+        let recorded = output(&mut command);
+        let stderr = String::from_utf8_lossy(&recorded.stderr);
+        assert_eq!((status(&recorded), &recorded.stdout[..]), (2, &b"1\n"[..]), "{stderr}");
+        assert!(stderr.contains("its file is empty"), "{stderr}");
+        assert!(stderr.contains("there is no room in") && stderr.contains("No space left"), "{stderr}");
+    }
 
     macro_rules! versions {
         ($($test:ident $version:literal),*) => {$(

@@ -178,8 +178,9 @@ fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<Came, Fa
     let profile = load(&ended.folder)?;
     profile.meta().notes.iter().for_each(|text| note(text));
     if profile.samples().is_empty() {
+        let no_room = ended.no_room();
         remove(&ended.folder);
-        return Ok(nothing(arguments, ended, &profile.meta().notes));
+        return Ok(nothing(arguments, ended, &profile.meta().notes, no_room));
     }
     let summary = summary(&profile, ended);
     let files = write(arguments, profile, target, arguments.every.is_some())?;
@@ -193,21 +194,25 @@ fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<Came, Fa
 }
 
 /// Why nothing was recorded.
-fn nothing(arguments: &Record, ended: &Ended, notes: &[String]) -> Came {
+fn nothing(arguments: &Record, ended: &Ended, notes: &[String], no_room: Option<&str>) -> Came {
     let is_refusal = |note: &String| note.contains(" was not sampled: ") || note.contains(" not covered: ");
     let refused = notes.iter().any(is_refusal);
     let of = if arguments.no_subprocesses { " in the first process" } else { "" };
     let took = ended.took.as_secs_f64();
     // `max` is 0: there is always one due.
     let is_due = arguments.rate == 0.0 || arguments.rate * took >= 1.0;
-    let why = match (arguments.trace || refused, is_due) {
-        (true, _) => format!("no Python ran{of} that could be"),
-        (false, true) => format!("no Python ran{of}, or none for long enough to be sampled"),
-        (false, false) => format!("no sample was taken in {took:.2} s at --rate {}", arguments.rate),
+    let failed = refused || no_room.is_some() || ended.failure.is_some();
+    let why = match (no_room, arguments.trace || refused, is_due) {
+        (Some(reason), ..) => {
+            let folder = ended.folder.parent().unwrap_or(&ended.folder);
+            format!("there is no room in {}: {reason}", folder.display())
+        }
+        (None, true, _) => format!("no Python ran{of} that could be"),
+        (None, false, true) => format!("no Python ran{of}, or none for long enough to be sampled"),
+        (None, false, false) => format!("no sample was taken in {took:.2} s at --rate {}", arguments.rate),
     };
     let program = arguments.command.first().map(|program| program.to_string_lossy().into_owned());
     let program = program.or_else(|| Some(format!("process {}", arguments.pid?))).unwrap_or_default();
-    let failed = refused || ended.failure.is_some();
     Came::Nothing { why: format!("{program}: nothing was recorded: {why}"), failed }
 }
 
