@@ -107,6 +107,12 @@ pub(crate) fn of_sampled(profile: &Profile, sheet: &Sheet<'_>) -> Vec<String> {
     losses
 }
 
+/// What the sampled form loses where samples do not stand for equal times: it has the samples of callers only.
+pub(crate) fn of_times(profile: &Profile) -> Option<String> {
+    let timed = profile.calls().edges().rows().iter().filter(|edge| edge.has_total).count();
+    (timed > 0).then(|| format!("the times of {}", count(timed, "call")))
+}
+
 /// How many origins have values, the unknown one counted if there are others.
 fn origins(profile: &Profile) -> usize {
     let calls = profile.calls();

@@ -158,6 +158,9 @@ fn sampled(
     let columns: Vec<usize> = std::iter::once(samples).chain(time).collect();
     let mut losses = losses::of(profile, &sheet, &columns);
     losses.extend(losses::of_sampled(profile, &sheet));
+    if time.is_some() && interval.is_none() {
+        losses.extend(losses::of_times(profile));
+    }
     losses.extend(losses::of_rounding(rounded));
     Ok(Written { losses })
 }
