@@ -183,6 +183,9 @@ fn info_says_what_there_is() {
     }
     let info = json(&["info", &path("pstats/cpython-3.11-calls.pstats"), "--json"]);
     assert_eq!((&info["shape"], &info["samples"]), (&"call-graph".into(), &0.into()));
+    let empty = path("pstats/cpython-3.11-empty.pstats");
+    let printed = run(Path::new("."), &["info", &empty]).stdout;
+    assert!(printed.contains("\nholds         nothing\n"), "{printed}");
 }
 
 #[test]

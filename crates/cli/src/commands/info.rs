@@ -158,6 +158,8 @@ impl Facts {
         line(
             "holds",
             match self.shape {
+                // What has neither is called so, too.
+                "stacks" if self.samples == 0 => "nothing",
                 "stacks" => "samples of stacks",
                 "call-graph" => "call edges: functions with their direct callers",
                 _ => "samples of stacks, and call edges",
