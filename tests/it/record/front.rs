@@ -186,7 +186,7 @@ fn a_time_that_no_clock_will_show_never_comes() {
 fn a_recording_that_may_not_grow_ends_with_a_word() {
     let interpreter = Interpreter::default();
     let record = ["record", "--rate", "max", "-o", "out.folded", "--", interpreter.python(), "-c"];
-    let record = [&record[..], &["import time; time.sleep(0.5)"]].concat();
+    let record = [&record[..], &["import asyncio, http.client, time; time.sleep(0.5)"]].concat();
     let ended = output(&mut interpreter.profkit_after("ulimit -f 8", &record));
     let stderr = String::from_utf8_lossy(&ended.stderr);
     // What there was room for may be nothing, or be too large as well.
