@@ -207,6 +207,9 @@ fn nothing(arguments: &Record, ended: &Ended, notes: &[String], no_room: Option<
             let folder = ended.folder.parent().unwrap_or(&ended.folder);
             format!("there is no room in {}: {reason}", folder.display())
         }
+        (None, true, _) if arguments.trace && !refused => {
+            "no Python ran that could be (what another program embeds is seen by sampling only)".to_owned()
+        }
         (None, true, _) => format!("no Python ran{of} that could be"),
         (None, false, true) => format!("no Python ran{of}, or none for long enough to be sampled"),
         (None, false, false) => format!("no sample was taken in {took:.2} s at --rate {}", arguments.rate),
