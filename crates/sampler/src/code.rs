@@ -1,12 +1,19 @@
 //! Code objects of the target: what a frame's code is called, and the line of an instruction.
 //!
-//! Read once and kept by address. An address may get another code object later (`exec` in a loop), so the few words that tell
-//! code objects apart are kept too and compared now and then ([`Codes::revalidate`]).
+//! Read once and kept by address. An address may get another code object later (`exec` in a loop, modules that are imported), so
+//! what tells code objects apart ([`Seal`]) is compared before a stack is named, unless it was a short while ago
+//! ([`Codes::recheck`]).
+//!
+//! One that was there before comes back as what it was, with all that was learned of it: `exec` of the same source gives as many
+//! code objects, and they are the same to whoever looks at the profile.
+
+mod seal;
 
 use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
+use self::seal::Seal;
 use crate::layout::{Layout, NONE};
 use crate::lines::Lines;
 use crate::objects;
@@ -32,29 +39,11 @@ pub struct Code {
     /// Bytes that a frame takes on the data stack (3.11 and later).
     pub frame_bytes: u64,
     lines: Lines,
-    head: Head,
-}
-
-/// The words that tell a code object from another at the same address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Head {
-    type_address: u64,
-    filename: u64,
-    name: u64,
-    linetable: u64,
-    first_line: i32,
-}
-
-impl Head {
-    fn of(bytes: &[u8], layout: &Layout) -> Self {
-        Self {
-            type_address: word_at(bytes, crate::layout::OB_TYPE),
-            filename: word_at(bytes, layout.code_filename),
-            name: word_at(bytes, layout.code_name),
-            linetable: word_at(bytes, layout.code_linetable),
-            first_line: int_at(bytes, layout.code_firstlineno),
-        }
-    }
+    seal: Seal,
+    /// When it was read or compared.
+    checked: u64,
+    /// What was at its address before.
+    former: Option<u32>,
 }
 
 impl Code {
@@ -68,6 +57,16 @@ impl Code {
     #[must_use]
     pub fn runs(&self, instr: u64) -> bool {
         (self.first_running..=self.end).contains(&instr)
+    }
+
+    /// Whether nothing that is shown or reckoned with tells one from another.
+    fn is_like(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.file == other.file
+            && self.first_line == other.first_line
+            && self.lines == other.lines
+            && (self.end, self.first_running, self.frame_bytes)
+                == (other.end, other.first_running, other.frame_bytes)
     }
 
     /// The line of an instruction: its address (3.11 and later), or what `f_lasti` says. 0 if it has none.
@@ -96,14 +95,26 @@ pub struct Codes {
     by_address: HashMap<u64, u32, foldhash::fast::RandomState>,
     by_instructions: BTreeMap<u64, u32>,
     codes: Vec<Code>,
-    /// Those that may be at their addresses.
-    alive: Vec<u32>,
+    /// What was last at an address where there is another one now, or none.
+    formers: HashMap<u64, u32, foldhash::fast::RandomState>,
     type_address: u64,
-    next_check: usize,
+    /// When the sample is taken that is being read.
+    now: u64,
+    /// One that was compared is believed for as long.
+    believed: u64,
+    /// How often there was another one at an address.
+    changes: u64,
 }
 
-/// The most that are looked at to find some that are to be compared.
-const MAX_LOOKED_AT: usize = 1_024;
+/// Where samples are taken more often than every `SELDOM` nanoseconds, what was compared is believed for `BELIEVED` ones: to
+/// compare costs a part of what a sample costs. Where there was another one before, there may be another one soon: `REUSED`.
+const SELDOM: u64 = 500_000;
+const BELIEVED: u64 = 2_000_000;
+const REUSED: u64 = 100_000;
+/// As many that were at an address before are remembered.
+const MAX_FORMERS: usize = 16;
+/// As many are compared at once: none has more than four places.
+const MAX_COMPARED: usize = MAX_PLACES / 4;
 /// Bytes of a code object that hold every field that is read.
 const HEAD: usize = 224;
 
@@ -124,18 +135,47 @@ impl Codes {
 
     /// The index of the code object at an address; `None` if there is no code object.
     pub fn find(&mut self, remote: Remote, layout: &Layout, address: u64) -> Option<u32> {
-        if let Some(known) = self.known(address) {
+        if let Some(known) = self.known(address)
+            && (self.is_believed(known) || !self.recheck(remote, layout, vec![known]))
+        {
             return Some(known);
         }
-        let code = self.load(remote, layout, address)?;
-        let index = u32::try_from(self.codes.len()).ok()?;
-        if code.instructions != 0 {
-            self.by_instructions.insert(code.instructions, index);
+        let mut code = self.load(remote, layout, address)?;
+        // It took several reads, and may have been given up meanwhile.
+        if !code.seal.stands(remote, layout) {
+            let again = self.load(remote, layout, address)?;
+            if !again.is_like(&code) {
+                return None;
+            }
+            code = again;
         }
-        self.codes.push(code);
+        let instructions = code.instructions;
+        let index = match self.former(&code) {
+            Some(index) => {
+                let former = self.codes.get_mut(index as usize)?;
+                (former.seal, former.checked) = (code.seal, code.checked);
+                index
+            }
+            None => {
+                code.former = self.formers.get(&address).copied();
+                let index = u32::try_from(self.codes.len()).ok()?;
+                self.codes.push(code);
+                index
+            }
+        };
+        if instructions != 0 {
+            self.by_instructions.insert(instructions, index);
+        }
         self.by_address.insert(address, index);
-        self.alive.push(index);
         Some(index)
+    }
+
+    /// One like this that was at its address before.
+    fn former(&self, code: &Code) -> Option<u32> {
+        let newest = self.formers.get(&code.address).copied();
+        let mut formers = std::iter::successors(newest, |&index| self.get(index)?.former);
+        // A chain that has grown long is of ever new ones.
+        formers.by_ref().take(MAX_FORMERS).find(|&index| self.get(index).is_some_and(|was| was.is_like(code)))
     }
 
     /// The code object that an instruction belongs to, if it was read before.
@@ -152,6 +192,61 @@ impl Codes {
         if self.by_instructions.get(&instructions) == Some(&index) {
             self.by_instructions.remove(&instructions);
         }
+        self.changes += 1;
+        // The chain goes from the newest on; one that came back is in it already.
+        let is_newer = |newest: &u32| *newest < index;
+        if self.formers.get(&address).is_none_or(is_newer) {
+            self.formers.insert(address, index);
+        }
+    }
+
+    /// A sample is taken.
+    pub fn begin(&mut self, now: u64) {
+        self.believed = if now.saturating_sub(self.now) < SELDOM { BELIEVED } else { 1 };
+        self.now = now;
+    }
+
+    /// Whether so much time has passed since a stack was compared that something in it may not be believed any more.
+    #[must_use]
+    #[inline]
+    pub fn is_due(&self, compared: u64) -> bool {
+        let since = self.now.saturating_sub(compared);
+        since >= self.believed || since >= REUSED && !self.formers.is_empty()
+    }
+
+    /// When the sample is taken that is being read.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// How often there was another one at an address: what was resolved before is not to be believed if there was.
+    #[must_use]
+    #[inline]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Forgets them all: whoever makes new ones all the time.
+    pub fn clear(&mut self) {
+        *self = Self { now: self.now, changes: self.changes + 1, ..Self::default() };
+    }
+
+    /// Whether one was read or compared so short a while ago that it is believed.
+    #[must_use]
+    pub fn is_believed(&self, index: u32) -> bool {
+        self.get(index).is_none_or(|code| {
+            let since = self.now.saturating_sub(code.checked);
+            since == 0
+                || since < REUSED.min(self.believed)
+                || since < self.believed && !self.formers.contains_key(&code.address)
+        })
+    }
+
+    /// Whether one was read or compared in this sample.
+    #[must_use]
+    pub fn is_certain(&self, index: u32) -> bool {
+        self.get(index).is_none_or(|code| code.checked == self.now)
     }
 
     /// How many were read, those included that are no more.
@@ -169,6 +264,8 @@ impl Codes {
         let first_line = u32::try_from(int_at(&head, layout.code_firstlineno)).unwrap_or(0);
         let (instructions, first_running, end) = instructions(&head, layout, address);
         let mut code = Code {
+            checked: self.now,
+            former: None,
             address,
             name: String::new(),
             file: String::new(),
@@ -178,7 +275,7 @@ impl Codes {
             end,
             frame_bytes: frame_bytes(&head, layout)?,
             lines: Lines::default(),
-            head: Head::of(&head, layout),
+            seal: Seal::new(layout, address, &head),
         };
         // The interpreter's own code around `__init__` (3.12 and later) has no names.
         if !code.is_shim() {
@@ -187,6 +284,8 @@ impl Codes {
             code.file = objects::text(remote, layout, word_at(&head, layout.code_filename))?;
             let table = objects::bytes(remote, word_at(&head, layout.code_linetable)).ok()?;
             code.lines = Lines::parse(layout.version, &table, first_line);
+            let texts = [(name, code.name.as_str()), (layout.code_filename, code.file.as_str())];
+            code.seal.add_content(layout, &head, &texts, &table);
         }
         Some(code)
     }
@@ -205,59 +304,44 @@ impl Codes {
         (self.type_address == type_address).then_some(())
     }
 
-    /// Compares some of the code objects with what was read of them; forgets those that have changed, and tells their
-    /// addresses.
-    pub fn revalidate(&mut self, remote: Remote, layout: &Layout, at_most: usize) -> Vec<u64> {
-        let mut checked = Vec::with_capacity(at_most);
-        for _ in 0..self.alive.len().min(MAX_LOOKED_AT) {
-            if checked.len() == at_most || self.alive.is_empty() {
-                break;
-            }
-            self.next_check = (self.next_check + 1) % self.alive.len();
-            let Some(&index) = self.alive.get(self.next_check) else { break };
-            let address = self.get(index).map_or(0, |code| code.address);
-            if self.known(address) == Some(index) {
-                checked.push(index as usize);
-            } else {
-                self.alive.swap_remove(self.next_check);
-            }
-        }
-        self.compare(remote, layout, &checked)
-    }
-
-    /// The same for the code objects at these addresses, as far as they were read before.
-    pub fn recheck(
-        &mut self,
-        remote: Remote,
-        layout: &Layout,
-        addresses: impl Iterator<Item = u64>,
-    ) -> Vec<u64> {
-        let mut checked: Vec<usize> =
-            addresses.filter_map(|address| Some(self.known(address)? as usize)).collect();
+    /// Compares those with what was read of them; forgets those that have changed. Whether there were some.
+    pub fn recheck(&mut self, remote: Remote, layout: &Layout, mut checked: Vec<u32>) -> bool {
         checked.sort_unstable();
         checked.dedup();
-        checked.truncate(MAX_PLACES);
-        self.compare(remote, layout, &checked)
+        let before = self.changes;
+        let mut left = checked.as_slice();
+        while !left.is_empty() {
+            let compared = self.compare(remote, layout, left.get(..MAX_COMPARED).unwrap_or(left));
+            left = left.get(compared..).unwrap_or_default();
+        }
+        self.changes != before
     }
 
-    fn compare(&mut self, remote: Remote, layout: &Layout, checked: &[usize]) -> Vec<u64> {
-        let codes = checked.iter().filter_map(|&index| self.codes.get(index));
-        let places: Vec<Place> = codes.map(|code| Place::new(code.address, HEAD)).collect();
-        let mut buffer = vec![0; places.len() * HEAD];
-        let read = remote.gather(&mut buffer, &places).unwrap_or(0) / HEAD;
-        let mut changed = Vec::new();
-        for (at, (index, bytes)) in checked.iter().zip(buffer.chunks_exact(HEAD)).enumerate() {
-            let Some(code) = self.codes.get(*index) else { continue };
-            // What lies behind the first place that is gone was not looked at: its turn comes again.
-            if at > read || (at < read && Head::of(bytes, layout) == code.head) {
+    /// The same for the first of them, as far as one call reads them: how many.
+    fn compare(&mut self, remote: Remote, layout: &Layout, checked: &[u32]) -> usize {
+        let seals = || checked.iter().filter_map(|&index| Some(&self.get(index)?.seal));
+        let places: Vec<Place> = seals().flat_map(Seal::places).collect();
+        let mut buffer = vec![0; places.iter().map(Place::length).sum()];
+        let read = remote.gather(&mut buffer, &places).unwrap_or(0);
+        let mut read = buffer.get(..read).unwrap_or_default();
+        for (at, &index) in checked.iter().enumerate() {
+            let Some(code) = self.codes.get_mut(index as usize) else { continue };
+            let length = code.seal.places().map(|place| place.length()).sum();
+            let part = read.split_off(..length);
+            if part.is_some_and(|part| code.seal.holds(layout, part)) {
+                code.checked = self.now;
                 continue;
             }
-            changed.push(code.address);
+            let address = code.address;
+            if self.known(address) == Some(index) {
+                self.forget(address);
+            }
+            // What lies behind a place that is gone was not read.
+            if part.is_none() {
+                return at + 1;
+            }
         }
-        for address in &changed {
-            self.forget(*address);
-        }
-        changed
+        checked.len()
     }
 }
 
@@ -291,8 +375,9 @@ fn frame_bytes(head: &[u8], layout: &Layout) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HEAD, frame_bytes};
-    use crate::layout::Layout;
+    use super::{Codes, HEAD, frame_bytes};
+    use crate::layout::{BYTES_DATA, Layout, NONE, OB_SIZE, OB_TYPE};
+    use crate::remote::Remote;
     use crate::version::Version;
 
     #[test]
@@ -304,5 +389,59 @@ mod tests {
         assert_eq!(frame_bytes(&head, &layout), None);
         head[layout.code_framesize] = 10;
         assert_eq!(frame_bytes(&head, &layout), Some(80));
+    }
+
+    /// Words of memory in which each object has this many.
+    const OBJECT: usize = 32;
+
+    /// Code with the same pointers as another one that was at its address: the text behind them, or its number, is another.
+    fn told_apart(minor: u8) {
+        let layout = Layout::known(Version { major: 3, minor, micro: 0 }).unwrap();
+        let mut memory = vec![0_u64; OBJECT * 5];
+        let base = memory.as_ptr() as u64;
+        let [code, code_type, type_name, text, table] =
+            [0, 1, 2, 3, 4].map(|index| base + (index * OBJECT * 8) as u64);
+        let name = if layout.code_qualname == NONE { layout.code_name } else { layout.code_qualname };
+        let mut set = |address: u64, value: u64| {
+            let (word, shift) = (usize::try_from((address - base) / 8).unwrap(), address % 8 * 8);
+            memory[word] = memory[word] & !(u64::MAX << shift) | value << shift;
+        };
+        set(code + OB_TYPE as u64, code_type);
+        set(code + OB_SIZE as u64, 8);
+        set(code + name as u64, text);
+        set(code + layout.code_filename as u64, text);
+        set(code + layout.code_linetable as u64, table);
+        set(table + OB_SIZE as u64, 2);
+        set(table + BYTES_DATA as u64, 0x0102);
+        if layout.code_framesize != NONE {
+            set(code + layout.code_framesize as u64, 20);
+        }
+        set(code_type + 24, type_name);
+        set(type_name, u64::from_le_bytes(*b"code\0\0\0\0"));
+        // Characters of ASCII.
+        set(text + layout.unicode_length as u64, 1);
+        set(text + layout.unicode_state as u64, 1 << 2 | 1 << 5 | 1 << 6);
+        let remote = Remote::new(std::process::id());
+        let mut codes = Codes::default();
+        let mut found = Vec::new();
+        for (sample, letter) in (1_u32..).zip(*b"aabab") {
+            set(text + layout.unicode_ascii as u64, u64::from(letter));
+            if layout.code_version != NONE {
+                // The number stands behind that of the variables in cells, which is 0.
+                set(code + layout.code_version as u64 - 4, u64::from(sample) << 32);
+            }
+            codes.begin(u64::from(sample) * 10_000_000);
+            let index = codes.find(remote, &layout, code).unwrap();
+            assert_eq!(codes.get(index).unwrap().name.as_bytes(), [letter], "sample {sample}");
+            found.push(index);
+        }
+        assert_eq!(found, [0, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn another_code_at_the_same_address_with_the_same_pointers() {
+        for minor in [8, 9, 10, 11, 12] {
+            told_apart(minor);
+        }
     }
 }

@@ -305,11 +305,12 @@ fn layout(version: Version, fields: &Fields<'_>) -> Option<Layout> {
         code_firstlineno: firstlineno,
         code_linetable: fields.get("code", "linetable")?,
         // `int co_flags, co_argcount, co_posonlyargcount, co_kwonlyargcount, co_stacksize, co_firstlineno, co_nlocalsplus,
-        // co_framesize;` in 3.12 to 3.15.
+        // co_framesize, co_nlocals, co_ncellvars, co_nfreevars; uint32_t co_version;` in 3.12 to 3.15.
         code_flags: firstlineno.checked_sub(20)?,
         code_stacksize: firstlineno.checked_sub(4)?,
         code_nlocalsplus: firstlineno + 4,
         code_framesize: firstlineno + 8,
+        code_version: firstlineno + 24,
         // `int _co_firsttraceable; void *co_extra; char co_code_adaptive[1];` without the free-threaded table between.
         code_firsttraceable: adaptive.checked_sub(16)?,
         code_adaptive: adaptive,

@@ -86,6 +86,8 @@ pub struct Layout {
     pub code_stacksize: usize,
     /// In a code object: words that a frame of it takes on the data stack (3.12 and later).
     pub code_framesize: usize,
+    /// In a code object: a number of its own, 0 if it has none (3.12 and later).
+    pub code_version: usize,
     /// In a `str`: its length.
     pub unicode_length: usize,
     /// In a `str`: bits that say its kind.
@@ -198,6 +200,7 @@ const PYTHON_38: Layout = Layout {
     code_nlocalsplus: NONE,
     code_stacksize: NONE,
     code_framesize: NONE,
+    code_version: NONE,
     unicode_length: 16,
     unicode_state: 32,
     unicode_ascii: 48,
@@ -294,6 +297,7 @@ const PYTHON_312: Layout = Layout {
     code_nlocalsplus: 72,
     code_stacksize: 64,
     code_framesize: 76,
+    code_version: 92,
     unicode_ascii: 40,
     unicode_compact: 56,
     heaptype_cached_keys: 880,
@@ -359,6 +363,7 @@ impl Layout {
             ("code.nlocalsplus", self.code_nlocalsplus),
             ("code.stacksize", self.code_stacksize),
             ("code.framesize", self.code_framesize),
+            ("code.version", self.code_version),
             ("unicode.length", self.unicode_length),
             ("unicode.state", self.unicode_state),
             ("unicode.ascii_data", self.unicode_ascii),

@@ -64,11 +64,6 @@ impl LinkedReader {
         &self.places
     }
 
-    /// What is known of code objects has changed: frames are named anew.
-    pub fn forget(&mut self) {
-        self.resolver.forget();
-    }
-
     /// Reads the stack as it is now.
     ///
     /// # Errors
@@ -97,6 +92,7 @@ impl LinkedReader {
         }
         let certain = whole && (context.is_stopped || live && again == innermost);
         let stillness = if certain { Stillness::Certain } else { Stillness::Moved };
+        self.resolver.renew(context);
         let reading = self.resolver.resolve(context, stillness, whole, 0, false, |_| true);
         let counts = certain && context.counts_all();
         if counts && self.reads.is_multiple_of(COUNT) {

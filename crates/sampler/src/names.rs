@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 use crate::calls::Calls;
 use crate::code::Codes;
 use crate::layout::Layout;
+use crate::reading::Link;
 use crate::remote::Remote;
 use crate::tree::Tree;
 
@@ -36,11 +37,13 @@ impl Names {
     /// up are no sign of anything: they are never named, and would be compared each time.
     pub fn code_at(&mut self, remote: Remote, layout: &Layout, address: u64, instr: u64) -> Option<u32> {
         if let Some(known) = self.codes.known(address) {
-            let runs = self.codes.get(known).is_some_and(|code| code.runs(instr));
-            if !runs || self.by_place.contains_key(&(known, instr)) {
+            let runs = || self.codes.get(known).is_some_and(|code| code.runs(instr));
+            let is_usual = self.codes.is_believed(known)
+                && (self.codes.is_certain(known) || !runs() || self.by_place.contains_key(&(known, instr)));
+            if is_usual {
                 return Some(known);
             }
-            self.codes.recheck(remote, layout, std::iter::once(address));
+            self.codes.recheck(remote, layout, vec![known]);
         }
         self.codes.find(remote, layout, address)
     }
@@ -121,16 +124,38 @@ impl Names {
 
     /// Compares the code objects at these addresses with what was read of them. Whether some were others.
     pub fn recheck(&mut self, remote: Remote, layout: &Layout, addresses: impl Iterator<Item = u64>) -> bool {
-        !self.codes.recheck(remote, layout, addresses).is_empty()
+        let known = addresses.filter_map(|address| self.codes.known(address)).collect();
+        // Points belong to the index of a code, and a code that is read anew gets another index: nothing else to forget.
+        self.codes.recheck(remote, layout, known)
     }
 
-    /// Compares some code objects with what was read of them, and forgets what has changed.
-    pub fn revalidate(&mut self, remote: Remote, layout: &Layout, at_most: usize) -> bool {
-        if self.codes.count() > MAX_CODES {
-            *self = Self::default();
-            return true;
+    /// The same for those of a stack that are not to be believed any more, all at once.
+    pub fn renew(&mut self, remote: Remote, layout: &Layout, links: &[Link]) {
+        let mut doubted = Vec::new();
+        let mut last = u64::MAX;
+        for link in links {
+            if link.code == last {
+                continue;
+            }
+            last = link.code;
+            let known = match link.code {
+                0 => self.codes.around(link.instr),
+                address => self.codes.known(address),
+            };
+            doubted.extend(known.filter(|&known| !self.codes.is_believed(known)));
         }
-        // Points belong to the index of a code, and a code that is read anew gets another index: nothing else to forget.
-        !self.codes.revalidate(remote, layout, at_most).is_empty()
+        if !doubted.is_empty() {
+            self.codes.recheck(remote, layout, doubted);
+        }
+    }
+
+    /// A sample is taken.
+    pub fn begin(&mut self, now: u64) {
+        if self.codes.count() > MAX_CODES {
+            let mut codes = std::mem::take(&mut self.codes);
+            codes.clear();
+            *self = Self { codes, ..Self::default() };
+        }
+        self.codes.begin(now);
     }
 }

@@ -41,10 +41,6 @@ const NAMES_INTERVAL: u64 = 5_000_000_000;
 const NAMES_SOON: u64 = 30_000_000;
 /// At higher rates, locks are looked at as seldom: a look costs most of what a sample costs.
 pub(crate) const LOCK_INTERVAL: u64 = 100_000;
-/// Code objects are compared with what was read of them, some at a time, as often.
-const CHECK_INTERVAL: u64 = 20_000_000;
-const SEATED_CHECK_INTERVAL: u64 = 200_000_000;
-const CHECKED_AT_ONCE: usize = 24;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,7 +97,6 @@ pub struct Process {
     looked: u64,
     named: u64,
     name_at: u64,
-    checked: u64,
     last: Moment,
     marker: u32,
     chains: Option<Chains>,
@@ -141,7 +136,6 @@ impl Process {
             looked: 0,
             named: now.ns,
             name_at: now.ns + NAMES_SOON,
-            checked: now.ns,
             last: now,
             marker: 0,
             pause,
@@ -242,6 +236,7 @@ impl Process {
     fn read(&mut self, now: Moment, tree: &mut Tree, seat: &mut Seat) -> io::Result<()> {
         let Self { pid, interpreter, names, threads, locks, counts, last, marker, chains, pause, .. } = self;
         let layout = interpreter.layout;
+        names.begin(now.ns);
         for thread in threads.iter_mut() {
             let Some(lock) = locks.get(thread.lock) else { continue };
             let has_gil = lock.gil.is_held_by(thread.state.address);
@@ -334,21 +329,10 @@ impl Process {
         }));
     }
 
-    /// What is done now and then: names of threads, code objects that may have changed.
-    pub fn care(&mut self, now: Moment, tree: &mut Tree, is_seated: bool) {
+    /// What is done now and then: names of threads.
+    pub fn care(&mut self, now: Moment, tree: &mut Tree) {
         if now.ns >= self.name_at || now.ns - self.named >= NAMES_INTERVAL {
             self.name_threads(now, tree);
-        }
-        // What is done from the target's own processor costs the target as much.
-        let interval = if is_seated { SEATED_CHECK_INTERVAL } else { CHECK_INTERVAL };
-        if now.ns - self.checked >= interval {
-            self.checked = now.ns;
-            let interpreter = self.interpreter;
-            if self.names.revalidate(interpreter.remote, &interpreter.layout, CHECKED_AT_ONCE) {
-                for thread in &mut self.threads {
-                    thread.reader.forget();
-                }
-            }
         }
     }
 

@@ -57,14 +57,6 @@ impl Reader {
             Self::Linked(reader) => reader.places(),
         }
     }
-
-    /// What is known of code objects has changed: frames are named anew.
-    pub fn forget(&mut self) {
-        match self {
-            Self::DataStack(reader) => reader.forget(),
-            Self::Linked(reader) => reader.forget(),
-        }
-    }
 }
 
 #[cfg(test)]

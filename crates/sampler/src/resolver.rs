@@ -20,6 +20,10 @@ pub struct Resolver {
     /// The call where it was cut though it seems to have stood still: two that are well known, and never called each other. How
     /// deep in the stack the callee is.
     pub doubted: Option<(usize, Call)>,
+    /// How often code objects had changed when these frames were named.
+    changes: u64,
+    /// When all code objects of a stack were compared.
+    compared: u64,
 }
 
 /// A call that was seen: the caller's frame and point, the callee's frame and code.
@@ -52,16 +56,19 @@ impl Call {
 }
 
 impl Resolver {
-    /// What is known of code objects has changed: frames are named anew.
-    pub fn forget(&mut self) {
-        self.resolved.clear();
-        self.unproven.clear();
-    }
-
     /// What comes is of another reading.
     pub fn begin(&mut self) {
         self.unproven.clear();
         self.counts_all = false;
+    }
+
+    /// The code objects of the frames are compared with what was read of them, since others may be at their addresses. Those of
+    /// frames that are new are compared as they are named, if this is not due.
+    pub fn renew(&mut self, context: &mut Context<'_>) {
+        if context.names.codes.is_due(self.compared) {
+            self.compared = context.names.codes.now();
+            context.names.renew(context.remote, context.layout, &self.links);
+        }
     }
 
     /// Names the frames, outermost first, as far as they are of one stack. The `stood` outermost were the same in a second
@@ -79,6 +86,12 @@ impl Resolver {
     ) -> Reading {
         self.is_unknown = false;
         self.doubted = None;
+        let changes = context.names.codes.changes();
+        if self.changes != changes {
+            self.changes = changes;
+            self.resolved.clear();
+            self.unproven.clear();
+        }
         let mut depth = 0;
         let mut cut = !whole;
         let count = self.links.len();

@@ -372,7 +372,7 @@ impl Session {
     fn settle(&mut self, all: bool) {
         let now = self.now;
         for process in &mut self.processes {
-            process.care(now, &mut self.tree, self.seat.is_taken());
+            process.care(now, &mut self.tree);
         }
         self.write_tables();
         for process in &mut self.processes {

@@ -125,6 +125,7 @@ impl StackReader {
             self.root = self.may_be_root;
             self.asks_root = false;
         }
+        self.resolver.renew(context);
         let mut reading = self.resolve(context, (stillness, whole), 0, false);
         if self.resolver.doubted.is_some() && !context.seat.exists() && self.read_again(context) {
             while let Some(stood) = self.proven(context) {
@@ -138,9 +139,7 @@ impl StackReader {
         if certain && reading.cut && !self.resolver.is_unknown {
             // What stood still fits together: a code object is not the one that was read at its address.
             let codes = self.resolver.links.iter().map(|link| link.code);
-            if context.names.recheck(context.remote, context.layout, codes) {
-                self.resolver.forget();
-            }
+            context.names.recheck(context.remote, context.layout, codes);
             reading = self.resolve(context, (stillness, whole), 0, true);
         }
         // Not in the first one: it is laid out for another.
@@ -229,11 +228,6 @@ impl StackReader {
     #[must_use]
     pub fn places(&self) -> &[Place] {
         &self.places
-    }
-
-    /// What is known of code objects has changed: frames are named anew.
-    pub fn forget(&mut self) {
-        self.resolver.forget();
     }
 
     /// Reads once more: how many of the outermost frames are the same.

@@ -15,6 +15,7 @@ mod pause;
 mod places;
 mod programs;
 mod result;
+mod reuse;
 mod sample;
 mod seat;
 mod survival;

@@ -128,6 +128,7 @@ int main(void) {
 #endif
 #if PY_VERSION_HEX >= 0x030C0000
     OFF(code.framesize, PyCodeObject, co_framesize);
+    OFF(code.version, PyCodeObject, co_version);
 #endif
     OFF(bytes.size, PyBytesObject, ob_base.ob_size);
     OFF(bytes.data, PyBytesObject, ob_sval);
