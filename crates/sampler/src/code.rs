@@ -106,9 +106,8 @@ pub struct Codes {
     changes: u64,
 }
 
-/// Where samples are taken more often than every `SELDOM` nanoseconds, what was compared is believed for `BELIEVED` ones: to
-/// compare costs a part of what a sample costs. Where there was another one before, there may be another one soon: `REUSED`.
-const SELDOM: u64 = 500_000;
+/// Where samples are taken more often than as many nanoseconds apart, what was compared is believed for as long: to compare costs
+/// as much as a part of a sample. Where there was another one before, there may be another one soon: `REUSED`.
 const BELIEVED: u64 = 2_000_000;
 const REUSED: u64 = 100_000;
 /// As many that were at an address before are remembered.
@@ -202,7 +201,7 @@ impl Codes {
 
     /// A sample is taken.
     pub fn begin(&mut self, now: u64) {
-        self.believed = if now.saturating_sub(self.now) < SELDOM { BELIEVED } else { 1 };
+        self.believed = if now.saturating_sub(self.now) < BELIEVED { BELIEVED } else { 1 };
         self.now = now;
     }
 
