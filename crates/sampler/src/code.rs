@@ -1,7 +1,7 @@
 //! Code objects of the target: what a frame's code is called, and the line of an instruction.
 //!
 //! Read once and kept by address. An address may get another code object later (`exec` in a loop, modules that are imported), so
-//! what tells code objects apart ([`Seal`]) is compared before a stack is named, unless it was a short while ago
+//! what tells code objects apart (`code/seal.rs`) is compared before a stack is named, unless it was a short while ago
 //! ([`Codes::recheck`]).
 //!
 //! One that was there before comes back as what it was, with all that was learned of it: `exec` of the same source gives as many
