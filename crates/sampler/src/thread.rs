@@ -101,8 +101,9 @@ pub struct Thread {
     has_used: bool,
     /// What it had used when it was last looked at without being told.
     seen: u64,
-    /// The last stack in which it ran.
+    /// The last stack in which it ran, and the last of all.
     ran: u32,
+    shown: u32,
     /// Its name in the stream.
     pub name: u32,
     /// Until when it is accounted for.
@@ -146,6 +147,7 @@ impl Thread {
             has_used: false,
             seen: 0,
             ran: 0,
+            shown: 0,
             name: 0,
             until: now,
             owed: 0,
@@ -163,6 +165,9 @@ impl Thread {
         self.until = now;
         if wall == 0 && count == 0 {
             return;
+        }
+        if self.stack != 0 {
+            self.shown = self.stack;
         }
         let gil = if self.has_gil { wall } else { 0 };
         let busy = if !self.has_gil && !self.waits && self.is_busy { wall } else { 0 };
@@ -216,7 +221,7 @@ impl Thread {
 
     /// Writes the processor time that no stack was found for: it was used in the one that ran last, as far as is known.
     pub fn close(&mut self, writer: &mut Writer) {
-        let stack = if self.ran == 0 { self.stack } else { self.ran };
+        let stack = if self.ran == 0 { self.shown } else { self.ran };
         if self.owed > 0 && stack != 0 {
             let (thread, cpu) = (self.id, std::mem::take(&mut self.owed));
             writer.sample(&Sample { thread, stack, count: 0, wall: 0, cpu, gil: 0, gil_wait: 0 });
