@@ -19,8 +19,8 @@ pub const SIZE: u64 = 208;
 
 /// For a thread that took a lock and is not known, threads are listed so soon after they were listed last; less and less often
 /// up to the other, as long as none is found and nobody else takes the lock.
-const LIST_AGAIN: u64 = 1_000_000;
-const LIST_SELDOM: u64 = 100_000_000;
+pub(crate) const LIST_AGAIN: u64 = 1_000_000;
+pub(crate) const LIST_SELDOM: u64 = 100_000_000;
 
 /// What a lock says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,34 +8,26 @@
 //! stack itself must not be read twice for that: it would take its cache lines away from the target, which then is slow
 //! where it goes deep, just while it is looked at: sampled shares were wrong by 30 percentage points.
 
-use std::io;
-use std::time::Instant;
+mod listing;
 
-use foldhash::{HashMap, HashSet};
+use std::io;
+
 use profkit_recording::stream::{Writer, kind};
 
+use self::listing::Listing;
 use crate::asyncio::{Chains, Naming};
 use crate::ended::Ended;
-use crate::gil::{self, Locks};
+use crate::gil::Locks;
 use crate::interpreter::Interpreter;
 use crate::names::Names;
 use crate::pause::Pause;
-use crate::reader::Reader;
 use crate::reading::Context;
 use crate::seat::Seat;
 use crate::thread::{Due, Moment, Thread};
 use crate::thread_names;
-use crate::threads::{self, Found, Tasks, ThreadState};
+use crate::threads::Tasks;
 use crate::tree::Tree;
 
-/// Threads are listed anew after as long; sooner if one takes a lock that is not known.
-const LIST_INTERVAL: u64 = 100_000_000;
-/// A thread state that still seems to be of a thread that has another one is believed after as long.
-const DOUBT: u64 = 1_000_000_000;
-/// Sooner if one is not known to belong to a thread of its own: after as long, less and less often while that is so.
-const LIST_SOON: u64 = 1_000_000;
-/// Threads are not listed for more than one part in as many of the time.
-const LIST_COST: u64 = 20;
 /// Threads are asked for their names anew after as long, and once soon after they appear.
 const NAMES_INTERVAL: u64 = 5_000_000_000;
 const NAMES_SOON: u64 = 30_000_000;
@@ -82,18 +74,9 @@ pub struct Process {
     tasks_known: Vec<u32>,
     locks: Locks,
     threads: Vec<Thread>,
-    /// Thread states that seem to be of a thread that has one, since when. Up to 3.11 whoever starts a thread makes its
-    /// thread state, with the number of the one who makes it; the right one is there before it runs any Python.
-    doubted: HashMap<ThreadState, u64>,
     ended: Ended,
     renamed: Vec<(u32, u32)>,
-    listed: u64,
-    /// They are listed anew after as long.
-    list_again: u64,
-    /// No sooner than that.
-    list_gap: u64,
-    /// The newest thread state that is not known to belong to a thread of its own, 0 for none.
-    unsettled: u64,
+    listing: Listing,
     looked: u64,
     named: u64,
     name_at: u64,
@@ -126,13 +109,9 @@ impl Process {
             tasks_known: Vec::new(),
             locks: Locks::default(),
             threads: Vec::new(),
-            doubted: HashMap::default(),
             ended: Ended::default(),
             renamed: Vec::new(),
-            listed: 0,
-            list_again: LIST_INTERVAL,
-            list_gap: 0,
-            unsettled: 0,
+            listing: Listing::default(),
             looked: 0,
             named: now.ns,
             name_at: now.ns + NAMES_SOON,
@@ -164,14 +143,14 @@ impl Process {
         writer: &mut Writer,
         seat: &mut Seat,
     ) -> io::Result<()> {
-        if self.locks.is_empty() || now.ns - self.listed >= self.list_again {
+        if self.locks.is_empty() || self.listing.is_due(now.ns) {
             self.list(now, writer)?;
         }
         if now.ns - self.looked >= LOCK_INTERVAL {
             self.look(now)?;
             let is_known = |holder| self.threads.iter().any(|thread| thread.state.address == holder);
-            let since = now.ns - self.listed;
-            if self.locks.ask_for_list(is_known, since) || since >= self.list_gap && self.locks.have_new() {
+            let is_wanted = self.locks.ask_for_list(is_known, self.listing.since(now.ns));
+            if is_wanted || self.listing.may_begin(now.ns) && self.locks.have_new() {
                 self.list(now, writer)?;
             }
         }
@@ -227,7 +206,7 @@ impl Process {
     fn look(&mut self, now: Moment) -> io::Result<()> {
         self.looked = now.ns;
         if !self.locks.look(self.interpreter.remote, &self.interpreter.layout)? {
-            self.listed = 0;
+            self.listing.at_once();
         }
         Ok(())
     }
@@ -308,7 +287,7 @@ impl Process {
         }
         if !gone.is_empty() {
             // Others may have their places.
-            self.listed = 0;
+            self.listing.at_once();
             self.end_threads(|thread| gone.contains(&thread.tid));
         }
         self.ended.settle(self.pid, &self.threads, writer, all);
@@ -355,114 +334,6 @@ impl Process {
                 }
             }
         }
-    }
-
-    /// Lists interpreters, locks and threads.
-    fn list(&mut self, now: Moment, writer: &mut Writer) -> io::Result<()> {
-        let begin = Instant::now();
-        self.listed = now.ns;
-        // Locks that are new are looked at before stacks are read.
-        self.looked = 0;
-        let found = match self.find() {
-            Ok(found) => found,
-            // An interpreter may have ended while it was looked at.
-            Err(_) => self.find()?,
-        };
-        self.locks.keep(&found.iter().map(|&(lock, _)| lock).collect::<Vec<_>>());
-        let is_whole = found.iter().all(|(_, found)| found.is_whole);
-        let mut found: Vec<(ThreadState, usize)> = found
-            .into_iter()
-            .flat_map(|(lock, found)| found.states.into_iter().map(move |state| (state, lock)))
-            .collect();
-        let lives: HashMap<ThreadState, usize> = found.iter().copied().collect();
-        let taken: HashSet<u64> = found.iter().map(|(state, _)| state.address).collect();
-        // Who is not in a list that was cut off may live, unless another one has its place.
-        let may_live = |state: &ThreadState| !is_whole && !taken.contains(&state.address);
-        self.end_threads(|thread| !lives.contains_key(&thread.state) && !may_live(&thread.state));
-        for thread in &mut self.threads {
-            thread.lock = lives.get(&thread.state).copied().unwrap_or(thread.lock);
-        }
-        let sampled: HashSet<ThreadState> = self.threads.iter().map(|thread| thread.state).collect();
-        found.retain(|(state, _)| !sampled.contains(state));
-        self.doubted.retain(|state, _| lives.contains_key(state));
-        let mut known = Vec::new();
-        if !found.is_empty() || self.tasks.ids.is_empty() {
-            self.tasks.update(self.pid)?;
-            known = self.count_tasks();
-        }
-        let mut unsettled = 0;
-        // The oldest first.
-        for (state, lock) in found.into_iter().rev() {
-            if !self.add(state, lock, &known, now, writer) {
-                unsettled = state.address;
-            }
-        }
-        self.ended.begin(self.pid, &self.tasks.ids, &self.threads);
-        self.list_again = match unsettled {
-            0 => LIST_INTERVAL,
-            same if same == self.unsettled => (self.list_again * 2).min(LIST_INTERVAL),
-            _ => LIST_SOON,
-        };
-        self.unsettled = unsettled;
-        self.list_gap =
-            begin.elapsed().as_nanos().try_into().map_or(LIST_INTERVAL, |took: u64| took * LIST_COST);
-        Ok(())
-    }
-
-    /// The thread states of each interpreter, and the index of its lock.
-    fn find(&mut self) -> io::Result<Vec<(usize, Found)>> {
-        let (mut found, mut seen) = (Vec::new(), HashSet::default());
-        for address in self.interpreter.interpreters()? {
-            let lock_address = gil::address(&self.interpreter, address)?;
-            if lock_address == 0 {
-                continue;
-            }
-            let collecting = gil::collecting_address(&self.interpreter, address);
-            let states = threads::of_interpreter(&self.interpreter, address, &mut seen)?;
-            let newest = (
-                address + self.interpreter.layout.interp_threads_head as u64,
-                states.states.first().map_or(0, |state| state.address),
-            );
-            found.push((self.locks.index(lock_address, collecting, newest), states));
-        }
-        Ok(found)
-    }
-
-    /// Counts those that are new; those that were known before.
-    fn count_tasks(&mut self) -> Vec<u32> {
-        let known = std::mem::replace(&mut self.tasks_known, self.tasks.ids.clone());
-        let new = self.tasks.ids.iter().filter(|id| known.binary_search(id).is_err()).count();
-        self.counts.threads_seen += new as u64;
-        known
-    }
-
-    /// `known` are the threads that there were before, none at first. Says whether it is a thread of its own, as far as is known.
-    fn add(
-        &mut self,
-        state: ThreadState,
-        lock: usize,
-        known: &[u32],
-        now: Moment,
-        writer: &mut Writer,
-    ) -> bool {
-        // A thread state of a thread that does not exist: a forked child has its parent's for a moment.
-        let Some(tid) = self.tasks.native(&self.interpreter, &state) else { return false };
-        let is_same = |other: &Thread| other.tid == tid && other.state.interpreter == state.interpreter;
-        if self.threads.iter().any(is_same)
-            && now.ns - self.doubted.entry(state).or_insert(now.ns).to_owned() < DOUBT
-        {
-            return false;
-        }
-        let reader = Reader::new(&self.interpreter.layout, state.address);
-        let is_new = !known.is_empty() && known.binary_search(&tid).is_err();
-        let mut thread = Thread::new(self.pid, (tid, is_new), state, lock, reader, self.last);
-        thread.id = writer.next_thread();
-        writer.record(kind::THREAD, &[u64::from(self.id), u64::from(tid), self.last.ns]);
-        self.counts.threads_sampled += 1;
-        self.threads.push(thread);
-        self.name_at = self.name_at.min(now.ns + NAMES_SOON);
-        self.locks.read_all(lock);
-        true
     }
 }
 
