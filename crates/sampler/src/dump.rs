@@ -151,7 +151,7 @@ impl Look {
                 interpreter: number,
                 holds_gil,
                 waits_for_gil: SystemCall::open(*pid, tid)
-                    .is_ok_and(|call| call.within(lock, gil::SIZE) == Some(Doing::Waits)),
+                    .is_ok_and(|call| matches!(call.within(lock, gil::SIZE), Ok(Doing::Waits))),
                 runs: proc_stat::runs(*pid, tid),
                 collects_garbage: holds_gil && is_collecting,
                 frames: lines(tree, stack),

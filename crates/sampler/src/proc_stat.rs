@@ -180,19 +180,21 @@ impl SystemCall {
         Ok(Self { file: ThreadFile::open(pid, tid, "syscall")? })
     }
 
-    /// What the thread does; it waits if that is in a futex within `start..start + size`. `None` if it has ended, or cannot be asked.
-    #[must_use]
-    pub fn within(&self, start: u64, size: u64) -> Option<Doing> {
+    /// What the thread does; it waits if that is in a futex within `start..start + size`.
+    ///
+    /// # Errors
+    /// If the file cannot be read: [`means_gone`] tells whether the thread has ended.
+    pub fn within(&self, start: u64, size: u64) -> io::Result<Doing> {
         // `number 0xargument … 0xstack 0xinstruction`, or `running`.
         let mut text = [0; 192];
-        let text = self.file.read(&mut text).ok()?;
+        let text = self.file.read(&mut text)?;
         if text.starts_with(b"running") {
-            return Some(Doing::Runs);
+            return Ok(Doing::Runs);
         }
-        let Some(rest) = text.strip_prefix(FUTEX) else { return Some(Doing::Else) };
+        let Some(rest) = text.strip_prefix(FUTEX) else { return Ok(Doing::Else) };
         let digits = rest.iter().map_while(|&byte| char::from(byte).to_digit(16));
         let address = digits.fold(0u64, |number, digit| number << 4 | u64::from(digit));
-        Some(if address.wrapping_sub(start) < size { Doing::Waits } else { Doing::Else })
+        Ok(if address.wrapping_sub(start) < size { Doing::Waits } else { Doing::Else })
     }
 }
 

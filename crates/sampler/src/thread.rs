@@ -241,11 +241,13 @@ impl Thread {
             }
         } else if now.ns - self.asked >= interval {
             self.asked = now.ns;
-            let doing = self.call.as_ref().and_then(|call| call.within(lock.address, SIZE));
-            match doing {
-                Some(_) => self.there = now,
-                None => self.gone = self.gone.or(Some(last)),
+            let doing = self.call.as_ref().map(|call| call.within(lock.address, SIZE)).transpose();
+            match &doing {
+                Ok(Some(_)) => self.there = now,
+                Err(error) if means_gone(error) => self.gone = self.gone.or(Some(last)),
+                Ok(None) | Err(_) => {}
             }
+            let doing = doing.ok().flatten();
             let waited = self.waits && self.waited == lock.gil.switches;
             self.waited = lock.gil.switches;
             // One that was woken to ask for the lock again waits for a processor: it has not had the lock since.
