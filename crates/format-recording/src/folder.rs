@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use profkit_profile::{AtOffset, ProfileBuilder, ReadError, count};
+use profkit_recording::journal::NOT_COVERED;
 use profkit_recording::{header, journal, stream as samples, trace as traces};
 
 use crate::journal::Facts;
@@ -65,13 +66,12 @@ fn beginning(file: &Packed<'_>) -> Option<usize> {
 /// What is to be said of a file that a process made and could not write into, if the journal has nothing of it: there may
 /// have been no room for that, either.
 fn empty(file: &Packed<'_>, facts: &Facts) -> Option<String> {
-    let name =
-        std::str::from_utf8(file.name).ok()?.strip_suffix(".trace").filter(|_| file.content.is_empty())?;
-    let mut parts = name.split('-');
-    let (pid, start): (i64, u64) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let name = std::str::from_utf8(file.name).ok().filter(|_| file.content.is_empty())?;
+    let (pid, start) = traces::process_of(name)?;
+    let pid = i64::from(pid);
     let is_known = facts.missed.iter().any(|missed| (missed.pid, missed.start) == (pid, start));
     let reason = "its file is empty, as where the disk is full or files may not be that long (`ulimit -f`)";
-    (!is_known).then(|| format!("process {pid}{} not covered: {reason}", command_of(facts, pid, start)))
+    (!is_known).then(|| format!("process {pid}{} {NOT_COVERED}: {reason}", command_of(facts, pid, start)))
 }
 
 /// The command line of a process in brackets, if it is known.
@@ -141,7 +141,7 @@ impl Covered {
         let missed = facts.missed.iter().map(|missed| {
             let command = command_of(facts, missed.pid, missed.start);
             let is_sampled = missed.is_sampled && !self.refused.contains(&missed.pid);
-            let how = if is_sampled { "sampled instead of traced" } else { "not covered" };
+            let how = if is_sampled { "sampled instead of traced" } else { NOT_COVERED };
             format!("process {}{command} {how}: {}", missed.pid, String::from_utf8_lossy(&missed.reason))
         });
         let notes: Vec<String> = self.notes.into_iter().chain(missed).collect();

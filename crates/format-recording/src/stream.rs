@@ -12,7 +12,8 @@ use profkit_profile::{
     ReadErrorKind, Sample, StackId, StringId,
 };
 use profkit_recording::stream::{
-    BLOCK_HEADER, HEADER, MAGIC, Record, Records, Sample as Sampled, VALUES, VERSION, block, counter,
+    BLOCK_HEADER, HEADER, MAGIC, NOT_SAMPLED, Record, Records, Sample as Sampled, VALUES, VERSION, block,
+    counter,
 };
 
 use crate::columns::Columns;
@@ -119,7 +120,7 @@ impl Refused {
             [first, others @ ..] => format!("{first} and {} more", others.len()),
             [] => String::new(),
         };
-        format!("process {which}, `{}`, was not sampled: {}", text(self.command), text(reason))
+        format!("process {which}, `{}`, {NOT_SAMPLED}: {}", text(self.command), text(reason))
     }
 }
 

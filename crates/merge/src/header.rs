@@ -244,6 +244,17 @@ mod tests {
         assert_eq!(shown(&merge([&counts, &lost]).unwrap()).as_deref(), Some("samples"));
     }
 
+    /// A name of no column may be that of one in the merge of some of the inputs.
+    #[test]
+    fn a_default_that_an_input_does_not_have_says_nothing() {
+        let [one, two, three] = [("n", "x"), ("x", "z"), ("m", "a")]
+            .map(|(name, shown)| profile(&[(name, "count")], Some(shown), &[]));
+        let part = merge([&one, &two]).unwrap();
+        let merged = merge([&one, &two, &three]).unwrap();
+        assert_eq!(format!("{:?}", merge([&part, &three]).unwrap()), format!("{merged:?}"));
+        assert_eq!(shown(&merged).as_deref(), Some("m"), "the least by name");
+    }
+
     #[test]
     fn what_is_shown_first_is_said_only_where_it_must_be() {
         let go = profile(&[("samples", "count"), ("cpu", "nanoseconds")], None, &[]);

@@ -341,24 +341,6 @@ fn profiles(scripts: &[Script]) -> Vec<Profile> {
     scripts.iter().map(profile).collect()
 }
 
-/// A name of no column may be that of one in the merge of some of the inputs.
-#[test]
-fn a_default_that_an_input_does_not_have_says_nothing() {
-    let profile = |column: &[u8], default: &[u8]| {
-        let mut builder = ProfileBuilder::new();
-        builder.sample_type(column, b"count").unwrap();
-        builder.meta.default_type = Some(builder.string(default).unwrap());
-        builder.sample(Sample::of(None), &[1]).unwrap();
-        builder.finish().unwrap()
-    };
-    let [one, two, three] = [profile(b"n", b"x"), profile(b"x", b"z"), profile(b"m", b"a")];
-    let part = merge([&one, &two]).unwrap();
-    let merged = merge([&one, &two, &three]).unwrap();
-    assert_eq!(all(&merge([&part, &three]).unwrap()), all(&merged));
-    let shown = merged.sample_types()[merged.default_type().unwrap()].name;
-    assert_eq!(merged.text(shown), "m", "the least by name");
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
+use profkit_recording::trace::process_of;
 use profkit_recording::trace_writer::FIRST_STEP;
 use profkit_recording::{header, journal};
 
@@ -65,7 +66,7 @@ impl Folder {
     pub(crate) fn running(&self) -> usize {
         let Ok(entries) = fs::read_dir(&self.path) else { return 0 };
         let mut processes: Vec<(u32, u64)> =
-            entries.filter_map(|entry| process(&entry.ok()?.file_name())).collect();
+            entries.filter_map(|entry| process_of(entry.ok()?.file_name().to_str()?)).collect();
         processes.sort_unstable();
         processes.dedup();
         processes.into_iter().filter(|&(pid, start)| still_runs(pid, start)).count()
@@ -80,13 +81,6 @@ pub(crate) fn no_room(folder: &Path) -> Option<Errno> {
     let tried = fallocate(&file, FallocateFlags::empty(), 0, length);
     let _ = fs::remove_file(path);
     tried.err().filter(|error| matches!(error, Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG))
-}
-
-/// Pid and start time in the name of a file.
-fn process(name: &std::ffi::OsStr) -> Option<(u32, u64)> {
-    let stem = name.to_str()?.strip_suffix(".trace")?;
-    let mut parts = stem.split('-');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -109,8 +103,8 @@ mod tests {
         let pid = std::process::id();
         let start = start_ticks(pid).unwrap();
         assert!(start > 0);
-        assert_eq!(process(format!("{pid}-{start}-0.trace").as_ref()), Some((pid, start)));
-        assert_eq!(process("processes".as_ref()), None);
+        assert_eq!(process_of(&format!("{pid}-{start}-0.trace")), Some((pid, start)));
+        assert_eq!(process_of("processes"), None);
         assert_eq!(start_ticks(u32::MAX), None);
     }
 }

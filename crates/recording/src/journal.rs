@@ -14,12 +14,17 @@
 //! | `sampled` | the front | nothing: what was `missed` is sampled from outside |
 
 use core::ffi::{CStr, c_int};
+use std::ffi::CString;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::backing::may_be_so_long;
 
 /// The name of the file.
 pub const FILE: &str = "processes";
+/// What is said of a process that is not in the recording, before a colon and the reason.
+pub const NOT_COVERED: &str = "not covered";
 
 /// The longest line, newline included: what is longer is cut, since a line is written whole or not at all.
 pub const MAX_LINE: usize = 4096;
@@ -123,6 +128,15 @@ pub fn append(path: &CStr, flags: c_int, line: &[u8]) -> io::Result<()> {
         libc::close(file);
         written
     }
+}
+
+/// Appends a finished line to the journal in the folder of a recording, which is made if it is not there.
+///
+/// # Errors
+/// As [`append`].
+pub fn append_in(folder: &Path, line: &[u8]) -> io::Result<()> {
+    let path = CString::new(folder.join(FILE).as_os_str().as_bytes())?;
+    append(&path, libc::O_CREAT, line)
 }
 
 /// A text with the escapes of a field, for the other files of a recording that use them.

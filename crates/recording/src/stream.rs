@@ -36,6 +36,8 @@ pub use writer::{Sample, Writer};
 pub const MAGIC: [u8; 8] = *b"pk-sampl";
 /// The version of this shape. Readers refuse others.
 pub const VERSION: u32 = 1;
+/// What is said of a process of [`kind::REFUSED`], before a colon and the reason.
+pub const NOT_SAMPLED: &str = "was not sampled";
 /// Bytes before the first block.
 pub const HEADER: usize = 12;
 /// Bytes before the records of a block.

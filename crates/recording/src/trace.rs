@@ -65,6 +65,13 @@ pub struct Header {
     pub events_lost: AtomicU64,
 }
 
+/// The process, by its number and its start, in the name of a trace file.
+#[must_use]
+pub fn process_of(name: &str) -> Option<(u32, u64)> {
+    let mut parts = name.strip_suffix(".trace")?.split('-');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
 /// Values of [`Header::state`].
 pub mod state {
     /// It runs, or was ended from outside.

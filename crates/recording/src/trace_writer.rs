@@ -7,12 +7,10 @@
 //! Nothing here locks: whoever has a [`TraceFile`] sees to it that one thread at a time asks it for room. Records, once
 //! given out, are their thread's own.
 
-use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem::size_of;
 use std::os::fd::RawFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
@@ -364,15 +362,6 @@ fn new_file(folder: &Path, beginning: &Beginning) -> io::Result<(File, PathBuf)>
             other => return other.map(|file| (file, path)),
         }
     }
-}
-
-/// Appends a finished line of the [`journal`](crate::journal) to the file of a recording's folder.
-///
-/// # Errors
-/// As opening and writing do.
-pub fn append(folder: &Path, line: &[u8]) -> io::Result<()> {
-    let path = CString::new(folder.join(crate::journal::FILE).as_os_str().as_bytes())?;
-    crate::journal::append(&path, libc::O_CREAT, line)
 }
 
 #[cfg(test)]

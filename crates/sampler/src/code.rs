@@ -172,9 +172,9 @@ impl Codes {
     /// One like this that was at its address before.
     fn former(&self, code: &Code) -> Option<u32> {
         let newest = self.formers.get(&code.address).copied();
-        let mut formers = std::iter::successors(newest, |&index| self.get(index)?.former);
+        let formers = std::iter::successors(newest, |&index| self.get(index)?.former);
         // A chain that has grown long is of ever new ones.
-        formers.by_ref().take(MAX_FORMERS).find(|&index| self.get(index).is_some_and(|was| was.is_like(code)))
+        formers.take(MAX_FORMERS).find(|&index| self.get(index).is_some_and(|was| was.is_like(code)))
     }
 
     /// The code object that an instruction belongs to, if it was read before.
@@ -318,11 +318,10 @@ impl Codes {
 
     /// The same for the first of them, as far as one call reads them: how many.
     fn compare(&mut self, remote: Remote, layout: &Layout, checked: &[u32]) -> usize {
-        let seals = || checked.iter().filter_map(|&index| Some(&self.get(index)?.seal));
-        let places: Vec<Place> = seals().flat_map(Seal::places).collect();
-        let mut buffer = vec![0; places.iter().map(Place::length).sum()];
-        let read = remote.gather(&mut buffer, &places).unwrap_or(0);
-        let mut read = buffer.get(..read).unwrap_or_default();
+        let seals = checked.iter().filter_map(|&index| Some(&self.get(index)?.seal));
+        let places: Vec<Place> = seals.flat_map(Seal::places).collect();
+        let read = remote.gathered(&places);
+        let mut read = read.as_slice();
         for (at, &index) in checked.iter().enumerate() {
             let Some(code) = self.codes.get_mut(index as usize) else { continue };
             let length = code.seal.places().map(|place| place.length()).sum();

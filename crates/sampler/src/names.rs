@@ -122,11 +122,11 @@ impl Names {
         }
     }
 
-    /// Compares the code objects at these addresses with what was read of them. Whether some were others.
-    pub fn recheck(&mut self, remote: Remote, layout: &Layout, addresses: impl Iterator<Item = u64>) -> bool {
+    /// Compares the code objects at these addresses with what was read of them.
+    pub fn recheck(&mut self, remote: Remote, layout: &Layout, addresses: impl Iterator<Item = u64>) {
         let known = addresses.filter_map(|address| self.codes.known(address)).collect();
         // Points belong to the index of a code, and a code that is read anew gets another index: nothing else to forget.
-        self.codes.recheck(remote, layout, known)
+        self.codes.recheck(remote, layout, known);
     }
 
     /// The same for those of a stack that are not to be believed any more, all at once.

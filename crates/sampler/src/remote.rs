@@ -51,6 +51,15 @@ impl Remote {
         Self { pid: libc::pid_t::try_from(pid).unwrap_or(-1) }
     }
 
+    /// What is in some places, one after another, up to the first that cannot be read.
+    #[must_use]
+    pub fn gathered(&self, places: &[Place]) -> Vec<u8> {
+        let mut buffer = vec![0; places.iter().map(Place::length).sum()];
+        let read = self.gather(&mut buffer, places).unwrap_or(0);
+        buffer.truncate(read);
+        buffer
+    }
+
     /// Reads places one after another into `buffer`; the number of bytes that were read. Fewer than asked means that
     /// the place at which it stopped is not mapped.
     ///

@@ -7,10 +7,10 @@ use std::ffi::c_void;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use profkit_recording::journal::Line;
+use profkit_recording::journal::{Line, append_in};
 use profkit_recording::stat::Stat;
 use profkit_recording::trace::{self, state as ending};
-use profkit_recording::trace_writer::{Beginning, Full, TraceFile, append};
+use profkit_recording::trace_writer::{Beginning, Full, TraceFile};
 
 use crate::clock::{self, Choice, Clock};
 use crate::fork::Forked;
@@ -128,7 +128,7 @@ pub(crate) fn journal(options: &Options, event: &str, add: impl FnOnce(&mut Line
     let mut line =
         Line::new(event, clock::nanoseconds(libc::CLOCK_REALTIME), std::process::id(), start_ticks());
     add(&mut line);
-    let _ = append(&options.folder, line.finish());
+    let _ = append_in(&options.folder, line.finish());
 }
 
 impl Process {

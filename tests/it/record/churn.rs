@@ -1,14 +1,11 @@
 //! Threads that stay while others come and go all the time, whose thread states are where the next ones will be.
 
 use super::interpreter::Interpreter;
-use super::result::{Report, json, output, status};
+use super::result::{Report, json, recorded};
 
 fn each_thread_is_there_once(interpreter: &Interpreter) {
     interpreter.program("churn.py");
-    let record = ["record", "--rate", "max", "-o", "out.pb.gz", "--", interpreter.python(), "churn.py"];
-    let recorded = output(&mut interpreter.profkit(&record));
-    let stderr = String::from_utf8_lossy(&recorded.stderr);
-    assert_eq!(status(&recorded), 0, "{stderr}");
+    let (_, stderr) = recorded(interpreter, &["--rate", "max"], &[interpreter.python(), "churn.py"]);
     let info = json(interpreter, &["info", "out.pb.gz", "--json"]);
     let threads = info["threads"].as_array().unwrap();
     let mut ids: Vec<i64> = threads.iter().map(|thread| thread["tid"].as_i64().unwrap()).collect();

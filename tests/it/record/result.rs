@@ -84,3 +84,12 @@ pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(2));
     }
 }
+
+/// `profkit record OPTIONS -o out.pb.gz -- COMMAND`, which must end with 0: what the command printed, and the words of profkit.
+pub(super) fn recorded(interpreter: &Interpreter, options: &[&str], command: &[&str]) -> (String, String) {
+    let arguments = [&["record", "-o", "out.pb.gz"], options, &["--"], command].concat();
+    let recorded = output(&mut interpreter.profkit(&arguments));
+    let stderr = String::from_utf8_lossy(&recorded.stderr).into_owned();
+    assert_eq!(status(&recorded), 0, "{stderr}");
+    (String::from_utf8(recorded.stdout).unwrap(), stderr)
+}

@@ -1,13 +1,11 @@
 //! Code that comes and goes: what is at the address of another one now has its own name in the profile.
 
 use super::interpreter::Interpreter;
-use super::result::{Report, output, status};
+use super::result::{Report, recorded};
 
 fn each_has_its_own_name(interpreter: &Interpreter, options: &[&str]) {
     interpreter.program("reuse.py");
-    let program = ["-o", "out.pb.gz", "--", interpreter.python(), "reuse.py"];
-    let recorded = output(&mut interpreter.profkit(&[&["record"], options, &program].concat()));
-    assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
+    recorded(interpreter, options, &[interpreter.python(), "reuse.py"]);
     let report = Report::of(interpreter, "out.pb.gz");
     let [even, odd] = ["even", "odd"].map(|name| report.total(name, "<string>", "wall"));
     // By its own clock 1.8 s and 0.6 s.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::interpreter::Interpreter;
 use super::pause::{branches, collapsed, impossible_calls, rest, start};
-use super::result::{Report, json, numbers, output, status};
+use super::result::{Report, json, numbers, output, recorded, status};
 
 /// `profkit record --rate HZ -o out.pb.gz -- COMMAND`, which must end with 0; its words.
 fn sample(interpreter: &Interpreter, rate: &str, command: &[&str]) -> String {
@@ -18,11 +18,7 @@ fn sample(interpreter: &Interpreter, rate: &str, command: &[&str]) -> String {
 
 /// The same, and what the command printed before.
 fn printed(interpreter: &Interpreter, rate: &str, command: &[&str]) -> (String, String) {
-    let arguments = [&["record", "--rate", rate, "-o", "out.pb.gz", "--"], command].concat();
-    let recorded = output(&mut interpreter.profkit(&arguments));
-    let stderr = String::from_utf8_lossy(&recorded.stderr).into_owned();
-    assert_eq!(status(&recorded), 0, "{stderr}");
-    (String::from_utf8(recorded.stdout).unwrap(), stderr)
+    recorded(interpreter, &["--rate", rate], command)
 }
 
 /// Pids and command lines.

@@ -1,20 +1,18 @@
 //! Times of threads that hardly any sample of a hundred a second falls into, or that sleep most of the time.
 
 use super::interpreter::Interpreter;
-use super::result::{Report, numbers, output, status};
+use super::result::{Report, numbers, recorded};
 
 /// What the program says of itself, and its recording.
-fn recorded(interpreter: &Interpreter, what: &str) -> (f64, Report) {
+fn truth(interpreter: &Interpreter, what: &str) -> (f64, Report) {
     interpreter.program("truth.py");
-    let record = ["record", "-o", "out.pb.gz", "--", interpreter.python(), "truth.py", what];
-    let recorded = output(&mut interpreter.profkit(&record));
-    assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
-    let [truth] = numbers(&recorded.stdout);
+    let (printed, _) = recorded(interpreter, &[], &[interpreter.python(), "truth.py", what]);
+    let [truth] = numbers(printed.as_bytes());
     (truth, Report::of(interpreter, "out.pb.gz"))
 }
 
 fn threads_that_sleep_from_the_beginning(interpreter: &Interpreter) {
-    let (truth, report) = recorded(interpreter, "begins");
+    let (truth, report) = truth(interpreter, "begins");
     let [first, second] = ["first", "second"].map(|name| report.total(name, "truth.py", "wall"));
     // A tenth of a second is ten samples.
     assert!(
@@ -24,19 +22,19 @@ fn threads_that_sleep_from_the_beginning(interpreter: &Interpreter) {
 }
 
 fn threads_shorter_than_two_samples(interpreter: &Interpreter) {
-    let (truth, report) = recorded(interpreter, "brief");
+    let (truth, report) = truth(interpreter, "brief");
     let wall = report.total("spin", "truth.py", "wall");
     assert!((wall / truth - 1.0).abs() < 0.2, "{wall} of {truth}");
 }
 
 fn sleep_uses_no_processor(interpreter: &Interpreter) {
-    let (truth, report) = recorded(interpreter, "naps");
+    let (truth, report) = truth(interpreter, "naps");
     let [worked, slept] = ["work", "nap"].map(|name| report.total(name, "truth.py", "cpu"));
     assert!(worked > 3.0 * slept && worked + slept < 1.2 * truth, "{worked} and {slept} of {truth}");
 }
 
 fn waiting_in_turns_with_sleep(interpreter: &Interpreter) {
-    let (truth, report) = recorded(interpreter, "waits");
+    let (truth, report) = truth(interpreter, "waits");
     let waited = report.total("waits", "truth.py", "gil_wait");
     // One that was woken and waits for a processor is not always known to wait for the lock.
     assert!((0.6 * truth..1.15 * truth).contains(&waited), "{waited} of {truth}");

@@ -9,6 +9,8 @@ use profkit_formats::{LoadOptions, Stacks, load_path, registry};
 use profkit_profile::views::origins::By;
 use profkit_profile::{Profile, count};
 use profkit_record::{Agent, Clock, Ended, Event, Launch, RecordError, Recorder, Sample, Trace};
+use profkit_recording::journal::NOT_COVERED;
+use profkit_recording::stream::NOT_SAMPLED;
 use profkit_recording::{stream, trace};
 
 use crate::args::{ClockArgument, Record};
@@ -195,24 +197,24 @@ fn finish(arguments: &Record, ended: &Ended, target: &Target) -> Result<Came, Fa
 
 /// Why nothing was recorded.
 fn nothing(arguments: &Record, ended: &Ended, notes: &[String], no_room: Option<&str>) -> Came {
-    let is_refusal = |note: &String| note.contains(" was not sampled: ") || note.contains(" not covered: ");
-    let refused = notes.iter().any(is_refusal);
+    let refusals = [NOT_SAMPLED, NOT_COVERED].map(|words| format!(" {words}: "));
+    let refused = notes.iter().any(|note| refusals.iter().any(|words| note.contains(words)));
     let of = if arguments.no_subprocesses { " in the first process" } else { "" };
     let took = ended.took.as_secs_f64();
     // `max` is 0: there is always one due.
     let is_due = arguments.rate == 0.0 || arguments.rate * took >= 1.0;
     let failed = refused || no_room.is_some() || ended.failure.is_some();
-    let why = match (no_room, arguments.trace || refused, is_due) {
-        (Some(reason), ..) => {
-            let folder = ended.folder.parent().unwrap_or(&ended.folder);
-            format!("there is no room in {}: {reason}", folder.display())
-        }
-        (None, true, _) if arguments.trace && !refused => {
-            "no Python ran that could be (what another program embeds is seen by sampling only)".to_owned()
-        }
-        (None, true, _) => format!("no Python ran{of} that could be"),
-        (None, false, true) => format!("no Python ran{of}, or none for long enough to be sampled"),
-        (None, false, false) => format!("no sample was taken in {took:.2} s at --rate {}", arguments.rate),
+    let why = if let Some(reason) = no_room {
+        let folder = ended.folder.parent().unwrap_or(&ended.folder);
+        format!("there is no room in {}: {reason}", folder.display())
+    } else if refused {
+        format!("no Python ran{of} that could be")
+    } else if arguments.trace {
+        "no Python ran that could be (what another program embeds is seen by sampling only)".to_owned()
+    } else if is_due {
+        format!("no Python ran{of}, or none for long enough to be sampled")
+    } else {
+        format!("no sample was taken in {took:.2} s at --rate {}", arguments.rate)
     };
     let program = arguments.command.first().map(|program| program.to_string_lossy().into_owned());
     let program = program.or_else(|| Some(format!("process {}", arguments.pid?))).unwrap_or_default();

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use profkit_record::{Live, RecordError, Sample, Status, Target};
+use profkit_recording::stream::NOT_SAMPLED;
 use profkit_sampler::proc_stat::command_line;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event};
@@ -277,7 +278,7 @@ fn suspend() -> io::Result<DefaultTerminal> {
 fn tell_refused(counters: &Counters) {
     for &Refused { pid, command, reason } in counters.refused.iter().take(FUNCTIONS) {
         let (command, reason) = (counters.text(command), counters.text(reason));
-        note(&format!("process {pid}, `{command}`, was not sampled: {reason}"));
+        note(&format!("process {pid}, `{command}`, {NOT_SAMPLED}: {reason}"));
     }
     if !counters.has_python() && counters.refused.is_empty() {
         note("nothing was sampled: no Python ran, or none for long enough");

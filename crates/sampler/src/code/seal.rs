@@ -61,9 +61,7 @@ impl Seal {
     /// Whether it is so in a process.
     pub(super) fn stands(&self, remote: Remote, layout: &Layout) -> bool {
         let places: Vec<Place> = self.places().collect();
-        let mut buffer = vec![0; places.iter().map(Place::length).sum()];
-        let read = remote.gather(&mut buffer, &places).unwrap_or(0);
-        self.holds(layout, buffer.get(..read).unwrap_or_default())
+        self.holds(layout, &remote.gathered(&places))
     }
 
     /// Whether this was read in these places, one after another.
