@@ -21,6 +21,7 @@ use crate::sentinel::Sentinel;
 use crate::signals::{Caller, Signals};
 use crate::status::Status;
 use crate::tsc::Measurement;
+use crate::watch::{self, Watcher};
 
 /// What is recorded.
 #[derive(Clone, Debug)]
@@ -88,8 +89,24 @@ impl Ended {
     }
 }
 
-/// How long workers may take to end after the command has.
+/// How long workers may take to end after the command has, and others to begin that it has left behind.
 const STRAGGLERS: Duration = Duration::from_millis(500);
+
+/// How many processes still run. If they are below a command of our own, those that may yet end have some time for that.
+fn left_behind(is_own: bool, mut running: impl FnMut() -> usize) -> usize {
+    let end = Instant::now() + STRAGGLERS;
+    loop {
+        // Twice: one that ends while the others are looked for may leave one behind where they have been looked for before.
+        let left = match running() {
+            0 => running(),
+            left => left,
+        };
+        if left == 0 || !is_own || Instant::now() >= end {
+            return left;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// The process that is waited for.
 struct Waited<'a> {
@@ -129,7 +146,8 @@ impl Waited<'_> {
 }
 
 impl Launch {
-    /// Runs the command to its end. Standard input and output and the terminal are the command's.
+    /// Runs the command to its end. Standard input and output and the terminal are the command's. Whom the command leaves behind
+    /// becomes a child of this process, which must have no others of its own: it takes note of the end of each.
     ///
     /// # Errors
     /// Where the recording or the command cannot be started; then there is no folder.
@@ -154,18 +172,20 @@ impl Launch {
         };
         let mut waited = Waited { pid, child: child.as_mut(), start: start_ticks(pid), looked: begin };
         let status = self.wait(&mut waited, &signals, &mut sentinel, &folder, &mut sampling, on_event)?;
-        let end = Instant::now() + STRAGGLERS;
-        let is_over = |running: usize| running == 0 || waited.child.is_none() || Instant::now() >= end;
-        let is_traced = matches!(self.recorder, Recorder::Trace(_));
-        let mut count = || match &mut sampling {
-            Some(sampling) if !is_traced => sampling.running(),
-            _ => folder.running(),
+        let is_own = waited.child.is_some();
+        let running = match &mut sampling {
+            Some(sampling) if !matches!(self.recorder, Recorder::Trace(_)) => {
+                left_behind(is_own, || sampling.running())
+            }
+            _ => {
+                let mut tree = Watcher::new(pid, is_own, vec![sentinel.pid()]);
+                left_behind(is_own, || {
+                    tree.look(true);
+                    tree.known().count()
+                });
+                folder.running()
+            }
         };
-        let mut running = count();
-        while !is_over(running) {
-            std::thread::sleep(Duration::from_millis(5));
-            running = count();
-        }
         let took = begin.elapsed();
         let failure = sampling.and_then(Sampling::stop).map(|error| error.to_string());
         on_event(Event::Over);
@@ -192,6 +212,10 @@ impl Launch {
         own: (&Signals, &Files),
         sentinel: &Sentinel,
     ) -> Result<(Option<Child>, Option<Sampling>), RecordError> {
+        let subprocesses = !matches!(self.recorder, Recorder::Sample(Sample { subprocesses: false, .. }));
+        if subprocesses && matches!(self.target, Target::Command(_)) {
+            watch::adopt();
+        }
         let mut child = match (&self.target, &self.recorder) {
             (Target::Process(_), _) => None,
             (Target::Command(command), Recorder::Sample(_)) => Some(start(command, &[], own)?),
@@ -282,6 +306,7 @@ impl Launch {
             let rest = next.map_or(idle, |next| next.saturating_duration_since(now).min(idle));
             let Some(arrived) = signals.wait(rest) else { continue };
             match arrived.signal {
+                Signal::SIGCHLD if is_own && is_traced => watch::reap_adopted(&[waited.pid, sentinel.pid()]),
                 Signal::SIGCHLD => {}
                 Signal::SIGUSR1 => snapshot(sampling),
                 Signal::SIGINT | Signal::SIGTERM | Signal::SIGHUP if !is_own => return Ok(Status::Exited(0)),

@@ -21,6 +21,7 @@ use crate::launch::Target;
 use crate::process::{Process, start_ticks, still_runs};
 use crate::sampling::{Sample, Sampling};
 use crate::status::Status;
+use crate::watch;
 
 /// A program that is watched.
 pub struct Live {
@@ -43,7 +44,12 @@ impl Live {
         let stream = Writer::to(sink).map_err(system)?;
         let files = Files::raise();
         let mut live = match target {
-            Target::Command(command) => Self::launch(command, files)?,
+            Target::Command(command) => {
+                if sample.subprocesses {
+                    watch::adopt();
+                }
+                Self::launch(command, files)?
+            }
             Target::Process(pid) => {
                 let start = start_ticks(*pid);
                 Self { pid: *pid, start, child: None, output: None, sampling: None, _files: files }

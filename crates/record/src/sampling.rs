@@ -45,7 +45,8 @@ const THOROUGH: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Sampling {
-    /// Begins with one process; says what that is by now. With a caller, nobody needs to [`look`](Self::look) for new
+    /// Begins with one process; says what that is by now. One that is this process's own was started after
+    /// [`adopt`](crate::watch::adopt). With a caller, nobody needs to [`look`](Self::look) for new
     /// processes all the time: whoever waits for signals is called when one may have begun.
     pub(crate) fn start(
         stream: Writer,
@@ -96,10 +97,16 @@ impl Sampling {
     /// Looks for processes that came and went. How long the next look can wait.
     pub(crate) fn look(&mut self) -> Duration {
         let thoroughly = self.thorough.elapsed() >= THOROUGH;
+        if !thoroughly && !self.subprocesses {
+            return self.pace();
+        }
+        self.walk(thoroughly);
+        if self.watcher.is_busy() { LOOK_AGAIN } else { self.pace() }
+    }
+
+    fn walk(&mut self, thoroughly: bool) {
         if thoroughly {
             self.thorough = Instant::now();
-        } else if !self.subprocesses {
-            return self.pace();
         }
         for change in self.watcher.look(thoroughly) {
             let command = match change {
@@ -111,7 +118,6 @@ impl Sampling {
             };
             let _ = self.commands.send(command);
         }
-        if self.watcher.is_busy() { LOOK_AGAIN } else { self.pace() }
     }
 
     fn pace(&self) -> Duration {
@@ -128,9 +134,9 @@ impl Sampling {
         !self.thread.is_finished()
     }
 
-    /// How many of the processes still run.
+    /// How many of the processes still run. Those that have begun just now are sampled from here on.
     pub(crate) fn running(&mut self) -> usize {
-        self.watcher.look(true);
+        self.walk(true);
         if self.subprocesses { self.watcher.known().count() } else { 0 }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Looking is cheap while nothing happens: `/proc/loadavg` ends with the pid that was given out last, so the tree is walked
 //! only when some process or thread has begun anywhere. Children whose parent has ended come to this process, which asks
-//! to be their reaper; nobody else would know them.
+//! to be their reaper before the command begins; nobody else would know them.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -42,13 +42,13 @@ pub struct Watcher {
 const AGAIN: u32 = 3;
 
 impl Watcher {
-    /// Watches `root` and what is below it. With `adopt`, orphans of the tree become children of this process and stay in
-    /// the tree, and are waited for when they end; `ignored` are children of this process that are its own.
+    /// Watches `root` and what is below it. With `adopted`, the orphans of the tree are children of this process (see
+    /// [`adopt`]) and stay in the tree, and are waited for when they end; `ignored` are children of this process that are its own.
     #[must_use]
-    pub fn new(root: u32, adopt: bool, ignored: Vec<u32>) -> Self {
+    pub fn new(root: u32, adopted: bool, ignored: Vec<u32>) -> Self {
         let own = std::process::id();
         let mut roots = vec![root];
-        if adopt && nix::sys::prctl::set_child_subreaper(true).is_ok() {
+        if adopted {
             roots.push(own);
         }
         let load = Load::default();
@@ -120,6 +120,17 @@ impl Watcher {
     pub fn known(&self) -> impl Iterator<Item = &Process> {
         self.known.values()
     }
+}
+
+/// Makes this process the parent of those below it whose parent ends: to be called before there are any.
+pub(crate) fn adopt() {
+    // Every Linux that has what else is needed can do that.
+    let _ = nix::sys::prctl::set_child_subreaper(true);
+}
+
+/// Takes note of the end of adopted children: of all but the `others`.
+pub(crate) fn reap_adopted(others: &[u32]) {
+    children(std::process::id()).into_iter().filter(|child| !others.contains(child)).for_each(reap);
 }
 
 /// Takes note of a child's end, if it has ended.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::interpreter::Interpreter;
-use super::result::{Report, json, output, status};
+use super::result::{Report, json, output, recorded, status};
 
 fn every_kind_of_child(interpreter: &Interpreter) {
     interpreter.program("children.py");
@@ -40,6 +40,24 @@ fn short_ones(interpreter: &Interpreter, count: usize, milliseconds: usize) {
     let report = Report::of(interpreter, "out.pb.gz");
     assert_eq!(report.calls("work", "many.py"), i64::try_from(count).unwrap());
     assert_eq!(processes(interpreter, "out.pb.gz").len(), count + 1);
+}
+
+/// Whoever started it is gone before it has begun.
+#[test]
+fn what_a_command_leaves_behind_is_there() {
+    let interpreter = Interpreter::default();
+    interpreter.program("daemon.py");
+    let python = interpreter.python();
+    let shell = format!("{python} -c 'import daemon' &");
+    for options in [&["--trace"][..], &["--rate", "1000"]] {
+        for command in [&[python, "daemon.py"][..], &["sh", "-c", &shell]] {
+            for turn in 0..5 {
+                let (_, stderr) = recorded(&interpreter, options, command);
+                let worked = Report::of(&interpreter, "out.pb.gz").total("work", "daemon.py", "wall");
+                assert!(worked > 0.1, "{options:?} {command:?}, turn {turn}: {worked}: {stderr}");
+            }
+        }
+    }
 }
 
 #[test]
