@@ -18,14 +18,14 @@ type Spawn =
     unsafe extern "C" fn(*mut c_int, *const c_char, *const c_void, *const c_void, Strings, Strings) -> c_int;
 
 /// A function of the C library that one of ours stands in front of.
-struct Next(&'static CStr, AtomicPtr<c_void>);
+pub(crate) struct Next(&'static CStr, AtomicPtr<c_void>);
 
 impl Next {
-    const fn new(name: &'static CStr) -> Self {
+    pub(crate) const fn new(name: &'static CStr) -> Self {
         Self(name, AtomicPtr::new(core::ptr::null_mut()))
     }
 
-    fn find(&self) -> *mut c_void {
+    pub(crate) fn find(&self) -> *mut c_void {
         let known = self.1.load(Ordering::Relaxed);
         if !known.is_null() {
             return known;

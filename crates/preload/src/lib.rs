@@ -1,12 +1,14 @@
 //! The object that `LD_PRELOAD` brings into every dynamic program below `profkit record --trace`.
 //!
 //! In a Python it adds an audit hook, and at the first `cpython.run_*` event (the interpreter is ready, and nothing of the
-//! program has run) it loads the tracer. Start-up files cannot do that: `-S`, `-I`, `-E`, `env={}` and a `PYTHONPATH` of the
-//! program's own would keep them out. In every program it sees to it that what is started next gets the variables as well.
+//! program has run), or at the first sign of a program that embeds Python, it loads the tracer. Start-up files cannot do
+//! that: `-S`, `-I`, `-E`, `env={}` and a `PYTHONPATH` of the program's own would keep them out. In every program it sees to
+//! it that what is started next gets the variables as well.
 //!
 //! What would surprise: most of this may run between `vfork` and `execve`, or before `main`. So it allocates nothing there,
 //! takes no locks, never prints, and where anything fails the program simply is not traced.
 
+pub mod embedded;
 mod entry;
 mod environment;
 pub mod exec;

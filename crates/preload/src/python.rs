@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use profkit_recording::carrier;
 
-use crate::{Carried, carried, entry, process};
+use crate::{Carried, carried, embedded, entry, process};
 
 type Object = *mut c_void;
 
@@ -21,35 +21,44 @@ pub(crate) fn symbol(name: &CStr) -> Option<*mut c_void> {
     (!found.is_null()).then_some(found)
 }
 
-/// Waits for the interpreter to run something, if there is an interpreter in this program.
+static IS_WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// Waits for the interpreter to run something, if there is an interpreter in this program by now.
 pub(crate) fn watch() {
+    let Some(carried) = carried().filter(|_| !IS_WATCHED.load(Ordering::Relaxed)) else { return };
     let Some(add) = symbol(c"PySys_AddAuditHook") else {
         // Before 3.8, or no Python at all.
         if symbol(c"Py_GetVersion").is_some()
-            && let (Some(carried), Err(reason)) = (carried(), check_version())
+            && let Err(reason) = check_version()
+            && !IS_WATCHED.swap(true, Ordering::Relaxed)
         {
             process::write_missed(carried, reason.as_bytes());
         }
         return;
     };
-    // SAFETY: nothing of the program has run.
-    unsafe { entry::add(add, on_event) }
+    if embedded::is_before_the_start() && !IS_WATCHED.swap(true, Ordering::Relaxed) {
+        // SAFETY: nothing of the interpreter has run.
+        unsafe { entry::add(add, on_event) }
+    }
 }
 
 static IS_DONE: AtomicBool = AtomicBool::new(false);
 
 /// Called for each audit event with the interpreter lock held: must be quick for all but the first one of its kind.
-extern "C" fn on_event(event: *const c_char, _: Object, _: *mut c_void) -> c_int {
+extern "C" fn on_event(event: *const c_char, arguments: Object, _: *mut c_void) -> c_int {
     // SAFETY: the interpreter gives a string, which has a NUL at least.
-    if unsafe { *event }.cast_unsigned() != b'c' {
+    let first = unsafe { *event }.cast_unsigned();
+    if first != b'c' && (IS_DONE.load(Ordering::Relaxed) || !matches!(first, b'e' | b'i')) {
         return 0;
     }
     // SAFETY: see above.
-    let event = unsafe { CStr::from_ptr(event) }.to_bytes();
-    if event == entry::CLEARED {
+    let event = unsafe { CStr::from_ptr(event) };
+    if event.to_bytes() == entry::CLEARED {
         entry::before_it_is_freed();
     }
-    if event.starts_with(b"cpython.run_")
+    // SAFETY: this is such an event.
+    let begins = event.to_bytes().starts_with(b"cpython.run_") || unsafe { embedded::runs(event, arguments) };
+    if begins
         && !IS_DONE.swap(true, Ordering::Relaxed)
         && let Some(carried) = carried()
     {

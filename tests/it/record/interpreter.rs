@@ -63,6 +63,11 @@ impl Interpreter {
         &self.python
     }
 
+    /// Where it is installed, if its library is in a file of its own.
+    pub(super) fn prefix(&self) -> PathBuf {
+        fs::canonicalize(&self.python).unwrap().ancestors().nth(2).unwrap().to_owned()
+    }
+
     /// Puts a file of `tests/programs` into the folder.
     pub(super) fn program(&self, name: &str) {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(name);

@@ -8,6 +8,7 @@ mod churn;
 mod coroutines;
 mod depths;
 mod dump;
+mod embedded;
 mod exact;
 mod front;
 mod interpreter;

@@ -68,16 +68,10 @@ mod reference {
     use super::super::result::{Report, json};
     use super::*;
 
-    /// Where a version is installed that has its library in a file of its own.
-    fn prefix(interpreter: &Interpreter) -> PathBuf {
-        let file = fs::canonicalize(interpreter.python()).unwrap();
-        file.ancestors().nth(2).unwrap().to_owned()
-    }
-
     #[test]
     fn a_library_that_is_gone() {
         let interpreter = Interpreter::reference("3.13");
-        let (prefix, folder) = (prefix(&interpreter), interpreter.folder.path());
+        let (prefix, folder) = (interpreter.prefix(), interpreter.folder.path());
         let library = folder.join("libpython3.13.so.1.0");
         fs::copy(prefix.join("lib/libpython3.13.so.1.0"), &library).unwrap();
         let mut command = Command::new(interpreter.python());
@@ -92,7 +86,7 @@ mod reference {
     #[test]
     fn a_program_in_c_that_embeds_it() {
         let interpreter = Interpreter::reference("3.13");
-        let (prefix, folder) = (prefix(&interpreter), interpreter.folder.path());
+        let (prefix, folder) = (interpreter.prefix(), interpreter.folder.path());
         let code = format!(
             "#include <Python.h>\nint main(void) {{ Py_Initialize(); return PyRun_SimpleString({RUNS:?}); }}"
         );

@@ -210,7 +210,7 @@ fn nothing(arguments: &Record, ended: &Ended, notes: &[String], no_room: Option<
     } else if refused {
         format!("no Python ran{of} that could be")
     } else if arguments.trace {
-        "no Python ran that could be (what another program embeds is seen by sampling only)".to_owned()
+        "no Python ran that could be (one whose symbols are hidden by the program that embeds it is seen by sampling only)".to_owned()
     } else if is_due {
         format!("no Python ran{of}, or none for long enough to be sampled")
     } else {
