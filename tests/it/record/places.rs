@@ -63,7 +63,6 @@ fn a_program_that_is_stripped_and_gone_and_replaced() {
 /// With other versions; `reference` since they have to be installed.
 mod reference {
     use std::collections::BTreeMap;
-    use std::path::PathBuf;
 
     use super::super::result::{Report, json};
     use super::*;
