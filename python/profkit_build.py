@@ -22,6 +22,11 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
     return maturin.prepare_metadata_for_build_wheel(metadata_directory, config_settings)
 
 
+def build_sdist(sdist_directory, config_settings=None):
+    PLACE.mkdir(parents=True, exist_ok=True)
+    return maturin.build_sdist(sdist_directory, config_settings)
+
+
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     target = ROOT / "target"
     build = ["cargo", "build", "--release", "--package", "profkit-preload", "--package", "profkit-tracer"]
