@@ -129,27 +129,32 @@ impl<T: Copy + Eq + Hash> Index<T> {
     }
 }
 
-/// The module that a Python source file belongs to, as far as its path tells: the package or file directly
-/// below `site-packages`, `dist-packages` or `lib/python3.x`, else the file's own name, always without `.py`.
+/// The module that a Python source file belongs to, as far as its path tells: the package or file directly below
+/// `site-packages`, `dist-packages` or `lib/python3.x`, or at the begin of a path that is relative (py-spy cuts off what is in
+/// `sys.path`). Of any other path nobody knows where its packages begin: the whole of it, always without `.py` and `__init__`.
 #[must_use]
 pub fn module(file: &[u8]) -> &[u8] {
     // `<frozen importlib._bootstrap>` and `<frozen os>`: the module's name is in the brackets.
     if let Some(frozen) = file.strip_prefix(b"<frozen ").and_then(|rest| rest.strip_suffix(b">")) {
         return frozen.split(|&byte| byte == b'.').next().unwrap_or(frozen);
     }
-    let mut parts = file.split(|&byte| byte == b'/' || byte == b'\\').filter(|part| !part.is_empty());
-    let mut last = file;
-    let mut below_library = None;
-    while let Some(part) = parts.next() {
-        let is_library = matches!(part, b"site-packages" | b"dist-packages")
-            || (part.starts_with(b"python") && part.get(6).is_some_and(u8::is_ascii_digit));
-        if is_library {
-            below_library = parts.clone().next();
-        }
-        last = part;
-    }
-    let part = below_library.unwrap_or(last);
-    part.strip_suffix(b".py").unwrap_or(part)
+    let is_separator = |&byte: &u8| byte == b'/' || byte == b'\\';
+    let parts = || file.split(is_separator).filter(|part| !part.is_empty());
+    let is_library = |part: &[u8]| {
+        matches!(part, b"site-packages" | b"dist-packages")
+            || (part.starts_with(b"python") && part.get(6).is_some_and(u8::is_ascii_digit))
+    };
+    let library = parts().collect::<Vec<_>>().into_iter().rposition(is_library);
+    let begin = library.map_or(0, |at| at + 1);
+    let is_rooted =
+        file.first().is_some_and(is_separator) || file.get(1) == Some(&b':') || file.starts_with(b"..");
+    let below = parts().skip(begin).find(|part| *part != b".");
+    let module = below.filter(|_| library.is_some() || !is_rooted).unwrap_or(file);
+    let module = module.strip_suffix(b".py").unwrap_or(module);
+    let package = module
+        .strip_suffix(b"__init__")
+        .and_then(|rest| rest.strip_suffix(b"/").or(rest.strip_suffix(b"\\")));
+    package.filter(|package| !package.is_empty()).unwrap_or(module)
 }
 
 #[cfg(test)]
@@ -163,7 +168,16 @@ mod tests {
             ("/usr/lib/python3.11/threading.py", "threading"),
             ("/venv/lib/python3.12/site-packages/numpy/core/x.py", "numpy"),
             ("C:\\venv\\Lib\\site-packages\\six.py", "six"),
-            ("/app/web/views.py", "views"),
+            ("/app/web/views.py", "/app/web/views"),
+            ("/app/shop/views.py", "/app/shop/views"),
+            ("/app/web/__init__.py", "/app/web"),
+            ("C:\\app\\web\\__init__.py", "C:\\app\\web"),
+            ("../web/views.py", "../web/views"),
+            ("json/decoder.py", "json"),
+            ("./json/__init__.py", "json"),
+            ("/usr/lib/python3.11/re/__init__.py", "re"),
+            ("views.py", "views"),
+            ("/usr/lib/python3.11", "/usr/lib/python3.11"),
             ("<frozen importlib._bootstrap>", "importlib"),
             ("<string>", "<string>"),
             ("~", "~"),
