@@ -16,8 +16,11 @@ mod process;
 mod python;
 
 use core::sync::atomic::{AtomicPtr, Ordering};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
-use profkit_recording::carrier;
+use profkit_recording::{carrier, header};
 
 /// What the process was told, kept for its whole life.
 #[derive(Debug)]
@@ -52,6 +55,12 @@ impl Carried {
             (!path[..path.len() - suffix.len()].contains(&0)).then_some(path)
         };
         let journal = path("folder", &format!("/{}\0", profkit_recording::journal::FILE))?;
+        let number = |text: Vec<u8>| std::str::from_utf8(&text).ok()?.parse().ok();
+        let start_ns = carrier::value(text, "start_ns").and_then(number);
+        let folder = OsString::from_vec(path("folder", "")?);
+        if start_ns.is_some_and(|start_ns| !header::is_of(Path::new(&folder), start_ns)) {
+            return None;
+        }
         let preload = path("preload", "")?;
         let variable = [carrier::VARIABLE.as_bytes(), b"=", text, b"\0"].concat();
         Some(Self {

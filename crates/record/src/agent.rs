@@ -9,6 +9,7 @@ use profkit_recording::carrier;
 use profkit_recording::journal::escape;
 
 use crate::error::RecordError;
+use crate::folder::Folder;
 
 /// The object that every program below the command loads, and the tracer that it brings into Pythons.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -74,12 +75,13 @@ pub struct Trace {
 
 impl Trace {
     /// The variables that carry the recording into the command and all below it.
-    pub(crate) fn variables(&self, folder: &Path, tsc_hz: Option<f64>) -> [(OsString, OsString); 2] {
+    pub(crate) fn variables(&self, folder: &Folder, tsc_hz: Option<f64>) -> [(OsString, OsString); 2] {
         let mut text = String::new();
         let mut line = |key: &str, value: &[u8]| {
             let _ = writeln!(text, "{key}\t{}", escape(value));
         };
-        line("folder", folder.as_os_str().as_bytes());
+        line("folder", folder.path.as_os_str().as_bytes());
+        line("start_ns", folder.start_ns.to_string().as_bytes());
         line("preload", self.agent.preload.as_os_str().as_bytes());
         line("tracer", self.agent.tracer.as_os_str().as_bytes());
         line("clock", if self.clock == Clock::Cpu { b"cpu" } else { b"wall" });

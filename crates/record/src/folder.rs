@@ -22,6 +22,8 @@ use crate::process::still_runs;
 pub(crate) struct Folder {
     /// Absolute: processes below the command have folders of their own.
     pub(crate) path: PathBuf,
+    /// When the recording began, nanoseconds since 1970.
+    pub(crate) start_ns: u64,
 }
 
 impl Folder {
@@ -38,7 +40,9 @@ impl Folder {
             RecordError::Folder { path: path.to_owned(), reason }
         };
         fs::create_dir(path).map_err(failed)?;
-        let folder = Self { path: path.canonicalize().map_err(failed)? };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+        let start_ns = u64::try_from(now).unwrap_or(0);
+        let folder = Self { path: path.canonicalize().map_err(failed)?, start_ns };
         folder.write_header(kind, command).map_err(|error| {
             let _ = fs::remove_dir_all(&folder.path);
             failed(error)
@@ -47,7 +51,6 @@ impl Folder {
     }
 
     fn write_header(&self, kind: &str, command: &[OsString]) -> io::Result<()> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
         let host = nix::unistd::gethostname().unwrap_or_default();
         let command: Vec<u8> = command.iter().flat_map(|part| [part.as_bytes(), b"\0"].concat()).collect();
         // The journal is there before anyone writes to it.
@@ -59,7 +62,7 @@ impl Folder {
         let mut file = fs::File::create(self.path.join(header::FILE))?;
         write!(file, "{}profkit\t{}\nkind\t{kind}\n", header::FIRST_LINE, env!("CARGO_PKG_VERSION"))?;
         let (command, host) = (journal::escape(&command), journal::escape(host.as_bytes()));
-        write!(file, "start_ns\t{now}\ncommand\t{command}\nhost\t{host}\n")
+        write!(file, "start_ns\t{}\ncommand\t{command}\nhost\t{host}\n", self.start_ns)
     }
 
     /// How many of the recorded processes still run.

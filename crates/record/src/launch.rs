@@ -220,7 +220,7 @@ impl Launch {
             (Target::Process(_), _) => None,
             (Target::Command(command), Recorder::Sample(_)) => Some(start(command, &[], own)?),
             (Target::Command(command), Recorder::Trace(trace)) => {
-                let variables = trace.variables(&folder.path, measurement.finish());
+                let variables = trace.variables(folder, measurement.finish());
                 Some(start(command, &variables, own)?)
             }
         };

@@ -6,6 +6,7 @@
 //! | key | value |
 //! |---|---|
 //! | `folder` | the recording, absolute |
+//! | `start_ns` | when the recording began, as in its [`header`](crate::header): others may have the same path later |
 //! | `tracer` | path of the tracer, absolute |
 //! | `preload` | path of the object, absolute |
 //! | `clock` | `wall` or `cpu` |

@@ -11,6 +11,8 @@
 //! | `command` | the command with a NUL after each argument |
 //! | `host` | name of the machine |
 
+use std::path::Path;
+
 /// The name of the file.
 pub const FILE: &str = "recording";
 
@@ -19,3 +21,11 @@ pub const FIRST_LINE: &str = "profkit recording 1\n";
 
 /// The extension of the folder.
 pub const FOLDER_EXTENSION: &str = "recording";
+
+/// Whether the recording in a folder is the one that began then. By the time that a daemon of an earlier recording asks, the
+/// folder of this path may belong to another.
+#[must_use]
+pub fn is_of(folder: &Path, start_ns: u64) -> bool {
+    let line = format!("start_ns\t{start_ns}");
+    std::fs::read_to_string(folder.join(FILE)).is_ok_and(|text| text.lines().any(|other| other == line))
+}

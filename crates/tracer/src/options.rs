@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use profkit_recording::header;
 use profkit_recording::journal::unescape;
 
 /// What to trace, and where to.
@@ -11,6 +12,8 @@ use profkit_recording::journal::unescape;
 pub(crate) struct Options {
     /// The recording's folder, absolute.
     pub(crate) folder: PathBuf,
+    /// When the recording began, if it is known.
+    start_ns: Option<u64>,
     /// CPU time of the thread instead of wall time.
     pub(crate) cpu: bool,
     /// Functions in C, too.
@@ -40,6 +43,10 @@ impl Options {
             };
             match key {
                 b"folder" => options.folder = PathBuf::from(OsStr::from_bytes(&value)),
+                b"start_ns" => {
+                    let number = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
+                    options.start_ns = Some(number.ok_or_else(wrong)?);
+                }
                 b"clock" => {
                     options.cpu = match &value[..] {
                         b"wall" => false,
@@ -57,5 +64,10 @@ impl Options {
             }
         }
         if options.folder.is_absolute() { Ok(options) } else { Err("options without a folder".to_owned()) }
+    }
+
+    /// Whether the folder is still that of the recording.
+    pub(crate) fn are_current(&self) -> bool {
+        self.start_ns.is_none_or(|start_ns| header::is_of(&self.folder, start_ns))
     }
 }

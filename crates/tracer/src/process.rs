@@ -128,7 +128,9 @@ pub(crate) fn journal(options: &Options, event: &str, add: impl FnOnce(&mut Line
     let mut line =
         Line::new(event, clock::nanoseconds(libc::CLOCK_REALTIME), std::process::id(), start_ticks());
     add(&mut line);
-    let _ = append_in(&options.folder, line.finish());
+    if options.are_current() {
+        let _ = append_in(&options.folder, line.finish());
+    }
 }
 
 impl Process {
@@ -239,6 +241,9 @@ fn make_file(options: &Options, choice: Choice, python: u32, cost: [u32; 4]) -> 
         compensate: options.compensate,
         cost,
     };
+    if !options.are_current() {
+        return Err(std::io::Error::other("the recording is over"));
+    }
     let mut file = TraceFile::create(&options.folder, &beginning)?;
     let arguments = std::fs::read("/proc/self/cmdline").unwrap_or_default();
     if let Err(Full::Disk(error)) = file.text(trace::text::ARGUMENTS, 0, 0, &[&arguments]) {

@@ -60,6 +60,18 @@ fn what_a_command_leaves_behind_is_there() {
     }
 }
 
+/// They were told a path that is another recording's now.
+#[test]
+fn workers_of_an_earlier_recording_are_not_in_a_later_one() {
+    let interpreter = Interpreter::default();
+    interpreter.program("workers.py");
+    recorded(&interpreter, &["--trace"], &[interpreter.python(), "workers.py"]);
+    assert!(processes(&interpreter, "out.pb.gz").len() > 1);
+    let command = [interpreter.python(), "-c", "import time; time.sleep(0.8)"];
+    let (_, stderr) = recorded(&interpreter, &["--trace"], &command);
+    assert_eq!(processes(&interpreter, "out.pb.gz").len(), 1, "{stderr}");
+}
+
 #[test]
 fn every_child_is_there() {
     every_kind_of_child(&Interpreter::default());
