@@ -1,4 +1,4 @@
-"""Does one thing for two seconds, and prints how long it took by its own clocks: truth.py begins|brief|naps|waits"""
+"""Does one thing for two seconds, and prints how long it took by its own clocks: truth.py begins|brief|mixed|naps|waits"""
 
 import sys
 import threading
@@ -51,10 +51,34 @@ def brief():
     return sum(took)
 
 
+def doze():
+    time.sleep(0.03)
+
+
+def mixed():
+    """Threads that sleep, beside others that work for 4 ms one after the other."""
+    while time.perf_counter() < END:
+        threads = [threading.Thread(target=doze) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(6):
+            worker = threading.Thread(target=twice)
+            worker.start()
+            worker.join()
+        for thread in threads:
+            thread.join()
+    return time.process_time()
+
+
 def work():
     end = time.thread_time() + 0.002
     while time.thread_time() < end:
         pass
+
+
+def twice():
+    work()
+    work()
 
 
 def nap():

@@ -96,17 +96,23 @@ impl Ended {
             !lives
         });
         let (used, is_theirs) = self.used(pid, live);
-        let times = self
-            .threads
-            .iter()
-            .map(Thread::times)
-            .fold([0; 4], |sums: [u64; 4], times| std::array::from_fn(|kind| sums[kind] + times[kind]));
-        let mut shares = Share::of_each(used, times);
+        // What a thread had used when it was looked at last is its own. Of the rest, those have nothing that were only seen asleep:
+        // it waits for others that ran, as long as there may be any.
+        let known: u64 = self.threads.iter().map(Thread::untold).sum();
+        let rest = used.saturating_sub(known);
+        let counts = |kind: usize| all || kind < 2;
+        let times = self.threads.iter().map(Thread::times).fold([0; 4], |sums: [u64; 4], times| {
+            std::array::from_fn(|kind| if counts(kind) { sums[kind] + times[kind] } else { 0 })
+        });
+        let mut shares = Share::of_each(rest, times);
         for mut thread in self.threads.drain(..) {
-            thread.write(writer, &mut shares);
+            let times = thread.times();
+            let part: u64 = shares.iter_mut().zip(times).map(|(share, time)| share.take(time)).sum();
+            thread.write(writer, &mut Share::of_each(thread.untold() + part, times));
         }
         if let Some(clocks) = self.clocks.as_mut().filter(|_| is_theirs) {
-            clocks.balance += Share::rest(used, &shares).cast_signed();
+            clocks.balance +=
+                Share::rest(rest, &shares).cast_signed() - known.saturating_sub(used).cast_signed();
         }
         self.next = Some(begin + INTERVAL.max(begin.elapsed() * COST));
     }

@@ -362,7 +362,7 @@ impl Share {
         amount - shares.iter().map(|share| share.given).sum::<u64>()
     }
 
-    fn take(&mut self, part: u64) -> u64 {
+    pub(crate) fn take(&mut self, part: u64) -> u64 {
         if part == 0 || self.given == 0 {
             return 0;
         }

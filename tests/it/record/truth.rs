@@ -33,6 +33,12 @@ fn sleep_uses_no_processor(interpreter: &Interpreter) {
     assert!(worked > 3.0 * slept && worked + slept < 1.2 * truth, "{worked} and {slept} of {truth}");
 }
 
+fn threads_that_sleep_have_nothing_of_those_that_come_and_go(interpreter: &Interpreter) {
+    let (truth, report) = truth(interpreter, "mixed");
+    let [spun, slept] = ["twice", "doze"].map(|name| report.total(name, "truth.py", "cpu"));
+    assert!(spun > 10.0 * slept && spun + slept < 1.2 * truth, "{spun} and {slept} of {truth}");
+}
+
 fn waiting_in_turns_with_sleep(interpreter: &Interpreter) {
     let (truth, report) = truth(interpreter, "waits");
     let waited = report.total("waits", "truth.py", "gil_wait");
@@ -58,6 +64,11 @@ macro_rules! tests {
         }
 
         #[test]
+        fn mixed() {
+            threads_that_sleep_have_nothing_of_those_that_come_and_go(&$interpreter);
+        }
+
+        #[test]
         fn waits() {
             waiting_in_turns_with_sleep(&$interpreter);
         }
@@ -70,7 +81,8 @@ tests!(Interpreter::default());
 mod reference {
     use super::{
         Interpreter, sleep_uses_no_processor, threads_shorter_than_two_samples,
-        threads_that_sleep_from_the_beginning, waiting_in_turns_with_sleep,
+        threads_that_sleep_from_the_beginning, threads_that_sleep_have_nothing_of_those_that_come_and_go,
+        waiting_in_turns_with_sleep,
     };
 
     macro_rules! versions {
