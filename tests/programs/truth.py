@@ -1,4 +1,4 @@
-"""Does one thing for two seconds, and prints how long it took by its own clocks: truth.py begins|brief|mixed|naps|waits"""
+"""Does one thing for two seconds, and prints how long it took by its own clocks: truth.py begins|brief|mixed|naps|nested|waits"""
 
 import sys
 import threading
@@ -91,6 +91,23 @@ def naps():
         work()
         nap()
     return time.thread_time()
+
+
+def inside(interpreters):
+    interpreters.run_string(interpreters.create(), "import time\ndef burns():\n    end = time.time() + 1\n    while time.time() < end:\n        pass\nburns()")
+
+
+def nested():
+    """Threads that run other interpreters, one after the other."""
+    try:
+        import _interpreters as interpreters
+    except ImportError:
+        import _xxsubinterpreters as interpreters
+    for _ in range(2):
+        thread = threading.Thread(target=inside, args=[interpreters])
+        thread.start()
+        thread.join()
+    return time.process_time()
 
 
 def burn():

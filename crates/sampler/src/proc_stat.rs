@@ -90,6 +90,13 @@ impl CpuClock {
         Ok(passed)
     }
 
+    /// Counts from what somebody else told last, or else from now.
+    pub fn go_on(&mut self, told: Option<u64>) {
+        if let Some(told) = told.or_else(|| self.now().ok()) {
+            self.last = told;
+        }
+    }
+
     /// What the thread had used when [`Self::passed`] was last called.
     #[must_use]
     pub fn told(&self) -> u64 {

@@ -9,6 +9,7 @@
 //! where it goes deep, just while it is looked at: sampled shares were wrong by 30 percentage points.
 
 mod listing;
+mod nested;
 
 use std::io;
 
@@ -74,6 +75,8 @@ pub struct Process {
     tasks_known: Vec<u32>,
     locks: Locks,
     threads: Vec<Thread>,
+    /// Threads of the operating system with several thread states.
+    nested: Vec<u32>,
     ended: Ended,
     renamed: Vec<(u32, u32)>,
     listing: Listing,
@@ -109,6 +112,7 @@ impl Process {
             tasks_known: Vec::new(),
             locks: Locks::default(),
             threads: Vec::new(),
+            nested: Vec::new(),
             ended: Ended::default(),
             renamed: Vec::new(),
             listing: Listing::default(),
@@ -166,7 +170,8 @@ impl Process {
 
     /// Which threads can have run since they were read last.
     fn choose(&mut self) {
-        for thread in &mut self.threads {
+        self.nest();
+        for thread in self.threads.iter_mut().filter(|thread| !thread.stands) {
             let lock = self.locks.get(thread.lock);
             thread.is_due =
                 lock.is_some_and(|lock| lock.read_all || lock.gil.last_holder == thread.state.address);
@@ -216,7 +221,13 @@ impl Process {
         let Self { pid, interpreter, names, threads, locks, counts, last, marker, chains, pause, .. } = self;
         let layout = interpreter.layout;
         names.begin(now.ns);
+        // Threads that stand, and their stacks; the oldest states of a thread come first.
+        let mut below: Vec<(u32, u32)> = Vec::new();
         for thread in threads.iter_mut() {
+            if thread.stands && !thread.is_due {
+                below.push((thread.tid, thread.stack));
+                continue;
+            }
             let Some(lock) = locks.get(thread.lock) else { continue };
             let has_gil = lock.gil.is_held_by(thread.state.address);
             if !thread.is_due {
@@ -255,6 +266,14 @@ impl Process {
                     *marker = tree.frames.id((function, 0));
                 }
                 stack = tree.stacks.id((stack, *marker));
+            }
+            if let Some(&(_, under)) = below.iter().rfind(|(tid, _)| *tid == thread.tid) {
+                stack = tree.on(under, stack);
+            }
+            if thread.stands {
+                (thread.stack, thread.is_due) = (stack, reading.cut);
+                below.push((thread.tid, stack));
+                continue;
             }
             // What was before is over with the sample before this one.
             if stack != thread.stack || has_gil != thread.has_gil {

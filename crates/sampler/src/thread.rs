@@ -89,6 +89,8 @@ pub struct Thread {
     waited: u64,
     /// Whether its stack can have changed since it was read.
     pub is_due: bool,
+    /// Whether the operating system's thread runs in another interpreter by now.
+    pub stands: bool,
     /// When its stack was last another one.
     pub changed: u64,
     /// When it began.
@@ -140,6 +142,7 @@ impl Thread {
             gone: None,
             waited: 0,
             is_due: true,
+            stands: false,
             changed: now.ns,
             began: now.ns,
             asked: 0,
@@ -163,7 +166,7 @@ impl Thread {
         let (wall, count) =
             (now.ns.saturating_sub(self.until.ns), now.index.saturating_sub(self.until.index));
         self.until = now;
-        if wall == 0 && count == 0 {
+        if self.stands || wall == 0 && count == 0 {
             return;
         }
         if self.stack != 0 {
@@ -198,10 +201,31 @@ impl Thread {
         while self.runs.pop_if(|run| run.stack == 0).is_some() {}
     }
 
+    /// The thread runs in another interpreter since a moment. Up to where its processor time was told, if it did not before.
+    pub fn stand(&mut self, since: Moment) -> Option<u64> {
+        if self.stands {
+            return None;
+        }
+        self.account(since);
+        (self.stands, self.has_gil, self.waits, self.is_busy) = (true, false, false, false);
+        self.cpu.as_ref().map(CpuClock::told)
+    }
+
+    /// It runs in this interpreter since a moment, and its processor time was told up to there.
+    pub fn go_on(&mut self, told: Option<u64>, since: Moment) {
+        let stood = std::mem::replace(&mut self.stands, false);
+        if stood {
+            self.until = since;
+        }
+        if let Some(clock) = self.cpu.as_mut().filter(|_| stood || told.is_some()) {
+            clock.go_on(told);
+        }
+    }
+
     /// Shares out the processor time since the last call and writes what was seen until now. False, and nothing is done, if the thread is
     /// gone.
     pub fn settle(&mut self, now: Moment, writer: &mut Writer) -> bool {
-        let passed = match self.cpu.as_mut().map(CpuClock::passed) {
+        let passed = match self.cpu.as_mut().filter(|_| !self.stands).map(CpuClock::passed) {
             Some(Ok(passed)) => passed,
             Some(Err(error)) if means_gone(&error) => return false,
             None | Some(Err(_)) => 0,

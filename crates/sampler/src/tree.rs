@@ -100,6 +100,13 @@ impl Tree {
         self.functions.id(Function { name, file, first_line })
     }
 
+    /// A stack on top of another one.
+    pub fn on(&mut self, below: u32, stack: u32) -> u32 {
+        let parents = std::iter::successors(self.stacks.get(stack), |&&(parent, _)| self.stacks.get(parent));
+        let frames: Vec<u32> = parents.map(|&(_, frame)| frame).collect();
+        frames.into_iter().rev().fold(below, |parent, frame| self.stacks.id((parent, frame)))
+    }
+
     /// The frames of a stack, outermost first, as function and running line.
     #[must_use]
     pub fn frames_of(&self, stack: u32) -> Vec<(Function, u32)> {

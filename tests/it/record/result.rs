@@ -61,6 +61,12 @@ impl Report {
         self.rows(name, file).iter().map(|row| row["calls"].as_i64().unwrap()).sum()
     }
 
+    /// The self values of all functions, in seconds.
+    pub(super) fn own(&self, value: &str) -> f64 {
+        let rows = self.0["functions"].as_array().unwrap();
+        rows.iter().map(|row| row["self"][value].as_i64().unwrap() as f64 / 1e9).sum()
+    }
+
     /// Total of a function for a sample type, in seconds.
     pub(super) fn total(&self, name: &str, file: &str, value: &str) -> f64 {
         let sum: i64 = self.rows(name, file).iter().map(|row| row["total"][value].as_i64().unwrap()).sum();

@@ -39,6 +39,18 @@ fn threads_that_sleep_have_nothing_of_those_that_come_and_go(interpreter: &Inter
     assert!(spun > 10.0 * slept && spun + slept < 1.2 * truth, "{spun} and {slept} of {truth}");
 }
 
+/// What runs in another interpreter stands on what called it, and is counted once.
+fn threads_in_two_interpreters(interpreter: &Interpreter) {
+    let (truth, report) = truth(interpreter, "nested");
+    let [wall, cpu] = ["wall", "cpu"].map(|value| {
+        [("inside", "truth.py"), ("burns", ">")].map(|(name, file)| report.total(name, file, value))
+    });
+    assert!(wall.iter().all(|&total| (1.7..2.5).contains(&total)), "{wall:?}");
+    assert!(cpu.iter().all(|&total| (0.8..1.1).contains(&(total / truth))), "{cpu:?} of {truth}");
+    let whole: f64 = report.own("cpu");
+    assert!((0.85..1.1).contains(&(whole / truth)), "{whole} of {truth}");
+}
+
 fn waiting_in_turns_with_sleep(interpreter: &Interpreter) {
     let (truth, report) = truth(interpreter, "waits");
     let waited = report.total("waits", "truth.py", "gil_wait");
@@ -69,6 +81,11 @@ macro_rules! tests {
         }
 
         #[test]
+        fn nested() {
+            threads_in_two_interpreters(&$interpreter);
+        }
+
+        #[test]
         fn waits() {
             waiting_in_turns_with_sleep(&$interpreter);
         }
@@ -80,7 +97,7 @@ tests!(Interpreter::default());
 /// On other versions; `reference` since they have to be installed.
 mod reference {
     use super::{
-        Interpreter, sleep_uses_no_processor, threads_shorter_than_two_samples,
+        Interpreter, sleep_uses_no_processor, threads_in_two_interpreters, threads_shorter_than_two_samples,
         threads_that_sleep_from_the_beginning, threads_that_sleep_have_nothing_of_those_that_come_and_go,
         waiting_in_turns_with_sleep,
     };

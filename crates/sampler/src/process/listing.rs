@@ -115,6 +115,7 @@ impl Process {
                 unsettled = state.address;
             }
         }
+        self.find_nested();
         self.ended.begin(self.pid, &self.tasks.ids, &self.threads);
         self.listing.end(unsettled, begin.elapsed());
         Ok(())
