@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use profkit_formats::{FORMATS, Format, LoadOptions, Loaded, Stacks, fit, load_bytes, load_path};
 use profkit_profile::views::totals::totals;
-use profkit_profile::{Dimension, Profile, WriteOptions};
+use profkit_profile::{Dimension, Evidence, Profile, Shape, WriteOptions};
 
 use crate::command::fixture;
 
@@ -107,6 +107,44 @@ fn every_format_holds_the_sum_of_every_fixture() {
         }
     }
     assert!(compared > 1500, "{compared}");
+}
+
+/// Self by sample type, file, name and first line, where it is not 0.
+fn own_by_function(profile: &Profile) -> BTreeMap<(String, String, String, i64), i64> {
+    let totals = totals(profile);
+    let mut own: BTreeMap<_, i64> = BTreeMap::new();
+    for (index, of) in profile.sample_types().iter().enumerate() {
+        for (id, function) in profile.functions().iter().filter(|&(id, _)| totals.own(id, index) != 0) {
+            let text = |id| profile.text(id).into_owned();
+            let key = (text(of.name), text(function.file), text(function.name), function.first_line);
+            *own.entry(key).or_default() += totals.own(id, index);
+        }
+    }
+    own
+}
+
+#[test]
+fn stacks_keep_the_self_value_of_every_function() {
+    let mut compared = 0;
+    let pprof = FORMATS.iter().find(|format| format.name() == "pprof").unwrap();
+    for (_, path) in files() {
+        let source = load(&path).profile;
+        if source.shape() != Shape::CallGraph {
+            continue;
+        }
+        let expected = own_by_function(&source);
+        for stacks in [Stacks::Reconstruct, Stacks::Edges] {
+            let mut fitted = fit(source.clone(), Evidence::Stacks, stacks).unwrap().profile;
+            for what in ["fitted", "read back from pprof"] {
+                let mut own = own_by_function(&fitted);
+                own.retain(|(sample_type, ..), _| sample_type != "calls");
+                assert_eq!(own, expected, "{} {what} ({stacks:?})", path.display());
+                fitted = load_bytes(write(&fitted, *pprof).0, &LoadOptions::default()).unwrap().profile;
+            }
+        }
+        compared += 1;
+    }
+    assert!(compared > 60, "{compared}");
 }
 
 /// Whether the default value of a profile has the same sum after writing and reading; `false` where the format says

@@ -1,8 +1,10 @@
 //! Turns a profile into the shape of evidence that a format holds.
 
+use std::collections::HashSet;
+
 use profkit_profile::views::call_edges::call_edges;
-use profkit_profile::views::estimate::{edge_stacks, estimate_stacks};
-use profkit_profile::{BuildError, Evidence, FunctionCalls, Profile, Shape};
+use profkit_profile::views::estimate::{edge_stacks, estimate_lines, estimate_stacks};
+use profkit_profile::{BuildError, Evidence, FrameId, FunctionCalls, FunctionId, Profile, Shape, count};
 
 /// How call edges become stacks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -12,6 +14,9 @@ pub enum Stacks {
     Reconstruct,
     /// Stacks of two frames: exact, no more than the source says.
     Edges,
+    /// As `Reconstruct`, for tables by line, file or module: what was inlined from another file is of that file, and not
+    /// of its function.
+    Lines,
 }
 
 /// A profile that fits a format.
@@ -38,7 +43,6 @@ pub fn fit(profile: Profile, holds: Evidence, stacks: Stacks) -> Result<Fitted, 
         return Ok(Fitted { profile, notes: Vec::new() });
     }
     let mut notes = Vec::new();
-    let lost = if holds == Evidence::Stacks { primitive_calls(&profile) } else { None };
     let profile = match (holds, stacks) {
         (Evidence::CallEdges, _) => {
             let edges = call_edges(&profile)?;
@@ -48,12 +52,13 @@ pub fn fit(profile: Profile, holds: Evidence, stacks: Stacks) -> Result<Fitted, 
             edges.profile
         }
         (Evidence::Stacks, Stacks::Edges) => {
-            notes.extend(lost);
+            notes.extend(lost(&profile, stacks));
             edge_stacks(&profile)?
         }
-        (Evidence::Stacks, Stacks::Reconstruct) => {
+        (Evidence::Stacks, Stacks::Reconstruct | Stacks::Lines) => {
             let estimate = estimate_stacks(&profile)?;
-            let summary = [Some(estimate.report.summary()), lost].into_iter().flatten().collect::<Vec<_>>();
+            let mut summary = vec![estimate.report.summary()];
+            summary.extend(lost(&profile, stacks));
             notes.push(format!("stacks estimated from call edges: {}", summary.join("; ")));
             if estimate.report.clashed > 0 {
                 notes.push(match estimate.report.clashed {
@@ -64,10 +69,32 @@ pub fn fit(profile: Profile, holds: Evidence, stacks: Stacks) -> Result<Fitted, 
                     ),
                 });
             }
-            estimate.profile
+            match stacks {
+                Stacks::Lines if inlined_lines(&profile).is_some() => estimate_lines(&profile)?,
+                _ => estimate.profile,
+            }
         }
     };
     Ok(Fitted { profile, notes })
+}
+
+/// What stacks do not say of call tables.
+fn lost(profile: &Profile, stacks: Stacks) -> impl Iterator<Item = String> {
+    let inlined = if stacks == Stacks::Lines { None } else { inlined_lines(profile) };
+    [inlined, primitive_calls(profile)].into_iter().flatten()
+}
+
+/// What stacks cannot say of code that was inlined from another file: a function's frames are of its own.
+fn inlined_lines(profile: &Profile) -> Option<String> {
+    let frames = profile.frames();
+    let is_elsewhere = |&(function, frame): &(FunctionId, FrameId)| frames[frame].function != Some(function);
+    let calls = profile.calls();
+    let lines = calls.lines().rows().iter().map(|row| (row.function, row.frame));
+    let sites = calls.edges().rows().iter().filter_map(|edge| Some((edge.caller, edge.site?)));
+    let functions: HashSet<FunctionId> =
+        lines.chain(sites).filter(is_elsewhere).map(|(function, _)| function).collect();
+    let functions = Some(functions.len()).filter(|&functions| functions > 0)?;
+    Some(format!("lines of other files (inlined code) in {} left out", count(functions, "function")))
 }
 
 /// What stacks cannot say of recursion.

@@ -4,8 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use profkit_profile::views::call_edges::call_edges;
-use profkit_profile::views::estimate::{edge_stacks, estimate_stacks};
-use profkit_profile::{Frame, Function, FunctionId, Profile, ProfileBuilder, Sample, views};
+use profkit_profile::views::estimate::{edge_stacks, estimate_lines, estimate_stacks};
+use profkit_profile::views::groups::{Group, Grouping};
+use profkit_profile::views::totals::{totals, totals_by};
+use profkit_profile::{
+    CallEdge, Frame, Function, FunctionCalls, FunctionId, LabelSetId, LineCost, OriginId, Profile,
+    ProfileBuilder, Sample,
+};
 use proptest::prelude::*;
 
 /// Stacks as function numbers, root first, each with calls and time.
@@ -174,18 +179,18 @@ fn a_graph_with_countless_contexts_gives_few_stacks() {
     // Self 1000 everywhere: layer l passes on what all layers below it keep.
     for (number, &function) in ids.iter().enumerate() {
         let below = i64::try_from(layers - number / width).unwrap();
-        let row = profkit_profile::FunctionCalls {
-            origin: profkit_profile::OriginId::UNKNOWN,
+        let row = FunctionCalls {
+            origin: OriginId::UNKNOWN,
             function,
-            labels: profkit_profile::LabelSetId::EMPTY,
+            labels: LabelSetId::EMPTY,
             calls: Some(8),
             primitive_calls: Some(8),
         };
         builder.function_calls(row, &[1000], &[1000 * below]).unwrap();
         for caller in ids.iter().take((number / width) * width).skip((number / width).max(1) * width - width)
         {
-            let edge = profkit_profile::CallEdge {
-                origin: profkit_profile::OriginId::UNKNOWN,
+            let edge = CallEdge {
+                origin: OriginId::UNKNOWN,
                 caller: *caller,
                 callee: function,
                 site: None,
@@ -202,7 +207,7 @@ fn a_graph_with_countless_contexts_gives_few_stacks() {
     assert_eq!(estimate.report.types[0].differing, 0, "{}", estimate.report.summary());
     let edges = source.calls().edges().len();
     assert!(estimate.profile.samples().len() < 20 * edges, "{}", estimate.profile.samples().len());
-    let totals = views::totals::totals(&estimate.profile);
+    let totals = totals(&estimate.profile);
     assert_eq!(totals.sum(estimate.profile.default_type().unwrap()), 96_000);
 }
 
@@ -219,4 +224,60 @@ fn an_estimate_replaces_what_one_before_it_said() {
     let comments: Vec<_> = comments.collect();
     let said = format!("profkit: stacks estimated from call edges; {}", estimate.report.summary());
     assert_eq!(comments, ["kept", said.as_str()]);
+}
+
+/// `main` calls `work` from a line of its own, and `work` calls `leaf` from code that is inlined from `b.h`, where it
+/// spends 90 of its 100.
+fn inlined() -> (Profile, [FunctionId; 3]) {
+    let mut builder = ProfileBuilder::new();
+    builder.sample_type(b"Ir", b"count").unwrap();
+    let (file, header) = (builder.string(b"a.c").unwrap(), builder.string(b"b.h").unwrap());
+    let functions = ["main", "work", "leaf"].map(|name| {
+        let name = builder.string(name.as_bytes()).unwrap();
+        builder.function(Function { name, file, first_line: 3, ..Function::EMPTY }).unwrap()
+    });
+    let [main, work, leaf] = functions;
+    let name = builder.function_row(work).name;
+    let elsewhere = builder.function(Function { name, file: header, ..Function::EMPTY }).unwrap();
+    let mut frame = |line, function| builder.frame(Frame { line, ..Frame::of(function) }).unwrap();
+    let (at_main, at_work, at_header) = (frame(9, main), frame(4, work), frame(1, elsewhere));
+    let origin = OriginId::UNKNOWN;
+    for (function, own, total) in [(main, 1, 131), (work, 100, 130), (leaf, 30, 30)] {
+        let (labels, calls) = (LabelSetId::EMPTY, Some(1));
+        let row = FunctionCalls { origin, function, labels, calls, primitive_calls: calls };
+        builder.function_calls(row, &[own], &[total]).unwrap();
+    }
+    for (caller, callee, site, total) in [(main, work, at_main, 130), (work, leaf, at_header, 30)] {
+        let (site, calls, has_self) = (Some(site), Some(1), false);
+        let primitive_calls = calls;
+        let edge =
+            CallEdge { origin, caller, callee, site, calls, primitive_calls, has_self, has_total: true };
+        builder.call_edge(edge, &[0], &[total]).unwrap();
+    }
+    for (frame, own) in [(at_work, 10), (at_header, 90)] {
+        builder.line_cost(LineCost { origin, function: work, frame }, &[own]).unwrap();
+    }
+    (builder.finish().unwrap(), functions)
+}
+
+#[test]
+fn a_function_keeps_what_it_spends_in_lines_of_other_files() {
+    let (source, [main, work, leaf]) = inlined();
+    let estimate = estimate_stacks(&source).unwrap();
+    assert_eq!(estimate.report.types[0].differing, 0, "{}", estimate.report.summary());
+    for (profile, total) in [(estimate.profile, 131), (edge_stacks(&source).unwrap(), 101)] {
+        let found = totals(&profile);
+        let ir = profile.default_type().unwrap();
+        assert_eq!([main, work, leaf].map(|function| found.own(function, ir)), [1, 100, 30]);
+        assert_eq!([main, work, leaf].map(|function| found.total(function, ir)), [total, 130, 30]);
+    }
+    // Tables by file and line have them where they are written.
+    let lines = estimate_lines(&source).unwrap();
+    let ir = lines.default_type().unwrap();
+    let files = totals_by(&lines, Grouping::File);
+    let own = files.groups.groups().iter().zip(files.own_column(ir)).map(|(group, &own)| match group {
+        Group::File(file) => (lines.text(*file).into_owned(), own),
+        _ => (String::new(), own),
+    });
+    assert_eq!(own.collect::<Vec<_>>(), [("a.c".to_owned(), 41), ("b.h".to_owned(), 90)]);
 }

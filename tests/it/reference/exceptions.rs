@@ -147,12 +147,6 @@ pub(super) static EXCEPTIONS: &[Exception] = &[
     ),
     // Go's pprof
     row(
-        "pprof go1.*, written",
-        &["callgrind/valgrind-*"],
-        &["self"],
-        "callgrind gives a function's lines files of their own; a frame has one file, so inlined lines are a second function of that name",
-    ),
-    row(
         "pprof go1.*, -top",
         &["*odd-names*"],
         &["functions", "unreadable"],

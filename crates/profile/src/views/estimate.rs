@@ -4,7 +4,8 @@
 //! [`estimate_stacks`] makes up is only the contexts above the direct caller, drawn in proportion from the
 //! callers' own callers. It keeps exactly, in whole units:
 //!
-//! * the self value of every function, also under each direct caller, and so the grand total;
+//! * the self value of every function, also under each direct caller, and so the grand total. A line that was inlined from
+//!   another file, which only a frame of another function could hold, stands as a frame of its function without a line;
 //! * the calls of every function;
 //! * where the source conserves (outside of cycles, and if no two functions share a key), the total of every
 //!   function and of every edge.
@@ -35,7 +36,8 @@ use self::place::{Parcel, Placed, Placer};
 use self::sink::Sink;
 use crate::builder::ProfileBuilder;
 use crate::error::BuildError;
-use crate::id::{FunctionId, Id, LabelSetId};
+use crate::frame::Frame;
+use crate::id::{FrameId, FunctionId, Id, LabelSetId};
 use crate::profile::Profile;
 use crate::sample_type::SampleType;
 use crate::table::Table;
@@ -92,9 +94,39 @@ pub struct TypeReport {
 /// # Errors
 /// Where a table is full or a sum does not fit 64 bits.
 pub fn estimate_stacks(profile: &Profile) -> Result<Estimate, BuildError> {
+    estimate(profile, own_frame)
+}
+
+/// The same for tables by line, file or module: lines that were inlined from another file are frames of that file, and
+/// not of the function that they are in. Of such functions neither self nor total is kept.
+///
+/// # Errors
+/// Where a table is full or a sum does not fit 64 bits.
+pub fn estimate_lines(profile: &Profile) -> Result<Profile, BuildError> {
+    Ok(estimate(profile, |_, _, frame| Ok(frame))?.profile)
+}
+
+/// The frame of `function` that stands for one of the source.
+type FrameOf = fn(&mut ProfileBuilder, FunctionId, FrameId) -> Result<FrameId, BuildError>;
+
+/// The frame itself, or one of the function without a line where it is one of another file.
+fn own_frame(
+    builder: &mut ProfileBuilder,
+    function: FunctionId,
+    frame: FrameId,
+) -> Result<FrameId, BuildError> {
+    let row = builder.frame_row(frame);
+    if row.function == Some(function) {
+        return Ok(frame);
+    }
+    builder.frame(Frame { function: Some(function), line: 0, column: 0, ..row })
+}
+
+fn estimate(profile: &Profile, frame_of: FrameOf) -> Result<Estimate, BuildError> {
     let (mut builder, slots) = begin(profile)?;
     let mut report = Report::default();
-    for (origin, graph) in graph::graphs(profile) {
+    let graphs = graph::graphs(profile, |function, frame| frame_of(&mut builder, function, frame))?;
+    for (origin, graph) in graphs {
         let components = Components::new(&graph);
         report.functions += graph.functions.len();
         let mut first: Option<Placed> = None;
@@ -136,7 +168,8 @@ pub fn estimate_stacks(profile: &Profile) -> Result<Estimate, BuildError> {
 /// Where a table is full or a sum does not fit 64 bits.
 pub fn edge_stacks(profile: &Profile) -> Result<Profile, BuildError> {
     let (mut builder, slots) = begin(profile)?;
-    for (origin, graph) in graph::graphs(profile) {
+    let graphs = graph::graphs(profile, |function, frame| own_frame(&mut builder, function, frame))?;
+    for (origin, graph) in graphs {
         let components = Components::new(&graph);
         let mut contexts = vec![Vec::new(); graph.edges.len()];
         for (sample_type, &slot) in slots.values.iter().enumerate() {

@@ -3,6 +3,7 @@
 use foldhash::{HashMap, HashMapExt};
 
 use crate::calls::{CallEdge, FunctionCalls};
+use crate::error::BuildError;
 use crate::id::{FrameId, FunctionId, Id, OriginId};
 use crate::profile::Profile;
 
@@ -69,8 +70,12 @@ impl Adjacency {
     }
 }
 
-/// The call graphs of a profile, one an origin, in order of first appearance.
-pub(super) fn graphs(profile: &Profile) -> Vec<(OriginId, Graph)> {
+/// The call graphs of a profile, one an origin, in order of first appearance. `frame_of` gives the frame that stands for
+/// one that the source has of a function's line or call.
+pub(super) fn graphs(
+    profile: &Profile,
+    mut frame_of: impl FnMut(FunctionId, FrameId) -> Result<FrameId, BuildError>,
+) -> Result<Vec<(OriginId, Graph)>, BuildError> {
     let mut graphs: Vec<(OriginId, Builder)> = Vec::new();
     let mut index: Vec<Option<usize>> = vec![None; profile.origins().len()];
     let types = profile.sample_types().len();
@@ -90,16 +95,17 @@ pub(super) fn graphs(profile: &Profile) -> Vec<(OriginId, Graph)> {
     for (row, edge) in calls.edges().rows().iter().enumerate() {
         let graph = of(edge.origin, &mut graphs);
         let (own, total) = calls.edges().values(row);
-        graphs[graph].1.edge_values(edge, &own, &total);
+        let site = edge.site.map(|site| frame_of(edge.caller, site)).transpose()?;
+        graphs[graph].1.edge_values(&CallEdge { site, ..*edge }, &own, &total);
     }
     for (row, line) in calls.lines().rows().iter().enumerate() {
         let graph = of(line.origin, &mut graphs);
         let (own, _) = calls.lines().values(row);
         let graph = &mut graphs[graph].1;
         let function = graph.function(line.function);
-        graph.graph.lines[function].push((line.frame, own));
+        graph.graph.lines[function].push((frame_of(line.function, line.frame)?, own));
     }
-    graphs.into_iter().map(|(origin, builder)| (origin, builder.finish())).collect()
+    Ok(graphs.into_iter().map(|(origin, builder)| (origin, builder.finish())).collect())
 }
 
 struct Builder {
