@@ -111,6 +111,18 @@ impl<'a> Header<'a> {
         KNOWN.contains(&key)
     }
 
+    pub(crate) fn is_valgrinds(&self) -> bool {
+        self.creator.is_some_and(|creator| creator.starts_with(b"callgrind"))
+    }
+
+    /// Whether the line that so many calls lead to is where the callee begins. Go's pprof and gperftools write the line of a
+    /// sample there: Go counts no calls, gperftools `Hits`. Valgrind's calls are 0 where they began in an earlier part.
+    pub(crate) fn tells_first_line(&self, calls: i64) -> bool {
+        let is_gperftools =
+            || self.creator.is_none() && self.events.as_ref().is_some_and(|events| events.words == [b"Hits"]);
+        self.is_valgrinds() || (calls > 0 && !is_gperftools())
+    }
+
     /// Forgets what belongs to the part before. Valgrind 3.19 says `pid:` and `cmd:` once for all parts of a process;
     /// parts of profkit are origins that have nothing to do with each other, and what one does not say is unknown.
     pub(crate) fn begin_part(&mut self) {

@@ -32,7 +32,7 @@
 //! | callgrind | model |
 //! |---|---|
 //! | event | a sample type; the unit from `cpu(ms)`, from an `event: ns : Nanoseconds` line, microseconds for yappi's `Ticks`, else `count` |
-//! | `fn=` in the file of `fl=` | a function; its first line is where calls of it lead (the smallest such line) |
+//! | `fn=` in the file of `fl=` | a function; its first line is where calls of it lead (the smallest such line), unless that is where samples were |
 //! | the sum of its cost lines | its self |
 //! | self and calls, but for calls of itself | its total; in a cycle of several functions at most what the whole cycle costs |
 //! | the sum of all calls of it | its calls; unknown for one that nobody calls. Those by others are the primitive ones, unless it calls itself through others |
@@ -67,9 +67,10 @@
 //! |---|---|
 //! | valgrind 3.7 to 3.19, 0.10.1 | `--separate-callers`, `--separate-recs`: names such as `fib'2'main` are kept; with `--compress-mangled=yes` they are made of numbers, `(5)'2'(7)`, and put together. `--mangle-names=no` adds `rec=` and `frfn=`, of which only the names matter. `--combine-dumps=yes` writes several parts |
 //! | yappi 1.0 to 1.7.6 | the name is `name file:line` and is taken apart; costs stand at the definition, calls nowhere; 1.0 to 1.4 lack definitions (yappi#95), 1.6 has them twice (yappi#205); newlines in names are not escaped: the lines go on the name |
-//! | Go 1.19, 1.27 (`go tool pprof -callgrind`) | `instr line`, many blocks a function, calls not counted, the unit in the event |
+//! | Go 1.19, 1.27 (`go tool pprof -callgrind`) | `instr line`, many blocks a function, calls not counted (`calls=0`) and leading to lines of samples, the unit in the event |
 //! | pyprof2calltree 1.4 | no `creator`; first costs and calls stand at the definition, `name:line` where a file has a name twice |
-//! | gperftools 2.10, xdebug 3, Cachegrind | nothing special |
+//! | gperftools 2.10 | `events: Hits`: calls are samples, and lead to their lines |
+//! | xdebug 3, Cachegrind | nothing special |
 //!
 //! # Writing
 //!

@@ -208,8 +208,7 @@ impl<'a, 'b> Reader<'a, 'b> {
             return Ok(());
         }
         let name = Name::parse(value, at)?;
-        let expands = self.header.creator.is_some_and(|creator| creator.starts_with(b"callgrind"));
-        let text = self.names.resolve(spec, name, value, expands);
+        let text = self.names.resolve(spec, name, value, self.header.is_valgrinds());
         match spec {
             Spec::Object => self.object = text,
             Spec::File => {
@@ -292,6 +291,7 @@ impl<'a, 'b> Reader<'a, 'b> {
             }
         }
         if line > 0
+            && self.header.tells_first_line(count)
             && let Some(callee) = self.callee()
         {
             let target = &mut self.costs.targets[callee as usize];

@@ -48,6 +48,22 @@ fn gos_calls_are_not_counted() {
 }
 
 #[test]
+fn the_line_of_a_sample_is_not_where_a_function_begins() {
+    let lines = |file: &str| -> Vec<i64> {
+        read(file.as_bytes()).unwrap().functions().rows().iter().map(|function| function.first_line).collect()
+    };
+    // `go tool pprof -callgrind` of Go 1.19: a node a line of a callee, here two of `fib`.
+    let go = "positions: instr line\nevents: cpu(ms)\n\nob=(1) /app/prog\nfl=(1) main.go\nfn=(1) main.main\n0x4624 9 0\ncfl=(1)\ncfn=(2) main.fib\ncalls=0 +31 4\n* * 50\ncfl=(1)\ncfn=(2)\ncalls=0 +35 6\n* * 20\n\nob=(1)\nfl=(1)\nfn=(2)\n+31 4 50\n+4 6 20\n";
+    assert_eq!(lines(go), [0, 0]);
+    // gperftools 2.10, `google-pprof --callgrind`: samples for calls.
+    let gperftools = "events: Hits\n\nfl=(1) gp.c\nfn=(1) main\ncfl=(1)\ncfn=(2) fib\ncalls=34 3\n5 34\n\nfl=(1)\nfn=(2)\n3 34\n";
+    assert_eq!(lines(gperftools), [0, 0]);
+    // valgrind writes 0 where the call began in an earlier part.
+    let valgrind = "creator: callgrind-3.19.0\nevents: Ir\nfl=a.c\nfn=main\n5 1\ncfn=work\ncalls=0 9\n6 20\nfn=work\n11 20\n";
+    assert_eq!(lines(valgrind), [0, 9]);
+}
+
+#[test]
 fn pyprof2calltree_says_where_functions_begin() {
     // pyprof2calltree 1.4.5; two functions of one file share the name `area`.
     let file = "event: ns : Nanoseconds\nevents: ns\nsummary: 30\nfl=calls.py\nfn=area:34\n34 10\ncfl=calls.py\ncfn=leaf\ncalls=2 21\n34 5\n\nfl=calls.py\nfn=area:51\n51 10\n\nfl=calls.py\nfn=leaf\n21 5\n";
