@@ -1,6 +1,6 @@
 //! Event types: words of the `events:` line on one side, sample types on the other.
 //!
-//! The format has no units. Go's pprof and xdebug put them into the word, `cpu(ms)` and `Time_(10ns)`; valgrind and
+//! The format has no units. Go's pprof and xdebug put them into the word, `cpu(ms)` and `Time_(10ns)`, which is read as ten times so many `ns`; valgrind and
 //! pyprof2calltree into the long name of an `event:` line; yappi's `Ticks` are microseconds (its `_save_as_CALLGRIND`
 //! writes `int(seconds * 1e6)`). profkit writes `wall(nanoseconds)`.
 
@@ -17,6 +17,8 @@ pub(crate) struct Event {
     pub(crate) unit: Vec<u8>,
     /// See [`profkit_profile::SampleType::decimals`].
     pub(crate) decimals: u8,
+    /// How many of the unit a cost of 1 is.
+    pub(crate) factor: i64,
 }
 
 /// The unit of events of which nothing is said.
@@ -33,15 +35,24 @@ pub(crate) enum Writer {
 impl Event {
     /// Reads a word of the `events:` line; `long_name` is what an `event:` line says of it.
     pub(crate) fn parse(word: &[u8], long_name: Option<&[u8]>, writer: Writer) -> Self {
-        let plain = |name: &[u8], unit: &[u8]| Self { name: name.to_vec(), unit: unit.to_vec(), decimals: 0 };
+        let plain = |name: &[u8], unit: &[u8]| Self {
+            name: name.to_vec(),
+            unit: unit.to_vec(),
+            decimals: 0,
+            factor: 1,
+        };
         if let Some((name, unit)) = split_unit(word) {
             // xdebug joins the two, `Time_(10ns)`, since a word cannot hold a space.
             let name = match name.strip_suffix(b"_") {
                 Some(stripped) if writer != Writer::Profkit && !stripped.is_empty() => stripped,
                 _ => name,
             };
-            let (unit, decimals) = if writer == Writer::Profkit { scaled(unit) } else { (unit, 0) };
-            return Self { decimals, ..plain(name, unit) };
+            if writer == Writer::Profkit {
+                let (unit, decimals) = scaled(unit);
+                return Self { decimals, ..plain(name, unit) };
+            }
+            let (factor, unit) = multiple(unit);
+            return Self { factor, ..plain(name, unit) };
         }
         if writer == Writer::Yappi && word == b"Ticks" {
             return plain(word, b"microseconds");
@@ -92,6 +103,17 @@ fn scaled(unit: &[u8]) -> (&[u8], u8) {
     }
 }
 
+/// The number in front of a unit: xdebug 3 counts in steps of `10ns`.
+fn multiple(unit: &[u8]) -> (i64, &[u8]) {
+    let digits = unit.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, rest) = unit.split_at(digits);
+    let number = std::str::from_utf8(number).ok().and_then(|number| number.parse().ok());
+    match (number.filter(|&number| number > 0), known_unit(rest)) {
+        (Some(number), Some(rest)) => (number, rest),
+        _ => (1, unit),
+    }
+}
+
 /// `Nanoseconds`, or the last word in brackets: `sysTime (elapsed ms)` by valgrind.
 fn unit_of_long_name(long_name: &[u8]) -> Option<&[u8]> {
     let in_brackets = split_unit(long_name).map(|(_, inner)| inner);
@@ -123,7 +145,7 @@ mod tests {
     use super::*;
 
     fn event(name: &str, unit: &str, decimals: u8) -> Event {
-        Event { name: name.into(), unit: unit.into(), decimals }
+        Event { name: name.into(), unit: unit.into(), decimals, factor: 1 }
     }
 
     #[test]
@@ -133,7 +155,9 @@ mod tests {
         };
         assert_eq!(parse("Ir", None), event("Ir", "count", 0));
         assert_eq!(parse("cpu(ms)", None), event("cpu", "ms", 0));
-        assert_eq!(parse("Time_(10ns)", None), event("Time", "10ns", 0));
+        assert_eq!(parse("Time_(10ns)", None), Event { factor: 10, ..event("Time", "ns", 0) });
+        assert_eq!(parse("Time_(0ns)", None), event("Time", "0ns", 0));
+        assert_eq!(parse("Blocks_(10x)", None), event("Blocks", "10x", 0));
         assert_eq!(parse("Memory_(bytes)", None), event("Memory", "bytes", 0));
         assert_eq!(parse("ns", Some("Nanoseconds")), event("ns", "Nanoseconds", 0));
         assert_eq!(parse("sysTime", Some("sysTime (elapsed ms)")), event("sysTime", "ms", 0));

@@ -94,7 +94,8 @@ pub(crate) fn compare_sums(
 ) {
     for line in &header.sums {
         let mut rest = skip_blanks(line.costs);
-        for (&sum, &word) in sums.iter().zip(&events.words) {
+        for ((&sum, &word), &factor) in sums.iter().zip(&events.words).zip(&events.factors) {
+            let sum = sum / i128::from(factor);
             let Ok((after, value)) = cost(rest) else { break };
             rest = skip_blanks(after);
             if i128::from(value) == sum {

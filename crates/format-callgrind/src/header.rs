@@ -44,6 +44,8 @@ pub(crate) struct Events<'a> {
     pub(crate) words: Vec<&'a [u8]>,
     /// The sample type of each; `None` for what stands for no event.
     pub(crate) types: Vec<Option<usize>>,
+    /// See [`Event::factor`].
+    pub(crate) factors: Vec<i64>,
 }
 
 /// A line that gives the costs of a whole part.
@@ -207,10 +209,11 @@ impl<'a> Header<'a> {
         {
             self.dialect = Dialect::Pyprof2calltree;
         }
-        let mut events = Events { words, types: Vec::new() };
+        let mut events = Events { words, types: Vec::new(), factors: Vec::new() };
         for &word in &events.words {
             let long_name = self.long_names.get(word).copied();
             let event = Event::parse(word, long_name, self.dialect.event_writer());
+            events.factors.push(event.factor);
             if self.dialect == Dialect::Profkit && word == NO_EVENT {
                 events.types.push(None);
                 continue;

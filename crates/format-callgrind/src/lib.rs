@@ -70,7 +70,8 @@
 //! | Go 1.19, 1.27 (`go tool pprof -callgrind`) | `instr line`, many blocks a function, calls not counted (`calls=0`) and leading to lines of samples, the unit in the event |
 //! | pyprof2calltree 1.4 | no `creator`; first costs and calls stand at the definition, `name:line` where a file has a name twice |
 //! | gperftools 2.10 | `events: Hits`: calls are samples, and lead to their lines |
-//! | xdebug 3, Cachegrind | nothing special |
+//! | xdebug 3 | `Time_(10ns)`: costs are read as ten times so many |
+//! | Cachegrind | nothing special |
 //!
 //! # Writing
 //!

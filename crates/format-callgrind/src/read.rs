@@ -335,11 +335,11 @@ impl<'a, 'b> Reader<'a, 'b> {
             if input.len() == rest.len() {
                 return Err(ReadError::malformed("a number is expected", place_of(rest)));
             }
-            if self.values.len() == events.types.len() {
+            let Some(&factor) = events.factors.get(self.values.len()) else {
                 return Err(ReadError::malformed("more costs than events", place_of(input)));
-            }
+            };
             let (after, value) = cost(input).map_err(|error| bad_number(&error, input, place_of(input)))?;
-            self.values.push(value);
+            self.values.push(value.checked_mul(factor).ok_or_else(|| overflow(place_of(input)))?);
             rest = after;
         }
         self.in_body = true;

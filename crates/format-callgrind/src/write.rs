@@ -120,6 +120,7 @@ impl<'a> Output<'a> {
                 name: profile.bytes(row.name).to_vec(),
                 unit: profile.bytes(row.unit).to_vec(),
                 decimals: row.decimals,
+                factor: 1,
             }
         };
         let frames = profile.frames().rows();

@@ -94,6 +94,25 @@ fn valgrinds_names_may_be_made_of_numbers() {
 }
 
 #[test]
+fn xdebug_counts_time_in_steps_of_ten_nanoseconds() {
+    // xdebug 3.2.0, shortened; its `summary:` is more than its lines.
+    let file = "version: 1\ncreator: xdebug 3.2.0 (PHP 8.2.36)\ncmd: /app/x.php\npart: 1\npositions: line\n\nevents: Time_(10ns) Memory_(bytes)\n\nfl=(1) php:internal\nfn=(1) php::range\n4 125 40\n\nfl=(2) /app/x.php\nfn=(2) {main}\n1 75 8\ncfl=(1)\ncfn=(1)\ncalls=1 0 0\n4 125 40\n\nsummary: 210 48\n";
+    let profile = read(file.as_bytes()).unwrap();
+    assert_eq!(functions(&profile), ["php::range 1250 1250 1 1", "{main} 750 2000 ? ?"]);
+    let units: Vec<_> = profile.sample_types().iter().map(|of| profile.text(of.unit)).collect();
+    assert_eq!(units, ["ns", "bytes"]);
+    assert_eq!(profile.calls().functions().own(1), [40, 8]);
+    // What does not add up is told in the file's own numbers.
+    assert_eq!(
+        profile.meta().notes,
+        ["part 1: `summary:` says 210 Time_(10ns), but the cost lines, which are taken, add up to 200"]
+    );
+    let huge = file.replace("4 125 40\n\nfl", "4 922337203685477581 40\n\nfl");
+    let error = read(huge.as_bytes()).unwrap_err();
+    assert_eq!(error.line_column(huge.as_bytes()), (11, 3), "{error}");
+}
+
+#[test]
 fn cachegrind_writes_a_subset() {
     let file = "desc: I1 cache:         32768 B, 64 B, 8-way associative\ncmd: ls\nevents: Ir I1mr\nfl=/src/a.c\nfn=main\n3 5 1\n4 . 2\nfn=???\n0 7\nsummary: 12 3\n";
     let profile = read(file.as_bytes()).unwrap();
