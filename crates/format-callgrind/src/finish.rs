@@ -46,6 +46,10 @@ pub(crate) fn finish(
     }
     let counts = Counts::of(&costs, &calls, &cycles, rows).ok_or(BuildError::Overflow).at(end)?;
     let mut model = Model::new(&costs, texts, header.dialect, into);
+    if let Some(object) = main_object(&costs, texts, header.command) {
+        // The first mapping is the main binary; a file begins with the function that its writer came upon first.
+        model.mapping(object).at(end)?;
+    }
     let (mut own, mut total) = (Vec::new(), Vec::new());
     for row in 0..rows {
         costs.functions.values(row, types, &mut own);
@@ -83,6 +87,25 @@ fn meta(header: &Header<'_>, into: &mut ProfileBuilder) -> Result<(), BuildError
         into.meta.comments.push(comment);
     }
     Ok(())
+}
+
+/// The binary that a command runs: the one of its path, else of its name.
+fn main_object(costs: &Costs, texts: &Texts<'_>, command: &[u8]) -> Option<Text> {
+    let of_calls = costs.calls.keys.iter().map(|call| call.place.object);
+    let mut objects: Vec<Text> = of_calls.chain(costs.lines.objects()).collect();
+    objects.sort_unstable();
+    objects.dedup();
+    objects.retain(|&object| object != UNKNOWN);
+    let is_path = |&object: &Text| {
+        let rest = command.strip_prefix(texts.get(object));
+        rest.is_some_and(|rest| matches!(rest.first(), None | Some(b' ')))
+    };
+    let name = |path: &[u8]| path.rsplit(|&byte| byte == b'/').next().map(<[u8]>::to_vec);
+    let program = command.split(|&byte| byte == b' ').next().unwrap_or_default();
+    let mut by_path = objects.iter().copied().filter(|object| is_path(object));
+    by_path
+        .next()
+        .or_else(|| objects.iter().copied().find(|&object| name(texts.get(object)) == name(program)))
 }
 
 /// Notes it if `summary:` or `totals:` of a part is not what its cost lines add up to.

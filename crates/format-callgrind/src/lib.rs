@@ -39,6 +39,7 @@
 //! | cost line | a line cost: line, address, binary, and the file if it is inlined from another |
 //! | call | a call edge with its total, its caller's frame, and no self |
 //! | `pid`, `cmd`, `thread` | the origin; parts of one thread add up |
+//! | `ob=` | a mapping, the first of which is the binary that `cmd` names, if there is one |
 //! | `desc:` | comments |
 //! | jumps, derived events | left out |
 //!

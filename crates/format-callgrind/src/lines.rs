@@ -57,6 +57,11 @@ impl Lines {
         column.push(value);
     }
 
+    /// The binaries of all lines, often the same one again.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = Text> {
+        self.runs.iter().map(|run| run.object)
+    }
+
     /// Every line of every row once, with the sums of `types` sample types: rows in order, in each row the files, and in
     /// each file the lines, as they first came.
     pub(crate) fn sums<E: From<Overflow>>(

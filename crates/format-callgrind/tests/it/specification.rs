@@ -176,3 +176,21 @@ fn a_function_need_not_have_costs_or_calls_of_its_own() {
     assert_eq!(numbers("events: Ir\n3 4\n"), ["??? 4 4 ? ?"]);
     assert_eq!(numbers("events: Ir\r\nfn=f\r\n3 4\r\n"), ["f 4 4 ? ?"]);
 }
+
+#[test]
+fn the_binary_of_the_command_is_the_first_mapping() {
+    let first = |command: &str| {
+        let file = format!(
+            "creator: callgrind-3.19.0\ncmd: {command}\nevents: Ir\n\nob=/usr/lib/ld.so\nfl=a.c\nfn=start\n1 2\ncob=/opt/my prog\ncfn=main\ncalls=1 4\n2 3\n\nob=/opt/my prog\nfn=main\n4 3\n\nob=/app/prog\nfn=other\n9 1\n\nob=/old/prog\nfn=old\n9 1\n"
+        );
+        let profile = read(file.as_bytes()).unwrap();
+        assert_eq!(profile.mappings().rows().len(), 4);
+        profile.text(profile.mappings().rows()[0].file).into_owned()
+    };
+    assert_eq!(first(" ./prog 100"), "/app/prog");
+    assert_eq!(first("/old/prog -v"), "/old/prog");
+    assert_eq!(first("/opt/my prog -v"), "/opt/my prog");
+    for unknown in ["", "python3 a.py", "/app/", "pro"] {
+        assert_eq!(first(unknown), "/usr/lib/ld.so", "{unknown}");
+    }
+}
