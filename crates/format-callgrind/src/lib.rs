@@ -58,7 +58,8 @@
 //!   3.19 takes the cost that follows for the caller's own: 8,770 instead of 1,190 ms of a file by Go.
 //! * A call's line moves the base of relative positions, its target does not. (Valgrind moves it by its own cost lines
 //!   only; its files, compressed and not, come out the same both ways.)
-//! * `???` is an unknown file or binary.
+//! * `???` is an unknown file or binary. A function that is named by its address in an unknown file is in the file of its
+//!   binary, from whose begin valgrind counts: one at `0x10c0` is in nearly every program.
 //! * Positions may be ranges (`10-13`, KCachegrind), costs `.` for none (Cachegrind 1) or negative (differences).
 //! * Lines may end in `\r\n`, a byte order mark may come first. Any other line that is not of the format is an error.
 //!

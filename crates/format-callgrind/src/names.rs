@@ -14,6 +14,12 @@ pub(crate) type Text = u32;
 /// The empty string, which stands for whatever is unknown.
 pub(crate) const UNKNOWN: Text = 0;
 
+/// Whether a function has no name but its address: valgrind's `0x00000000000010c0`, which it counts from the begin of each
+/// binary.
+pub(crate) fn is_address(name: &[u8]) -> bool {
+    name.strip_prefix(b"0x").and_then(<[u8]>::first).is_some_and(u8::is_ascii_hexdigit)
+}
+
 /// Every string of a file once.
 pub(crate) struct Texts<'a> {
     texts: Vec<Cow<'a, [u8]>>,

@@ -5,7 +5,7 @@ mod sums;
 use memchr::memchr;
 use profkit_profile::{BuildError, OriginId, ProfileBuilder, ReadError, ReadErrorKind, count};
 
-use crate::costs::{Costs, FunctionName, Place};
+use crate::costs::{Costs, Place};
 use crate::dialect::Dialect;
 use crate::finish;
 use crate::header::{Header, Position, key_and_value};
@@ -74,13 +74,15 @@ struct Reader<'a, 'b> {
     had_part: bool,
     origin: Option<OriginId>,
     object: Text,
-    /// The file of functions, as `fl=` gives it, and that of costs, which `fi=` and `fe=` change.
+    /// The file of functions, as `fl=` gives it, that of the current one, and that of costs, which `fi=` and `fe=` change.
     function_file: Text,
+    own_file: Text,
     file: Text,
     name: Text,
     /// The row of the current function, once it has a cost line.
     row: Option<u32>,
     called_file: Option<Text>,
+    called_object: Option<Text>,
     called: Option<Text>,
     pending: Pending,
     /// The positions of the last cost line, and of this one.
@@ -121,10 +123,12 @@ impl<'a, 'b> Reader<'a, 'b> {
             origin: None,
             object: UNKNOWN,
             function_file: UNKNOWN,
+            own_file: UNKNOWN,
             file: UNKNOWN,
             name: UNKNOWN,
             row: None,
             called_file: None,
+            called_object: None,
             called: None,
             pending: Pending::Own,
             last: [0; 3],
@@ -211,22 +215,21 @@ impl<'a, 'b> Reader<'a, 'b> {
         let text = self.names.resolve(spec, name, value, self.header.is_valgrinds());
         match spec {
             Spec::Object => self.object = text,
-            Spec::File => {
-                self.function_file = text;
-                self.file = text;
-            }
-            Spec::InlineFile => self.file = text,
+            Spec::File => (self.function_file, self.own_file, self.file) = (text, text, text),
+            Spec::InlineFile => self.file = if text == self.function_file { self.own_file } else { text },
             Spec::Function => {
                 // Costs of inlined code end with the function: valgrind's `dump.c` names a file anew only where it
                 // differs from the last `fl=`, and KCachegrind reads it so. callgrind_annotate does not.
-                self.file = self.function_file;
+                self.own_file = self.file_of(text, self.function_file, self.object);
+                self.file = self.own_file;
                 self.name = text;
                 self.row = None;
                 self.is_first = true;
             }
             Spec::CalledFile => self.called_file = Some(text),
+            Spec::CalledObject => self.called_object = Some(text),
             Spec::CalledFunction => self.called = Some(text),
-            Spec::CalledObject | Spec::OtherFile | Spec::OtherFunction => {}
+            Spec::OtherFile | Spec::OtherFunction => {}
         }
         Ok(())
     }
@@ -298,13 +301,6 @@ impl<'a, 'b> Reader<'a, 'b> {
             *target = if *target == 0 { line } else { line.min(*target) };
         }
         Ok(())
-    }
-
-    /// The function that is called.
-    fn callee(&mut self) -> Option<u32> {
-        let file = self.called_file.unwrap_or(self.file);
-        let name = self.called?;
-        Some(self.costs.function(FunctionName { file, name }))
     }
 
     fn cost_line(&mut self, line: &'a [u8], at: usize) -> Result<(), ReadError> {

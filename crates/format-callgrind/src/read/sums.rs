@@ -1,11 +1,11 @@
-//! Adding the costs of a line to those of its function or call.
+//! Adding the costs of a line to those of its function or call, and which function that is.
 
 use profkit_profile::ReadError;
 
 use super::{Reader, overflow};
 use crate::costs::{CallKey, FunctionName, Overflow, Place, Row};
 use crate::dialect::Dialect;
-use crate::names::UNKNOWN;
+use crate::names::{Text, UNKNOWN, is_address};
 
 impl Reader<'_, '_> {
     pub(super) fn own_cost(&mut self, place: Place) -> Result<(), Overflow> {
@@ -71,8 +71,22 @@ impl Reader<'_, '_> {
                 }
             }
         }
-        self.called_file = None;
+        (self.called_file, self.called_object) = (None, None);
         Ok(())
+    }
+
+    /// The function that is called.
+    pub(super) fn callee(&mut self) -> Option<u32> {
+        let name = self.called?;
+        let current = if self.file == self.own_file { self.function_file } else { self.file };
+        let file = self.called_file.unwrap_or(current);
+        let file = self.file_of(name, file, self.called_object.unwrap_or(self.object));
+        Some(self.costs.function(FunctionName { file, name }))
+    }
+
+    /// The file of a function: where neither name nor file is known, its binary stands for it, as for any address.
+    pub(super) fn file_of(&self, name: Text, file: Text, object: Text) -> Text {
+        if file == UNKNOWN && is_address(self.names.texts.get(name)) { object } else { file }
     }
 
     /// The row of the current function, made at its first cost.
@@ -86,7 +100,7 @@ impl Reader<'_, '_> {
             None => self.header.origin(self.into).map_err(|_| Overflow)?,
         };
         self.origin = Some(origin);
-        let function = self.costs.function(FunctionName { file: self.function_file, name: self.name });
+        let function = self.costs.function(FunctionName { file: self.own_file, name: self.name });
         let row = self.costs.functions.row(Row { origin, function });
         self.row = Some(row);
         Ok(row)

@@ -1,6 +1,6 @@
 //! The examples of the specification ("Callgrind Format Specification", Valgrind 3.19) and the rules around them.
 
-use crate::{edges, functions, read};
+use crate::{assert_round_trip, edges, function, functions, read};
 
 /// Section 3.1.4; the specification says that main's inclusive cost is 820.
 const EXTENDED: &str = "# callgrind format
@@ -116,7 +116,7 @@ fn inlined_code_is_in_another_file_of_the_same_function() {
         ["a.c:1 0x0 lib.so", "a.c:2 0x0 lib.so", "b.h:7 0x0 lib.so", "b.h:9 0x0 lib.so", "a.c:3 0x0 lib.so"]
     );
     let g = profile.calls().edges().rows()[0].callee;
-    assert_eq!(crate::function(&profile, g), "b.h:9 g");
+    assert_eq!(function(&profile, g), "b.h:9 g");
     assert_eq!(edges(&profile), ["f→g 1 4 b.h:8 0x0 lib.so"]);
 }
 
@@ -193,4 +193,22 @@ fn the_binary_of_the_command_is_the_first_mapping() {
     for unknown in ["", "python3 a.py", "/app/", "pro"] {
         assert_eq!(first(unknown), "/usr/lib/ld.so", "{unknown}");
     }
+}
+
+#[test]
+fn functions_without_name_are_told_apart_by_their_binaries() {
+    // valgrind 3.19 names them by their address in the binary: `_start` of most programs is at 0x10c0 or so.
+    let file = "creator: callgrind-3.19.0\nevents: Ir\n\nob=(1) /app/prog\nfl=(1) ???\nfn=(1) 0x00000000000010c0\n0 13\nfi=(2) a.h\n7 2\nfe=(1)\n0 5\ncob=(2) /lib/libx.so\ncfi=(1)\ncfn=(1)\ncalls=1 0\n0 4\ncfn=(3) free\ncalls=1 0\n0 3\n\nob=(2)\nfl=(1)\nfn=(1)\n0 4\n\nob=(1)\nfl=(1)\nfn=(3)\n0 3\ncfn=(1)\ncalls=1 0\n0 20\n";
+    let profile = read(file.as_bytes()).unwrap();
+    let rows = profile.calls().functions().rows().iter();
+    let names: Vec<_> = rows.map(|row| function(&profile, row.function)).collect();
+    assert_eq!(names, ["/app/prog:0 0x00000000000010c0", "/lib/libx.so:0 0x00000000000010c0", ":0 free"]);
+    assert_eq!(profile.calls().functions().own(0), [20, 4, 3]);
+    let expected = [
+        "0x00000000000010c0→0x00000000000010c0 1 4 /app/prog:0 0x0 /app/prog",
+        "0x00000000000010c0→free 1 3 /app/prog:0 0x0 /app/prog",
+        "free→0x00000000000010c0 1 20 :0 0x0 /app/prog",
+    ];
+    assert_eq!(edges(&profile), expected);
+    assert_round_trip(&profile, None, "by address");
 }
