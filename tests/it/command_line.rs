@@ -209,6 +209,29 @@ fn an_estimate_is_called_one() {
     }
 }
 
+/// `fill` of native.c spends 1,731 of its 2,718 in code from a header.
+#[test]
+fn inlined_code_is_of_its_function_and_of_its_file() {
+    let folder = TempDir::new().unwrap();
+    let source = path("callgrind/valgrind-3.19-default.callgrind");
+    let report = |arguments: &[&str]| -> Value {
+        let arguments = [&["report", "--json"], arguments].concat();
+        serde_json::from_str(&run(folder.path(), &arguments).stdout).unwrap()
+    };
+    for arguments in [&[][..], &["--stacks=edges"]] {
+        let convert = [&["convert", &source, "-o", "a.pb.gz"], arguments].concat();
+        let stderr = run(folder.path(), &convert).stderr;
+        assert!(stderr.contains("lines of other files (inlined code) in 1 function left out"), "{stderr}");
+        let report = report(&["a.pb.gz"]);
+        let mut functions = report["functions"].as_array().unwrap().iter();
+        assert_eq!(functions.find(|row| row["name"] == "fill").unwrap()["self"]["Ir"], 2718);
+    }
+    let report = report(&["--group", "file", &source]);
+    let mut files = report["functions"].as_array().unwrap().iter();
+    let header = files.find(|row| row["file"] == "/app/native_inline.h").unwrap();
+    assert_eq!(header["self"]["Ir"], 1731);
+}
+
 #[test]
 fn a_dialect_can_be_forced() {
     let folder = TempDir::new().unwrap();
