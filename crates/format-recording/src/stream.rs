@@ -3,7 +3,7 @@
 //! The file may be written while it is read, and its writer may have been killed: reading ends before a block that is not
 //! whole. Samples are added up by stack and thread; their order in time is given up, which a profile of hours needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use foldhash::HashMap;
@@ -312,6 +312,19 @@ impl Reader {
             );
             // So many leave functions with time of what they call.
             if cut > read / 10 { &mut notes } else { &mut remarks }.push(text);
+        }
+        let pid_of = |&(thread, _): &(u32, u32)| {
+            let thread = self.threads.get(usize::try_from(thread).ok()?.checked_sub(1)?)?;
+            Some(self.processes.get(thread.process)?.pid)
+        };
+        let pids: BTreeSet<i64> = self.processes.iter().map(|process| process.pid).collect();
+        let sampled: BTreeSet<i64> = self.rows.keys().filter_map(pid_of).collect();
+        if sampled.len() < pids.len() {
+            let missing = pids.len() - sampled.len();
+            notes.push(format!(
+                "no sample was taken of {missing} of {} processes: they were too short",
+                pids.len()
+            ));
         }
         let (chains, cut) = (count(counter::CHAINS), count(counter::CHAINS_CUT));
         if cut > 0 {

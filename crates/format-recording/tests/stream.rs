@@ -26,6 +26,7 @@ fn stream() -> Vec<u8> {
         writer.record(kind::THREAD, &[1, tid, 0]);
     }
     writer.record(kind::NAME, &[2, 5]);
+    writer.record(kind::PROCESS, &[5_000, 78, 0x030d_00f0, 4]);
     let rows = [
         Sample {
             thread: 1,
@@ -101,6 +102,8 @@ fn samples_are_added_up_by_stack_and_thread() {
     let threads: Vec<_> = profile.origins().rows().iter().map(|origin| profile.text(origin.thread)).collect();
     assert!(threads.contains(&"worker".into()), "{threads:?}");
     assert!(profile.meta().notes.iter().any(|note| note.starts_with("9 of 10 moments sampled")));
+    let is_told = |note: &String| note.starts_with("no sample was taken of 1 of 2 processes");
+    assert!(profile.meta().notes.iter().any(is_told), "{:?}", profile.meta().notes);
     let comments: Vec<_> = profile.meta().comments.iter().map(|&comment| profile.text(comment)).collect();
     assert!(comments.iter().any(|text| text.contains("taken 30µs after their moments")), "{comments:?}");
 }
