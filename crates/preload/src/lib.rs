@@ -14,6 +14,7 @@ mod environment;
 pub mod exec;
 mod process;
 mod python;
+pub mod variables;
 
 use core::sync::atomic::{AtomicPtr, Ordering};
 use std::ffi::OsString;

@@ -60,6 +60,20 @@ fn what_a_command_leaves_behind_is_there() {
     }
 }
 
+/// The C library starts it with the environment that the program has made.
+#[test]
+fn children_of_a_program_that_changes_what_is_preloaded_are_there() {
+    let interpreter = Interpreter::default();
+    interpreter.program("preload.py");
+    for (change, seen) in [("set", "libm.so.6\n"), ("delete", "None\n"), ("clear", "None\n")] {
+        let command = [interpreter.python(), "preload.py", change];
+        let (printed, stderr) = recorded(&interpreter, &["--trace"], &command);
+        assert_eq!(printed, seen, "{change}: {stderr}");
+        let calls = Report::of(&interpreter, "out.pb.gz").calls("work", "<string>");
+        assert_eq!(calls, 100, "{change}: {stderr}");
+    }
+}
+
 /// They were told a path that is another recording's now.
 #[test]
 fn workers_of_an_earlier_recording_are_not_in_a_later_one() {
