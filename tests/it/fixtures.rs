@@ -147,6 +147,25 @@ fn stacks_keep_the_self_value_of_every_function() {
     assert!(compared > 60, "{compared}");
 }
 
+#[test]
+fn what_is_not_there_cannot_be_chosen() {
+    let stacks = load(&fixture("collapsed/py-spy-0.4.3-plain.collapsed")).profile;
+    let edges = load(&fixture("pstats/cpython-3.11-calls.pstats")).profile;
+    for format in FORMATS.iter().filter(|format| format.is_written()) {
+        let profile = if format.holds() == Evidence::Stacks { &stacks } else { &edges };
+        let refused = |options: WriteOptions<'_>| {
+            let mut out = Vec::new();
+            let error = format.write(profile, &mut out, &options).unwrap_err();
+            assert_eq!(out, b"", "{}", format.name());
+            error.to_string()
+        };
+        let error = refused(WriteOptions { sample_type: Some(9), ..WriteOptions::default() });
+        assert_eq!(error, "the profile has no sample type 9");
+        let error = refused(WriteOptions { dialect: Some("klingon"), ..WriteOptions::default() });
+        assert_eq!(error, format!("{} is not written as \"klingon\"", format.name()));
+    }
+}
+
 /// Whether the default value of a profile has the same sum after writing and reading; `false` where the format says
 /// that it cannot hold it.
 fn keeps_the_sum(path: &std::path::Path, source: &Profile, format: &dyn Format, stacks: Stacks) -> bool {

@@ -172,6 +172,7 @@ impl Format for Callgrind {
         to: &mut dyn Write,
         options: &WriteOptions<'_>,
     ) -> Result<Written, WriteError> {
+        options.check(profile, self)?;
         write::write(profile, to, options)
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn write(
     }
     // Tools show the first event first.
     let types = profile.sample_types().len();
-    let first = options.sample_type.or_else(|| profile.default_type()).filter(|&first| first < types);
+    let first = options.sample_type.or_else(|| profile.default_type());
     let order: Vec<usize> =
         first.into_iter().chain((0..types).filter(|&index| Some(index) != first)).collect();
     let mut names = Names::of(profile);

@@ -185,11 +185,10 @@ impl Format for Collapsed {
         to: &mut dyn Write,
         options: &WriteOptions<'_>,
     ) -> Result<Written, WriteError> {
+        options.check(profile, self)?;
         let own = Some(profile.meta().dialect).filter(|_| profile.meta().format == NAME);
         let own = own.filter(|dialect| self.written_dialects().contains(dialect));
-        let name = options.dialect.or(own).unwrap_or("py-spy");
-        let dialect = Dialect::named(name).filter(|_| self.written_dialects().contains(&name));
-        let unknown = || WriteError::Unsupported(format!("collapsed is not written as {name:?}").into());
-        write::write(profile, to, options, dialect.ok_or_else(unknown)?)
+        let dialect = options.dialect.or(own).and_then(Dialect::named).unwrap_or(Dialect::PySpy);
+        write::write(profile, to, options, dialect)
     }
 }

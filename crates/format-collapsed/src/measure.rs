@@ -37,11 +37,6 @@ impl Measure {
         options: &WriteOptions<'_>,
         dialect: Dialect,
     ) -> Result<Self, WriteError> {
-        if let Some(index) = options.sample_type
-            && index >= profile.sample_types().len()
-        {
-            return Err(WriteError::Unsupported(format!("the profile has no sample type {index}").into()));
-        }
         let Some(chosen) = options.sample_type.or_else(|| profile.default_type()) else {
             return Ok(Self { columns: Vec::new(), kind: Kind::Counts { decimals: 0 } });
         };

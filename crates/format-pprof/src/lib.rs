@@ -179,8 +179,9 @@ impl Format for Pprof {
         &self,
         profile: &Profile,
         to: &mut dyn Write,
-        _options: &WriteOptions<'_>,
+        options: &WriteOptions<'_>,
     ) -> Result<Written, WriteError> {
+        options.check(profile, self)?;
         write::write(profile, to)
     }
 }

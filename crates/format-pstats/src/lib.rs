@@ -156,6 +156,7 @@ impl Format for Pstats {
         to: &mut dyn Write,
         options: &WriteOptions<'_>,
     ) -> Result<Written, WriteError> {
+        options.check(profile, self)?;
         write::write(profile, to, options)
     }
 }

@@ -27,16 +27,10 @@ pub(crate) fn write(
     if !profile.samples().is_empty() {
         return Err(WriteError::NeedsCallEdges);
     }
-    if options.sample_type.is_some_and(|column| column >= profile.sample_types().len()) {
-        return Err(WriteError::Unsupported("the profile has no such sample type".into()));
-    }
     let mut output = Output::default();
     let written = match options.dialect {
-        None => classic(profile, options, &mut output)?,
         Some(SAMPLED) => sampled(profile, options, &mut output)?,
-        Some(other) => {
-            return Err(WriteError::Unsupported(format!("pstats is not written as {other}").into()));
-        }
+        _ => classic(profile, options, &mut output)?,
     };
     to.write_all(output.bytes())?;
     Ok(written)

@@ -397,7 +397,7 @@ fn the_samplers_form_has_the_time_that_was_chosen() {
     tables.row("f", None, &[5, 50], &[6, 60]).row("g", None, &[1, 11], &[6, 70]);
     tables.edge("g", "f", None, None, Some(&[6, 60]), &[0; 2]);
     assert_eq!(write_with(&tables.finish(), &with(None)).1.losses, ["the times of 1 call"]);
-    for (chosen, reason) in [(3, "`allocated` is neither"), (4, "no such sample type")] {
+    for (chosen, reason) in [(3, "`allocated` is neither"), (4, "no sample type 4")] {
         let error = Pstats.write(&profile, &mut Vec::new(), &with(Some(chosen))).unwrap_err();
         assert!(error.to_string().contains(reason), "{error}");
     }

@@ -154,6 +154,7 @@ impl Format for Speedscope {
         to: &mut dyn Write,
         options: &WriteOptions<'_>,
     ) -> Result<Written, WriteError> {
+        options.check(profile, self)?;
         write::write(profile, to, options)
     }
 }

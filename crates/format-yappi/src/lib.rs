@@ -171,6 +171,7 @@ impl Format for Yappi {
         to: &mut dyn Write,
         options: &WriteOptions<'_>,
     ) -> Result<Written, WriteError> {
+        options.check(profile, self)?;
         write::write(profile, to, options)
     }
 }

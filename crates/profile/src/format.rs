@@ -125,6 +125,24 @@ pub struct WriteOptions<'a> {
     pub mark_inferred: bool,
 }
 
+impl WriteOptions<'_> {
+    /// Whether the profile and the format have what is asked for. Every [`Format::write`] begins with it.
+    ///
+    /// # Errors
+    /// Where the profile has no such sample type, or the format is not written in such a dialect.
+    pub fn check(&self, profile: &Profile, format: &dyn Format) -> Result<(), WriteError> {
+        if let Some(index) = self.sample_type.filter(|&index| index >= profile.sample_types().len()) {
+            return Err(WriteError::Unsupported(format!("the profile has no sample type {index}").into()));
+        }
+        match self.dialect.filter(|dialect| !format.written_dialects().contains(dialect)) {
+            Some(dialect) => Err(WriteError::Unsupported(
+                format!("{} is not written as {dialect:?}", format.name()).into(),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What a writer has to say.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Written {

@@ -208,6 +208,9 @@ impl Profile {
     }
 
     /// The unit of a sample type.
+    ///
+    /// # Panics
+    /// Where there is no such sample type.
     #[must_use]
     pub fn unit(&self, sample_type: usize) -> Unit {
         Unit::parse(self.bytes(self.sample_types[sample_type].unit))

@@ -81,6 +81,9 @@ impl SampleTable {
     }
 
     /// What the values of row `row` belong to.
+    ///
+    /// # Panics
+    /// Where there is no such row.
     #[inline]
     #[must_use]
     pub fn get(&self, row: usize) -> Sample {
@@ -99,6 +102,9 @@ impl SampleTable {
     }
 
     /// The value of every sample for one sample type.
+    ///
+    /// # Panics
+    /// Where there is no such sample type.
     #[must_use]
     pub fn values(&self, sample_type: usize) -> &[i64] {
         &self.values[sample_type]
@@ -111,6 +117,9 @@ impl SampleTable {
     }
 
     /// Whether every value of a row is zero.
+    ///
+    /// # Panics
+    /// Where there is no such row, and any sample type.
     #[must_use]
     pub fn is_zero(&self, row: usize) -> bool {
         self.values.iter().all(|column| column[row] == 0)
@@ -138,6 +147,9 @@ impl SampleTable {
     }
 
     /// The values of one row, a value a sample type.
+    ///
+    /// # Panics
+    /// Where there is no such row, and any sample type.
     #[must_use]
     pub fn row_values(&self, row: usize) -> Vec<i64> {
         self.values.iter().map(|column| column[row]).collect()
