@@ -125,7 +125,7 @@ pub(crate) fn lanes(profile: &Profile) -> Result<Vec<Lane<'_>>, WriteError> {
     if lanes.is_empty() {
         lanes.push(Lane::nothing());
     }
-    lanes.iter().try_for_each(|lane| check_signs(profile, lane))?;
+    lanes.iter().try_for_each(|lane| check_signs(profile, lane).and_then(|()| check_sum(profile, lane)))?;
     Ok(lanes)
 }
 
@@ -183,6 +183,19 @@ fn loose_rows(profile: &Profile) -> Vec<(OriginId, Vec<usize>)> {
 fn name(profile: &Profile, origin: &Origin, measure: Option<usize>) -> Vec<u8> {
     let measure = measure.map(|sample_type| profile.bytes(profile.sample_types()[sample_type].name));
     profile_name::describe(profile, origin, measure)
+}
+
+/// Whether the times of a profile are read back, which are 64 bits.
+fn check_sum(profile: &Profile, lane: &Lane<'_>) -> Result<(), WriteError> {
+    let Some(sample_type) = profile.sample_types().get(lane.sample_type) else { return Ok(()) };
+    let values = profile.samples().values(lane.sample_type);
+    let sum = lane.rows.samples().fold(0, |sum: i128, row| sum.saturating_add(lane.value(values[row])));
+    let one = 10_i128.checked_pow(sample_type.decimals.into()).unwrap_or(i128::MAX);
+    if sum.max(lane.end) / one <= i64::MAX.into() {
+        return Ok(());
+    }
+    let name = profile.text(sample_type.name);
+    Err(WriteError::Unsupported(format!("the sum of `{name}` does not fit 64 bits").into()))
 }
 
 /// speedscope 1.25.0 does not open a file with a negative weight. Leaving such samples out would change every sum, so
