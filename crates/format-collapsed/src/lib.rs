@@ -109,8 +109,6 @@ const NAME: &str = "collapsed";
 
 /// Label of a sample: how many of its outermost frames an estimate made up.
 const INFERRED_LABEL: &[u8] = b"profkit.inferred";
-/// Label of a sample: a process above its own, `12:"command"`; one label a process, outermost first.
-const PARENT_LABEL: &[u8] = b"parent_process";
 /// Label of a sample: the number of the Python interpreter in its process, where it is not the first one.
 const INTERPRETER_LABEL: &[u8] = b"interpreter";
 

@@ -2,6 +2,7 @@
 //! looked up from the first difference on.
 
 use hashbrown::HashMap;
+use profkit_profile::py_spy::PARENT_LABEL;
 use profkit_profile::{
     AtOffset, BuildError, Frame, FrameId, Function, Id, Label, LabelSetId, Origin, OriginId, ProfileBuilder,
     ReadError, ReadErrorKind, Sample, StackId, StringId,
@@ -16,7 +17,7 @@ use crate::rows::Rows;
 use crate::survey::Survey;
 use crate::thread_names::ThreadNames;
 use crate::values::Values;
-use crate::{INFERRED_LABEL, INTERPRETER_LABEL, PARENT_LABEL};
+use crate::{INFERRED_LABEL, INTERPRETER_LABEL};
 
 /// How many pieces of a frame with `;` in its name are put together again.
 const MAX_PIECES: usize = 16;

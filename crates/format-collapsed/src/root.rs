@@ -12,6 +12,8 @@
 
 use std::ops::Range;
 
+use profkit_profile::py_spy::{Root, id};
+
 use crate::count::{Count, parse_integer};
 use crate::dialect::{Dialect, Grammar};
 
@@ -139,42 +141,24 @@ fn quoted(text: &[u8], at: usize, key: &[u8]) -> Option<(Range<usize>, usize)> {
     }
 }
 
-/// An id, `?` for an unknown one. py-spy writes ids of threads that the system does not know in hexadecimal.
-fn id(text: &[u8]) -> Option<Option<i64>> {
-    if text == b"?" {
-        return Some(None);
-    }
-    if let Some(digits) = text.strip_prefix(b"0x") {
-        let digits = std::str::from_utf8(digits)
-            .ok()
-            .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
-        return i64::from_str_radix(digits, 16).ok().map(Some);
-    }
-    parse_integer(text).map(Some)
-}
-
 /// `process 12:"command"` at `at`.
 fn process(text: &[u8], at: usize) -> Option<(Option<i64>, Range<usize>, usize)> {
     let rest = text[at..].strip_prefix(PROCESS)?;
-    let start = text.len() - rest.len();
-    let colon = memchr::memchr(b':', rest)?;
-    let pid = id(&rest[..colon])?;
-    let (command, next) = quoted(text, start + colon, b":")?;
-    Some((pid, command, next))
+    let colon = at + PROCESS.len() + memchr::memchr(b':', rest)?;
+    let (command, next) = quoted(text, colon, b":")?;
+    match Root::parse(&text[at..next - 1])? {
+        Root::Process { pid, .. } => Some((pid, command, next)),
+        Root::Thread { .. } => None,
+    }
 }
 
 /// `thread (12)` or `thread (12): name` at `at`.
 fn thread(text: &[u8], at: usize) -> Option<(Option<i64>, Range<usize>, usize)> {
     let end = piece_end(text, at);
-    let rest = text[at..end].strip_prefix(b"thread (")?;
-    let close = memchr::memchr(b')', rest)?;
-    let tid = id(&rest[..close])?;
-    let name = match &rest[close + 1..] {
-        [] => end..end,
-        [b':', b' ', name @ ..] => end - name.len()..end,
-        _ => return None,
-    };
-    Some((tid, name, end + 1))
+    match Root::parse(&text[at..end])? {
+        Root::Thread { tid, name } => Some((tid, end - name.len()..end, end + 1)),
+        Root::Process { .. } => None,
+    }
 }
 
 /// Whether the command of a process in this text is not closed.

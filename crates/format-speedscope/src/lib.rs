@@ -106,6 +106,7 @@ mod schema;
 mod sniff;
 mod source;
 mod stack_texts;
+mod roots;
 mod unit;
 mod write;
 

@@ -1,8 +1,8 @@
 //! Reads a file into a profile: first its frames, then one track for each profile.
 
 use profkit_profile::{
-    AtOffset, BuildError, Frame, FrameId, Function, ProfileBuilder, ReadError, ReadErrorKind, Track,
-    TrackKind,
+    AtOffset, BuildError, Frame, FrameId, Function, LabelSetId, ProfileBuilder, ReadError, ReadErrorKind,
+    Sample, StringId, Track, TrackKind,
 };
 
 use crate::decimal::{Decimal, short_integer};
@@ -10,6 +10,7 @@ use crate::events;
 use crate::exporter::Exporter;
 use crate::measure::{self, Measure};
 use crate::profile_name::ProfileName;
+use crate::roots::{self, RootFrames};
 use crate::samples;
 use crate::schema::{self, Body, File};
 use crate::source::Source;
@@ -30,7 +31,7 @@ fn read_text(source: &Source<'_>, builder: &mut ProfileBuilder) -> Result<(), Re
         builder.meta.title = Some(builder.string(&name.0).at(0)?);
     }
     builder.meta.active_track = active(source, &file)?;
-    let frames = frames(source, &file, exporter.first_lines, builder)?;
+    let (frames, root_frames) = frames(source, &file, &exporter, builder)?;
     let measures = measure::measures(source, &file, &exporter, builder)?;
     if let Some(measure) = builder.meta.active_track.and_then(|active| measures.get(active)) {
         let shown = builder.sample_types().get(measure.sample_type).map(|shown| shown.name);
@@ -38,7 +39,8 @@ fn read_text(source: &Source<'_>, builder: &mut ProfileBuilder) -> Result<(), Re
     }
     for (number, (profile, measure)) in file.profiles.iter().zip(measures).enumerate() {
         let is_ordered = exporter.ordered.is_none_or(|ordered| number < ordered);
-        Reader { source, frames: &frames, builder, measure }.profile(profile, is_ordered)?;
+        let mut reader = Reader { source, frames: &frames, root_frames: &root_frames, builder, measure };
+        reader.profile(profile, is_ordered)?;
     }
     Ok(())
 }
@@ -50,14 +52,14 @@ fn active(source: &Source<'_>, file: &File<'_>) -> Result<Option<usize>, ReadErr
     Ok(index.filter(|&index| index < file.profiles.len()))
 }
 
-/// The model's frame for every index of the file.
+/// The model's frame for every index of the file, and which of them stand for processes and threads.
 fn frames(
     source: &Source<'_>,
     file: &File<'_>,
-    first_lines: bool,
+    exporter: &Exporter,
     builder: &mut ProfileBuilder,
-) -> Result<Vec<FrameId>, ReadError> {
-    let mut ids = Vec::new();
+) -> Result<(Vec<FrameId>, RootFrames), ReadError> {
+    let (mut ids, mut roots) = (Vec::new(), RootFrames::default());
     let text = file.shared.frames.get();
     source.each(text, |frame: schema::Frame<'_>| {
         let at = source.offset(text);
@@ -68,18 +70,24 @@ fn frames(
             |text: Option<schema::Number<'_>>| text.map_or(Ok(0), |text| whole_number(source, text.get()));
         let (name, file) = (bytes(&frame.name, builder)?, bytes(&frame.file, builder)?);
         let (line, column) = (number(frame.line)?, number(frame.col)?);
-        let (line, first_line) = if first_lines { (0, line) } else { (line, 0) };
+        let (line, first_line) = if exporter.first_lines { (0, line) } else { (line, 0) };
         let function = builder.function(Function { name, file, first_line, ..Function::EMPTY }).at(at)?;
-        ids.push(builder.frame(Frame { line, column, ..Frame::of(function) }).at(at)?);
+        let id = builder.frame(Frame { line, column, ..Frame::of(function) }).at(at)?;
+        ids.push(id);
+        // profkit has processes and threads in the names of profiles, and other frames as they were.
+        if file == StringId::EMPTY && (line, first_line) == (0, 0) && !exporter.is_profkit {
+            roots.add(id, frame.name.as_ref().map_or(&b""[..], |name| &name.0));
+        }
         Ok(())
     })?;
-    Ok(ids)
+    Ok((ids, roots))
 }
 
 /// Reads one profile after another.
 pub(crate) struct Reader<'r> {
     pub(crate) source: &'r Source<'r>,
     pub(crate) frames: &'r [FrameId],
+    pub(crate) root_frames: &'r RootFrames,
     pub(crate) builder: &'r mut ProfileBuilder,
     pub(crate) measure: Measure,
 }
@@ -93,10 +101,16 @@ impl Reader<'_> {
         };
         let at = self.source.offset(profile.body.text());
         let start = profile.start.map_or(Ok(0), |start| self.value(start.get()))?;
-        let origin = ProfileName::parse(&profile.name.0).origin(self.builder).at(at)?;
+        let named = ProfileName::parse(&profile.name.0).origin(self.builder).at(at)?;
+        let lifted = match profile.body {
+            Body::Sampled { samples, .. } => roots::lift(self, samples.get(), named)?,
+            Body::Evented { .. } => None,
+        };
+        let (origin, labels) = lifted.unwrap_or((named, LabelSetId::EMPTY));
+        let origin = self.builder.origin(origin).at(at)?;
         let track = Track {
             name: self.builder.string(&profile.name.0).at(at)?,
-            origin: self.builder.origin(origin).at(at)?,
+            origin,
             sample_type: self.measure.sample_type,
             unit: self.builder.string(&profile.unit.0).at(at)?,
             kind,
@@ -106,13 +120,13 @@ impl Reader<'_> {
             rows: 0..0,
             samples: 0..0,
         };
-        let origin = track.origin;
         self.builder.begin_track(track);
         let end = profile.end.map(|end| self.value(end.get())).transpose()?;
         let end = match profile.body {
             Body::Evented { events } => events::read(self, events.get(), start, end, &profile.name.0)?,
             Body::Sampled { samples, weights } => {
-                let total = samples::read(self, samples.get(), weights.get(), origin)?;
+                let place = Sample { origin, labels, ..Sample::of(None) };
+                let total = samples::read(self, samples.get(), weights.get(), place, lifted.is_some())?;
                 end.or_else(|| start.checked_add(total)).ok_or(BuildError::Overflow).at(at)?
             }
         };

@@ -3,23 +3,25 @@
 //! Consecutive samples share most of their stack, and so their text: reading one starts where it first differs from
 //! the one before.
 
-use profkit_profile::{AtOffset, BuildError, LabelSetId, OriginId, ReadError, Sample, StackId};
+use profkit_profile::{AtOffset, BuildError, ReadError, Sample, StackId};
 
 use crate::decimal::Running;
 use crate::read::{self, Reader};
 use crate::schema::Number;
 use crate::source::Source;
 
-/// Reads the samples of a profile; the result is the sum of their weights.
+/// Reads the samples of a profile, which were taken in `place`; the result is the sum of their weights. `without_roots`:
+/// frames that stand for processes and threads are left out.
 pub(crate) fn read(
     reader: &mut Reader<'_>,
     samples: &str,
     weights: &str,
-    origin: OriginId,
+    place: Sample,
+    without_roots: bool,
 ) -> Result<i64, ReadError> {
     let source = reader.source;
     let mut texts = SampleTexts::new(source, samples)?;
-    let mut last = LastSample { text: "", frames: Vec::new() };
+    let mut last = LastSample { text: "", frames: Vec::new(), without_roots };
     let mut running = Running::new(reader.measure.decimals.into());
     let mut values = vec![0; reader.builder.sample_types().len()];
     let mut total = 0i64;
@@ -32,7 +34,7 @@ pub(crate) fn read(
         if let Some(column) = values.get_mut(reader.measure.sample_type) {
             *column = value;
         }
-        reader.builder.sample(Sample { stack, origin, labels: LabelSetId::EMPTY }, &values).at(at)
+        reader.builder.sample(Sample { stack, ..place }, &values).at(at)
     })?;
     match texts.next()? {
         Some(sample) => Err(ReadError::malformed("more samples than weights", source.offset(sample))),
@@ -43,7 +45,7 @@ pub(crate) fn read(
 /// The arrays in an array of arrays. The text is known to be JSON, and the inner arrays hold nothing but numbers (or
 /// whoever reads them fails), so the next bracket ends one: this is all of the parsing that a hundred megabytes of
 /// stacks need.
-struct SampleTexts<'s, 't> {
+pub(crate) struct SampleTexts<'s, 't> {
     source: &'s Source<'s>,
     rest: &'t str,
     /// What stands before the next array.
@@ -51,14 +53,14 @@ struct SampleTexts<'s, 't> {
 }
 
 impl<'s, 't> SampleTexts<'s, 't> {
-    fn new(source: &'s Source<'s>, samples: &'t str) -> Result<Self, ReadError> {
+    pub(crate) fn new(source: &'s Source<'s>, samples: &'t str) -> Result<Self, ReadError> {
         let rest = samples.strip_prefix('[');
         let rest =
             rest.ok_or_else(|| ReadError::malformed("samples must be an array", source.offset(samples)))?;
         Ok(Self { source, rest, before: "" })
     }
 
-    fn next(&mut self) -> Result<Option<&'t str>, ReadError> {
+    pub(crate) fn next(&mut self) -> Result<Option<&'t str>, ReadError> {
         let (space, sample) = self.rest.split_at(self.rest.find('[').unwrap_or(self.rest.len()));
         let end = sample.find(']').map_or(sample.len(), |end| end + 1);
         let last = sample.is_empty();
@@ -81,6 +83,7 @@ struct LastSample<'t> {
     text: &'t str,
     /// Where in the text each frame ends, and the stack up to it.
     frames: Vec<(usize, StackId)>,
+    without_roots: bool,
 }
 
 impl<'t> LastSample<'t> {
@@ -102,6 +105,9 @@ impl<'t> LastSample<'t> {
         for word in rest.split(',') {
             let number = word.trim_ascii();
             let frame = reader.frame(number)?;
+            if self.without_roots && stack.is_none() && reader.root_frames.has(frame) {
+                continue;
+            }
             let above = reader.builder.stack(stack, frame).at(reader.source.offset(number))?;
             stack = Some(above);
             let end = number.as_ptr().addr() + number.len() - text.as_ptr().addr();

@@ -24,6 +24,7 @@ mod origin;
 mod path_index;
 mod paths;
 mod profile;
+pub mod py_spy;
 mod sample_type;
 mod samples;
 mod stack_batch;

@@ -38,7 +38,8 @@ impl Importer<'_> {
         if profile["type"] == "sampled" {
             let samples = profile["samples"].as_array().unwrap();
             for (stack, weight) in samples.iter().zip(profile["weights"].as_array().unwrap()) {
-                let stack: Vec<usize> = stack.as_array().unwrap().iter().map(index).collect();
+                let stack = stack.as_array().unwrap().iter().map(index);
+                let stack: Vec<usize> = stack.filter(|&frame| !is_root(&self.frames[frame])).collect();
                 self.add(&stack, weight.as_f64().unwrap());
             }
             return self.functions;
@@ -58,6 +59,12 @@ impl Importer<'_> {
         assert!(stack.is_empty());
         self.functions
     }
+}
+
+/// Whether py-spy means a process or a thread by a frame.
+fn is_root(frame: &Value) -> bool {
+    let name = frame["name"].as_str().unwrap_or_default();
+    frame["file"] == "" && (name.starts_with("process ") || name.starts_with("thread ("))
 }
 
 /// The same of a track, in nanoseconds, bytes or whatever is counted.
@@ -116,6 +123,7 @@ fn real_files_mean_what_speedscope_shows() {
             };
             // A nanosecond a call or sample, for each may have been rounded.
             let most = track.rows.len().max(1) as f64;
+            assert_eq!(functions(&profile, track).len(), expected.len(), "{path:?}");
             for (key, (own, total)) in functions(&profile, track) {
                 let (expected_own, expected_total) = expected[&key];
                 assert!((own - expected_own * scale).abs() <= most, "{path:?} {key:?}: {own} {expected_own}");
@@ -142,6 +150,18 @@ fn steps(file: &Value) -> Vec<(Value, Value)> {
         .collect()
 }
 
+/// The name of a profile with the command line that py-spy's frame of the process has, which profkit's names hold.
+fn with_command(file: &Value, profile: &Value) -> String {
+    let name = profile["name"].as_str().unwrap().to_owned();
+    let frame = |index: &Value| &file["shared"]["frames"][usize::try_from(index.as_u64().unwrap()).unwrap()];
+    let stack = profile["samples"][0].as_array().into_iter().flatten().map(frame);
+    let roots = stack.take_while(|frame| is_root(frame)).map(|frame| frame["name"].as_str().unwrap());
+    match roots.filter_map(|root| root.strip_prefix("process ")?.split_once(':')).last() {
+        Some((pid, command)) => name.replace(&format!("Process {pid}"), &format!("Process {pid} {command}")),
+        None => name,
+    }
+}
+
 #[test]
 fn real_files_are_written_back_as_they_were() {
     for path in fixtures() {
@@ -150,10 +170,12 @@ fn real_files_are_written_back_as_they_were() {
         assert_eq!(write(&read(written.as_bytes()).unwrap()), written, "{path:?}");
         let [before, after]: [Value; 2] = [text, written].map(|text| serde_json::from_str(&text).unwrap());
         assert_eq!(steps(&before), steps(&after), "{path:?}");
-        let [before, after] = [before, after].map(|file| file["profiles"].as_array().unwrap().clone());
-        assert_eq!(before.len(), after.len(), "{path:?}");
-        for (before, after) in before.iter().zip(&after) {
-            for key in ["type", "name", "unit"] {
+        let [profiles, after] = [&before, &after].map(|file| file["profiles"].as_array().unwrap());
+        assert_eq!(profiles.len(), after.len(), "{path:?}");
+        for (profile, after) in profiles.iter().zip(after) {
+            assert_eq!(with_command(&before, profile), after["name"], "{path:?}");
+            let before = profile;
+            for key in ["type", "unit"] {
                 assert_eq!(before[key], after[key], "{path:?}");
             }
         }

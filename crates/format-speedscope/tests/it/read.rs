@@ -22,6 +22,58 @@ fn the_oldest_files_are_read() {
     assert_eq!(profile.tracks().intervals(track).len(), 5);
 }
 
+/// The frames of py-spy's `--threads` and `--subprocesses`, below which a stack begins.
+#[test]
+fn roots_of_py_spy_are_origins() {
+    let with = |name: &str, samples: &str, keys: &str| {
+        let profile = sampled_profile(name, "none", samples, "[1,1,1]");
+        let roots = [
+            r#"process 3:\"make\""#,
+            r#"process 7:\"python \\\"a\\\" b\""#,
+            "thread (12)",
+            "thread (12): worker",
+            "thread (13): worker",
+        ];
+        let roots =
+            roots.map(|name| format!(r#"{{"name":"{name}","file":"","line":0,"col":null}}"#)).join(",");
+        let file = file(&profile, keys).replace(r#"{"name":"c"}"#, &format!(r#"{{"name":"c"}},{roots}"#));
+        let profile = read(file.as_bytes()).unwrap();
+        let sample = profile.samples().get(0);
+        assert!(profile.samples().iter().all(|it| (it.origin, it.labels) == (sample.origin, sample.labels)));
+        assert_eq!(profile.tracks().tracks()[0].origin, sample.origin);
+        let origin = profile.origins()[sample.origin];
+        let parents = profile.labels().get(sample.labels).iter();
+        let parents: Vec<_> = parents
+            .map(|label| format!("{}={}", profile.text(label.key), profile.text(label.string)))
+            .collect();
+        let texts = [origin.process, origin.thread].map(|text| profile.text(text).into_owned());
+        (folded(&profile).join(" "), origin.pid, origin.tid, texts, parents)
+    };
+    let lifted = |pid, tid, texts: [&str; 2], parents: &[&str]| {
+        let parents = parents.iter().map(|parent| (*parent).to_owned()).collect();
+        ("a 1 a;b 1  1".to_owned(), pid, tid, texts.map(str::to_owned), parents)
+    };
+    let python = r#"python \"a\" b"#;
+    // The thread has no name at first, and is seen once without any frame.
+    let both = with(r#"Process 7 Thread 12 \"\""#, "[[4,5,0],[4,6,0,1],[4,5]]", "");
+    assert_eq!(both, lifted(Some(7), Some(12), [python, "worker"], &[]));
+    let child = with(r#"Process 7 Thread 12 \"t\""#, "[[3,4,0],[3,4,0,1],[]]", "");
+    assert_eq!(child, lifted(Some(7), Some(12), [python, "t"], &[r#"parent_process=3:"make""#]));
+    let alone = with("p", "[[6,0],[6,0,1],[6]]", "");
+    assert_eq!(alone, lifted(None, Some(12), ["", "worker"], &[]));
+    // What does not agree, and what profkit wrote, stays a frame.
+    for (name, samples, keys) in [
+        ("p", "[[6,0],[7,0],[6]]", ""),
+        ("p", "[[6,0],[0],[6]]", ""),
+        ("p", "[[6,4],[6,4],[6,4]]", ""),
+        (r#"Thread 13 \"\""#, "[[6,0],[6,0],[6,0]]", ""),
+        (r#"Thread 12 \"x\""#, "[[6,0],[6,0],[6,0]]", ""),
+        ("p", "[[6,0],[6,0],[6,0]]", r#","exporter":"profkit 0.1.0""#),
+    ] {
+        assert!(with(name, samples, keys).0.starts_with("thread (12): worker"), "{name} {samples} {keys}");
+    }
+}
+
 /// py-spy's form: everything in seconds, `null` where nothing is known, the frames last.
 #[test]
 fn py_spy_files_are_read() {
