@@ -1,7 +1,7 @@
 //! The `exporter` of a file: who wrote it, and what profkit says about its own files there, since the format has no
 //! other place for it.
 //!
-//! `profkit 0.1.0 (no time order; stacks estimated from call edges; lines of definitions; made by pyinstrument)`, each
+//! `profkit 0.1.0 (no time order; stacks estimated from call edges; lines of definitions; every call; made by x)`, each
 //! part in brackets only where it holds. The format has samples in order of time only; what profkit writes of formats
 //! that add up is no such thing, and would be taken for one.
 
@@ -9,9 +9,14 @@
 /// PyPI package `speedscope` 1.0. (py-spy 0.4.3 does so with `--function`, and does not tell.)
 const WITH_FIRST_LINES: [&str; 2] = ["pyinstrument", "pyspeedscope"];
 
+/// Exporters that write an event for every call, since they trace. Whoever else writes events may have joined samples to
+/// them: pyinstrument, .NET's trace tools and speedscope itself do, the last two under one name.
+const WITH_EVERY_CALL: [&str; 1] = ["pyspeedscope"];
+
 const PROFKIT: &str = "profkit ";
 const ESTIMATED: &str = "stacks estimated from call edges";
 const FIRST_LINES: &str = "lines of definitions";
+const EVERY_CALL: &str = "every call";
 const UNORDERED: &str = "no time order";
 const ORDERED: (&str, &str) = ("time order in the first ", " profiles only");
 const MADE_BY: &str = "made by ";
@@ -27,6 +32,8 @@ pub(crate) struct Exporter {
     pub(crate) estimated: bool,
     /// The lines of frames are those of the functions' definitions.
     pub(crate) first_lines: bool,
+    /// Evented profiles have every call.
+    pub(crate) every_call: bool,
     /// How many profiles at the beginning have their samples in order of time; all if `None`.
     pub(crate) ordered: Option<usize>,
 }
@@ -35,7 +42,8 @@ impl Exporter {
     pub(crate) fn parse(text: &str) -> Self {
         let Some(version) = text.strip_prefix(PROFKIT) else {
             let first_lines = WITH_FIRST_LINES.contains(&text);
-            return Self { producer: text.to_owned(), first_lines, ..Self::default() };
+            let every_call = WITH_EVERY_CALL.contains(&text);
+            return Self { producer: text.to_owned(), first_lines, every_call, ..Self::default() };
         };
         let mut exporter = Self { is_profkit: true, ..Self::default() };
         let remarks = version.strip_suffix(')').and_then(|version| version.split_once(" ("));
@@ -50,6 +58,7 @@ impl Exporter {
             let (remark, rest) = remarks.split_once("; ").unwrap_or((remarks, ""));
             exporter.estimated |= remark == ESTIMATED;
             exporter.first_lines |= remark == FIRST_LINES;
+            exporter.every_call |= remark == EVERY_CALL;
             exporter.ordered = ordered(remark).or(exporter.ordered);
             remarks = rest;
         }
@@ -68,6 +77,7 @@ impl Exporter {
             (self.ordered.is_some(), ordered.as_str()),
             (self.estimated, ESTIMATED),
             (self.first_lines, FIRST_LINES),
+            (self.every_call, EVERY_CALL),
             (by_another, made_by.as_str()),
         ];
         let remarks: Vec<&str> = remarks.iter().filter(|(holds, _)| *holds).map(|(_, text)| *text).collect();
@@ -94,18 +104,19 @@ mod tests {
     #[test]
     fn what_profkit_says_is_read_back() {
         for producer in ["py-spy@0.4.3", "a (b; c)", "made by x; lines of definitions", ""] {
-            for (estimated, first_lines, ordered) in [
-                (false, false, None),
-                (true, false, Some(0)),
-                (false, true, Some(12)),
-                (true, true, None),
-                (false, false, Some(1)),
+            for (estimated, first_lines, every_call, ordered) in [
+                (false, false, false, None),
+                (true, false, false, Some(0)),
+                (false, true, true, Some(12)),
+                (true, true, false, None),
+                (false, false, true, Some(1)),
             ] {
                 let exporter = Exporter {
                     producer: producer.to_owned(),
                     is_profkit: true,
                     estimated,
                     first_lines,
+                    every_call,
                     ordered,
                 };
                 let back = Exporter::parse(&exporter.text());
@@ -122,6 +133,11 @@ mod tests {
         assert_eq!(Exporter::parse("pyinstrument").producer, "pyinstrument");
         assert!(Exporter::parse("pyinstrument").first_lines);
         assert!(!Exporter::parse("py-spy@0.4.3").first_lines);
+        for (text, every_call) in
+            [("pyspeedscope", true), ("pyinstrument", false), ("speedscope@1.25.0", false), ("", false)]
+        {
+            assert_eq!(Exporter::parse(text).every_call, every_call, "{text}");
+        }
         assert_eq!(Exporter::parse("profkit 9.9").producer, "profkit 9.9");
     }
 }

@@ -31,7 +31,8 @@
 //! |---|---|
 //! | profile | a [`Track`](profkit_profile::Track) of samples or of intervals, with name, unit, start and end; of sums where profkit says that there is no order |
 //! | unit of time / `bytes` / any other | sample type `time`/nanoseconds, `memory`/bytes, `weight`/none with decimals |
-//! | name of a profile by py-spy, austin or profkit | [`Origin`](profkit_profile::Origin): process, thread |
+//! | name of a profile by py-spy, austin or profkit; py-spy's frames of processes and threads at the root | [`Origin`](profkit_profile::Origin): process, thread |
+//! | `O` events of exporters that trace every call | calls; of any other the number of calls is not known |
 //! | `name`, `file`, `line`, `col` of a frame | function and frame; `line` is the one that ran, or the definition's |
 //! | `name`, `activeProfileIndex`, `exporter` | title, active track and default sample type, producer |
 //!
@@ -48,6 +49,10 @@
 //!   forbids and the app takes. It is read as absence and never written.
 //! * They also put `profiles` before `shared`; speedscope 0.0.1 put `type` and `unit` after `events`.
 //! * pyinstrument and the PyPI package `speedscope` give the line of a function's definition, others the one that ran.
+//! * Events need not be calls: pyinstrument 5.1.3, dotnet-trace and speedscope's own export join samples in a row to
+//!   one event. Only the PyPI package `speedscope` is known to write every call.
+//! * py-spy's `--threads` and `--subprocesses` put frames for threads and processes at the root, without file. They know
+//!   command lines, and names of threads that the profile's name was too early for.
 //! * Sums of doubles make times go back by a hair; the app refuses such files, this reader does not.
 //! * Frames that are never left: likewise. They last to the end of the profile.
 //! * Lone surrogates in names (`\udcf3`, Python's sign for a byte that is no UTF-8) are kept as the three bytes that
@@ -101,12 +106,12 @@ mod losses;
 mod measure;
 mod profile_name;
 mod read;
+mod roots;
 mod samples;
 mod schema;
 mod sniff;
 mod source;
 mod stack_texts;
-mod roots;
 mod unit;
 mod write;
 

@@ -4,7 +4,7 @@ use profkit_profile::views::estimate::INFERRED_LABEL;
 use profkit_profile::{Frame, FrameFlags, Id, Label, Profile, Written};
 
 use crate::frame_numbers::FrameNumbers;
-use crate::lanes::Lane;
+use crate::lanes::{Lane, Rows};
 use crate::measure;
 
 /// What there is to look at after a file was written.
@@ -12,6 +12,8 @@ pub(crate) struct Losses<'p> {
     pub(crate) profile: &'p Profile,
     pub(crate) lanes: &'p [Lane<'p>],
     pub(crate) numbers: &'p FrameNumbers<'p>,
+    /// Whether the file says that its events are every call.
+    pub(crate) every_call: bool,
     /// Strings that had to be changed.
     pub(crate) changed: usize,
     /// Whether estimated frames are marked.
@@ -33,6 +35,8 @@ pub(crate) fn losses(it: &Losses<'_>) -> Written {
     let lanes = |lost: fn(&Lane<'_>) -> bool| it.lanes.iter().filter(|lane| lost(lane)).count();
     lost(lanes(|lane| lane.renamed), "names of tracks");
     lost(lanes(|lane| lane.converted), "units of tracks");
+    let calls = lanes(|lane| matches!(lane.rows, Rows::Intervals(track) if track.every_call));
+    lost(if it.every_call { 0 } else { calls }, "that the events of tracks are every call");
     let ordered = it.lanes.iter().rposition(|lane| lane.is_ordered).unwrap_or(0);
     let unordered = it.lanes[..ordered].iter().filter(|lane| !lane.is_ordered).count();
     lost(unordered, "that tracks before others are sums and have no order of time");

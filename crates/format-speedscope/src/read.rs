@@ -40,7 +40,7 @@ fn read_text(source: &Source<'_>, builder: &mut ProfileBuilder) -> Result<(), Re
     for (number, (profile, measure)) in file.profiles.iter().zip(measures).enumerate() {
         let is_ordered = exporter.ordered.is_none_or(|ordered| number < ordered);
         let mut reader = Reader { source, frames: &frames, root_frames: &root_frames, builder, measure };
-        reader.profile(profile, is_ordered)?;
+        reader.profile(profile, is_ordered, exporter.every_call)?;
     }
     Ok(())
 }
@@ -93,7 +93,12 @@ pub(crate) struct Reader<'r> {
 }
 
 impl Reader<'_> {
-    fn profile(&mut self, profile: &schema::Profile<'_>, is_ordered: bool) -> Result<(), ReadError> {
+    fn profile(
+        &mut self,
+        profile: &schema::Profile<'_>,
+        is_ordered: bool,
+        every_call: bool,
+    ) -> Result<(), ReadError> {
         let kind = match profile.body {
             Body::Evented { .. } => TrackKind::Intervals,
             Body::Sampled { .. } if is_ordered => TrackKind::Samples,
@@ -114,6 +119,7 @@ impl Reader<'_> {
             sample_type: self.measure.sample_type,
             unit: self.builder.string(&profile.unit.0).at(at)?,
             kind,
+            every_call: every_call && kind == TrackKind::Intervals,
             start,
             // Both are set by the builder.
             end: 0,

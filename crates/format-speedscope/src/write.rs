@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use profkit_profile::views::estimate::INFERRED_LABEL;
 use profkit_profile::views::events::{Event, interval_events};
-use profkit_profile::{Id, Profile, Shape, WriteError, WriteOptions, Written};
+use profkit_profile::{Id, Profile, Shape, TrackKind, WriteError, WriteOptions, Written};
 
 use crate::exporter::Exporter;
 use crate::frame_numbers::FrameNumbers;
@@ -31,6 +31,7 @@ pub(crate) fn write(
         is_profkit: true,
         estimated: profile.meta().estimated,
         first_lines: numbers.first_lines > 0 && numbers.running_lines == 0,
+        every_call: has_every_call(profile),
         ordered: Some(ordered).filter(|&ordered| ordered < lanes.len()),
     };
     let mut json = Json::new(to);
@@ -60,6 +61,7 @@ pub(crate) fn write(
         profile,
         lanes: &lanes,
         numbers: &numbers,
+        every_call: exporter.every_call,
         changed,
         marked: options.mark_inferred,
     }))
@@ -88,6 +90,13 @@ fn number_frames<'p>(profile: &'p Profile, lanes: &[Lane<'_>], inferred: &[usize
         }
     }
     numbers
+}
+
+/// Whether there are tracks of intervals, all of them with every call.
+fn has_every_call(profile: &Profile) -> bool {
+    let tracks = profile.tracks().tracks().iter();
+    let mut tracks = tracks.filter(|track| track.kind == TrackKind::Intervals).peekable();
+    tracks.peek().is_some() && tracks.all(|track| track.every_call)
 }
 
 /// The profile to show first, unless that is the only one or nobody has chosen.

@@ -310,6 +310,7 @@ fn track() -> Track {
         sample_type: 0,
         unit: StringId::EMPTY,
         kind: TrackKind::Intervals,
+        every_call: true,
         start: 0,
         end: 0,
         rows: 0..0,

@@ -1,7 +1,7 @@
 //! Time order: what ran from when to when, for the sources that know it.
 //!
 //! A track is one time line, usually a thread, or sums that a source keeps where others have time lines. It is a range either of samples, each as long as its value, or
-//! of intervals, each a call with its begin and end. The samples of a track of intervals are there too, summed
+//! of intervals, frames with begin and end. The samples of a track of intervals are there too, summed
 //! by stack, so a view that does not care for order need not know of tracks.
 
 use std::ops::Range;
@@ -33,6 +33,9 @@ pub struct Track {
     pub unit: StringId,
     /// Samples, sums or intervals.
     pub kind: TrackKind,
+    /// Of a track of intervals, whether its source wrote every call. Else its intervals are what consecutive samples had
+    /// in common, and their number says nothing of calls.
+    pub every_call: bool,
     /// Where it begins, in the sample type's unit.
     pub start: i64,
     /// Where it ends.
@@ -43,7 +46,7 @@ pub struct Track {
     pub samples: Range<usize>,
 }
 
-/// One call: a stack from when its innermost frame was entered to when it was left.
+/// A call, or what samples saw of several: a stack from when its innermost frame was entered to when it was left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Interval {
     /// The stack at the time.
@@ -79,6 +82,12 @@ impl TrackTable {
             TrackKind::Samples | TrackKind::Sums => &[],
             TrackKind::Intervals => &self.intervals[track.rows.clone()],
         }
+    }
+
+    /// The intervals of a track that are calls; none where the source did not write every call.
+    #[must_use]
+    pub fn calls(&self, track: &Track) -> &[Interval] {
+        if track.every_call { self.intervals(track) } else { &[] }
     }
 
     /// Every interval of every track.

@@ -18,6 +18,7 @@ fn track(kind: TrackKind) -> Track {
         sample_type: 0,
         unit: StringId::EMPTY,
         kind,
+        every_call: false,
         start: 0,
         end: 0,
         rows: 0..0,

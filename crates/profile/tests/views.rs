@@ -162,6 +162,7 @@ fn traced() -> (ProfileBuilder, [FrameId; 2]) {
         sample_type,
         unit,
         kind: TrackKind::Intervals,
+        every_call: true,
         start: 0,
         end: 0,
         rows: 0..0,
@@ -193,6 +194,31 @@ fn intervals_give_back_their_events_and_count_calls() {
 }
 
 #[test]
+fn intervals_that_are_joined_samples_count_no_calls() {
+    let (mut builder, [main, f]) = traced();
+    builder.enter(main, 1).unwrap();
+    builder.enter(f, 3).unwrap();
+    builder.leave(f, 4).unwrap();
+    builder.leave(main, 5).unwrap();
+    builder.end_track(5).unwrap();
+    let traced = builder.finish().unwrap();
+    let mut builder = ProfileBuilder::of(traced.without_values());
+    builder.begin_track(Track { every_call: false, ..traced.tracks().tracks()[0].clone() });
+    builder.enter(f, 3).unwrap();
+    builder.leave(f, 4).unwrap();
+    builder.end_track(5).unwrap();
+    let sampled = builder.finish().unwrap();
+    for (profile, calls) in [(&traced, Some(1)), (&sampled, None)] {
+        let totals = totals(profile);
+        let f = function(profile, "f");
+        let row = totals.groups.of_function(f).unwrap();
+        assert_eq!((totals.own(f, 0), totals.calls()[row]), (1, calls));
+        let edges = call_edges(profile).unwrap().profile;
+        assert_eq!(edges.calls().functions().rows()[0].calls, calls);
+    }
+}
+
+#[test]
 fn events_out_of_order_are_refused() {
     let (mut builder, [main, f]) = traced();
     assert_eq!(builder.leave(main, 0), Err(BuildError::NoneOpen));
@@ -215,6 +241,7 @@ fn a_track_of_samples_keeps_shared_frames_open() {
         sample_type,
         unit: StringId::EMPTY,
         kind: TrackKind::Samples,
+        every_call: false,
         start: 100,
         end: 0,
         rows: 0..0,
@@ -279,6 +306,7 @@ fn a_split_profile_keeps_every_sample_and_the_order() {
         sample_type,
         unit: StringId::EMPTY,
         kind: TrackKind::Samples,
+        every_call: false,
         start: 0,
         end: 0,
         rows: 0..0,

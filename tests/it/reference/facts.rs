@@ -126,7 +126,8 @@ impl Facts {
             self.add_stack(&stack_of(sample.stack), value, calls);
         }
         if calls_type.is_none() {
-            for interval in profile.tracks().all_intervals() {
+            let tracks = profile.tracks();
+            for interval in tracks.tracks().iter().flat_map(|track| tracks.calls(track)) {
                 self.add_stack(&stack_of(Some(interval.stack)), 0, Some(1));
             }
         }

@@ -201,6 +201,7 @@ fn time_order_and_title_are_lost_and_told() {
         sample_type: 0,
         unit: StringId::EMPTY,
         kind: TrackKind::Intervals,
+        every_call: true,
         start: 0,
         end: 0,
         rows: 0..0,

@@ -2,7 +2,7 @@
 
 use profkit_profile::{BuildError, Id, OriginId, ReadErrorKind, TrackKind};
 
-use super::{evented, file, folded, read, sampled, sampled_profile};
+use super::{evented, file, folded, read, sampled, sampled_profile, write};
 
 /// The keys in the order of speedscope 0.0.1: `unit` and `type` after `events`, `shared` last.
 #[test]
@@ -201,6 +201,27 @@ fn frames_that_are_never_left_last_to_the_end() {
     assert_eq!(profile.meta().notes, ["2 frames last to the end, for they are never left, in `p`"]);
     let late = read(evented("none", "O0@0 O1@20 C1@25").as_bytes()).unwrap();
     assert_eq!(folded(&late), ["a 20", "a;b 5"]);
+}
+
+#[test]
+fn only_tracers_count_calls() {
+    let calls = |exporter: &str| {
+        let text = evented("none", "O0@0 O1@2 C1@3 O1@5 C1@6 C0@9");
+        let text = text.strip_suffix('}').unwrap().to_owned() + &format!(r#","exporter":"{exporter}"}}"#);
+        let profile = read(text.as_bytes()).unwrap();
+        // Also after profkit has written it.
+        for profile in [&profile, &read(write(&profile).as_bytes()).unwrap()] {
+            assert_eq!(profile.tracks().all_intervals().len(), 3, "{exporter}");
+            assert_eq!(profile.meta().producer, exporter);
+        }
+        let again = read(write(&profile).as_bytes()).unwrap();
+        [profile, again].map(|profile| profile.tracks().calls(&profile.tracks().tracks()[0]).len())
+    };
+    assert_eq!(calls("pyspeedscope"), [3, 3]);
+    // pyinstrument; .NET's tools call themselves speedscope, too.
+    for sampler in ["pyinstrument", "speedscope@1.3.2", "speedscope@1.25.0", "unheard-of"] {
+        assert_eq!(calls(sampler), [0, 0], "{sampler}");
+    }
 }
 
 #[test]

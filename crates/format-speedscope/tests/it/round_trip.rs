@@ -66,6 +66,7 @@ fn build(
                 Drawn::Samples(_) if number < ordered => TrackKind::Samples,
                 Drawn::Samples(_) => TrackKind::Sums,
             },
+            every_call: *start % 2 == 0,
             start: *start,
             end: 0,
             rows: 0..0,

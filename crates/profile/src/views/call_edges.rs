@@ -32,7 +32,7 @@ pub struct CallEdges {
 /// Turns samples into call tables: per function and per pair of caller and callee the calls, self and total.
 ///
 /// Calls come from the sample type `calls`/`count`, which is not a sample type of the result, else from the
-/// number of intervals; without either they are unknown. Frames without a function get one named by their
+/// number of intervals of tracks that have every call; without either they are unknown. Frames without a function get one named by their
 /// address, and samples without a stack one named [`NO_STACK`](super::no_stack::NO_STACK). Labels and time order are lost.
 ///
 /// # Errors
@@ -254,7 +254,7 @@ impl<'a> Edges<'a> {
         }
         let tracks = self.tracks.get(&origin).into_iter().flatten();
         let mut known = false;
-        for interval in tracks.flat_map(|track| self.profile.tracks().intervals(track)) {
+        for interval in tracks.flat_map(|track| self.profile.tracks().calls(track)) {
             known = true;
             self.calls[interval.stack.index()] += 1;
         }

@@ -123,15 +123,18 @@ impl Totals {
         self.add_sampled_calls(profile, &outer);
     }
 
-    /// Calls come from the values of `calls`/`count`, else from the number of intervals.
+    /// Calls come from the values of `calls`/`count`, else from the number of intervals of tracks that have every call.
     fn add_sampled_calls(&mut self, profile: &Profile, outer: &[bool]) {
         let mut calls = vec![0; profile.stacks().len()];
         if let Some(sample_type) = profile.calls_type() {
             calls = own_by_stack(profile, sample_type, &mut self.saturated);
-        } else if profile.tracks().all_intervals().is_empty() {
-            return;
         } else {
-            for interval in profile.tracks().all_intervals() {
+            let tracks = profile.tracks();
+            let mut intervals = tracks.tracks().iter().flat_map(|track| tracks.calls(track)).peekable();
+            if intervals.peek().is_none() {
+                return;
+            }
+            for interval in intervals {
                 calls[interval.stack.index()] += 1;
             }
         }
