@@ -90,7 +90,7 @@ impl Look {
         let table = stack.contains(&b'\t') && !has_place(stack);
         let fine = !indented && !table && !is_sentence(frames);
         if fine && several {
-            self.add_frames(frames);
+            self.add_frames(frames, roots.any());
         } else if fine && tab && !frames.contains(&b' ') {
             self.tabbed += 1;
         } else if fine && !tab && frame::location(frames).is_some_and(|location| location.line.is_some()) {
@@ -103,7 +103,8 @@ impl Look {
         }
     }
 
-    fn add_frames(&mut self, stack: &[u8]) {
+    /// `rooted`: below a process or a thread.
+    fn add_frames(&mut self, stack: &[u8], rooted: bool) {
         self.stacks += 1;
         let frames = || stack.split(|&byte| byte == b';');
         let count = frames().count();
@@ -114,7 +115,9 @@ impl Look {
         self.logged += usize::from(
             frames().next().is_some_and(|first| is_time(first) || excess_words(first) > MAX_WORDS),
         );
-        self.numbered += usize::from(frames().any(is_plain_number));
+        // A name may be a number where something else says what the line is.
+        let named = rooted || has_place(stack);
+        self.numbered += usize::from(!named && frames().any(is_plain_number));
         self.worded += usize::from(frames().next_back().is_some_and(|last| excess_words(last) > 0));
     }
 

@@ -28,6 +28,9 @@ fn stacks_are_recognised() {
         "\u{feff}a;b 1\r\n",
         "main;work\t3\nmain\t1\n",
         "thread (3);work\t3\n",
+        "thread (12): w;0;a (x.py:3) 5\n",
+        "main (x.py:1);0;a (x.py:3) 5\n",
+        "thread (12);0 5\n",
     ] {
         assert_eq!(sniff(text), Sniff::Maybe, "{text}");
     }
