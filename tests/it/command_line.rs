@@ -233,6 +233,67 @@ fn inlined_code_is_of_its_function_and_of_its_file() {
 }
 
 #[test]
+fn what_pairs_of_caller_and_callee_cannot_say_is_said() {
+    let folder = TempDir::new().unwrap();
+    let said = |source: &str, output: &str| {
+        let stderr = run(folder.path(), &["convert", &path(source), "-o", output]).stderr;
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        stderr
+    };
+    for (output, also) in [
+        ("a.pstats", "unknown numbers of calls: written as 0; the sampling period; binaries"),
+        ("a.ystat", "the unknown numbers of; the sampling period; binaries"),
+        ("a.callgrind", "the unknown counts of; the sampling period"),
+    ] {
+        let stderr = said("pprof/go-1.27-cpu.pb.gz", output);
+        let kinds = "kinds of frames (inlined, kernel, compiled)";
+        let lost = format!(
+            "whole stacks, only pairs of caller and callee; labels of samples; addresses; {kinds}; {also}"
+        );
+        for phrase in lost.split("; ") {
+            assert!(stderr.contains(phrase), "{output}, {phrase}: {stderr}");
+        }
+        assert!(!stderr.contains("order of samples"), "{stderr}");
+        let stderr = said("speedscope/py-spy-0.4.3-main.speedscope.json", output);
+        assert!(stderr.contains("the order of samples in time") && stderr.contains("title"), "{stderr}");
+        assert!(!stderr.contains("labels") && !stderr.contains("addresses"), "{stderr}");
+    }
+    // What holds pairs loses nothing that pairs cannot say.
+    let file = path("pstats/cpython-3.11-calls.pstats");
+    assert_eq!(run(folder.path(), &["convert", &file, "-o", "b.pstats"]).stderr, "");
+}
+
+#[test]
+fn nobody_has_counted_the_calls_of_samples() {
+    let calls = |file: &str| {
+        let report = json(&["report", &path(&format!("speedscope/{file}")), "--json", "--limit", "0"]);
+        let rows = report["functions"].as_array().unwrap().clone();
+        assert!(!rows.is_empty());
+        rows.iter().filter(|row| row["calls"].is_u64()).count()
+    };
+    assert!(calls("speedscope-python-1.0-calls.speedscope.json") > 0);
+    assert_eq!(calls("pyinstrument-5.1.3-asyncio.speedscope.json"), 0);
+    assert_eq!(calls("speedscope-1.25.0-export-collapsed.speedscope.json"), 0);
+}
+
+#[test]
+fn threads_and_processes_of_py_spy_are_no_functions() {
+    for name in ["threads", "subprocesses"] {
+        let file = path(&format!("speedscope/py-spy-0.4.3-{name}.speedscope.json"));
+        let folder = TempDir::new().unwrap();
+        let report = run(folder.path(), &["report", &file, "--limit", "0"]).stdout;
+        assert!(!report.contains("thread (") && !report.contains("process 2"), "{report}");
+        run(folder.path(), &["convert", &file, "-o", "a.txt"]);
+        let text = fs::read_to_string(folder.path().join("a.txt")).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        assert!(lines.clone().all(|line| line.matches("thread (").count() == 1), "{text}");
+        let children =
+            lines.filter(|line| line.starts_with("process 272:") && line.contains(";process 278:"));
+        assert_eq!(children.count() > 0, name == "subprocesses", "{text}");
+    }
+}
+
+#[test]
 fn a_dialect_can_be_forced() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("a.txt"), "main 3\nother 4\n").unwrap();

@@ -40,8 +40,13 @@ impl Target {
         Ok(Self { path: path.to_owned(), format, dialect: None })
     }
 
-    /// Writes a profile, and tells what the format could not hold.
-    pub(crate) fn write(&self, profile: &Profile, options: &WriteOptions<'_>) -> Result<(), Failure> {
+    /// Writes a profile, and tells what the format could not hold: `lost` while it was made to fit, and more.
+    pub(crate) fn write(
+        &self,
+        profile: &Profile,
+        options: &WriteOptions<'_>,
+        lost: &[String],
+    ) -> Result<(), Failure> {
         let options = WriteOptions { dialect: self.dialect, ..*options };
         let written = if self.path == Path::new("-") {
             self.write_stdout(profile, &options)?
@@ -49,8 +54,9 @@ impl Target {
             profkit_formats::write_path(profile, self.format, &self.path, &options)
                 .map_err(|error| Failure::write(&self.path, &error))?
         };
-        if !written.losses.is_empty() {
-            note(&format!("{} cannot hold: {}", self.format.name(), written.losses.join("; ")));
+        let losses = [lost, &written.losses].concat();
+        if !losses.is_empty() {
+            note(&format!("{} cannot hold: {}", self.format.name(), losses.join("; ")));
         }
         Ok(())
     }
@@ -90,16 +96,17 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), Failure> {
     })
 }
 
-/// A profile in the shape of evidence that something needs, with a note of what had to be made up.
+/// A profile in the shape of evidence that something needs, and what that shape cannot hold. A note tells what had to be
+/// made up.
 pub(crate) fn fitted(
     profile: Profile,
     holds: Evidence,
     stacks: Stacks,
     name: &Path,
-) -> Result<Profile, Failure> {
+) -> Result<(Profile, Vec<String>), Failure> {
     let fitted = fit(profile, holds, stacks).map_err(|error| Failure::build(name, &error))?;
     for text in &fitted.notes {
         note(&format!("{}: {text}", name.display()));
     }
-    Ok(fitted.profile)
+    Ok((fitted.profile, fitted.losses))
 }

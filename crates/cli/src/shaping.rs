@@ -58,11 +58,11 @@ impl Shaping<'_> {
     }
 
     fn write_one(&self, profile: Profile, target: &Target) -> Result<(), Failure> {
-        let profile = fitted(profile, target.format.holds(), self.stacks, self.name)?;
+        let (profile, lost) = fitted(profile, target.format.holds(), self.stacks, self.name)?;
         let sample_type = written_type(&profile, self.value)?;
         let options =
             WriteOptions { sample_type, mark_inferred: self.mark_inferred, ..WriteOptions::default() };
-        target.write(&profile, &options)
+        target.write(&profile, &options, &lost)
     }
 }
 

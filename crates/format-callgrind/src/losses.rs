@@ -1,7 +1,7 @@
 //! What a callgrind file cannot hold of a profile.
 
 use foldhash::{HashMap, HashMapExt};
-use profkit_profile::{Id, OriginId, Profile, StringId, count};
+use profkit_profile::{Function, Id, OriginId, Profile, StringId, count};
 
 use crate::blocks::{Names, Part};
 use crate::event::{Event, Writer};
@@ -110,12 +110,17 @@ fn details(profile: &Profile, lose: &mut impl FnMut(usize, &str)) {
     let sites = edges.rows().iter().filter_map(|edge| edge.site);
     let mut frames = lines.chain(sites).map(|frame| profile.frames()[frame]);
     lose(usize::from(frames.any(|frame| frame.address != 0 || frame.column != 0)), "addresses and columns");
-    let system_names = profile.functions().rows().iter().any(|function| !function.system_name.is_empty());
+    let system_names = profile.functions().rows().iter().any(Function::has_linker_name);
     lose(usize::from(system_names), "system names of functions");
     let labels = profile.calls().functions().rows().iter().any(|row| row.labels.index() > 0);
     lose(usize::from(labels), "labels");
     let meta = profile.meta();
     lose(usize::from(meta.start_ns.is_some() || meta.duration_ns.is_some()), "start and duration");
+    lose(usize::from(meta.period != 0), "the sampling period");
+    lose(
+        usize::from(meta.drop_frames.is_some() || meta.keep_frames.is_some()),
+        "which frames to drop or keep",
+    );
     let texts = meta.title.iter().chain(&meta.doc_url);
     lose(usize::from(texts.copied().any(|text: StringId| !text.is_empty())), "title");
     let changed = meta.comments.iter().filter(|&&comment| {

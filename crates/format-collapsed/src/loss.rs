@@ -141,7 +141,7 @@ impl FrameLosses {
             let defined = function.first_line != 0;
             self.definitions += usize::from(defined && frame.line != 0);
             self.stand_ins_for_lines += usize::from(defined && frame.line == 0 && held.line != 0);
-            self.system_names += usize::from(!function.system_name.is_empty());
+            self.system_names += usize::from(function.has_linker_name());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What pstats cannot hold of a profile, a phrase for each kind of thing.
 
-use profkit_profile::{Dimension, LabelSetId, OriginId, Profile, count};
+use profkit_profile::{Dimension, Function, LabelSetId, OriginId, Profile, count};
 
 use crate::share::Shared;
 use crate::sheet::Sheet;
@@ -48,11 +48,33 @@ pub(crate) fn of(profile: &Profile, sheet: &Sheet<'_>, columns: &[usize]) -> Vec
             count(number, "function")
         )
     });
+    let linked = profile.functions().rows().iter().any(Function::has_linker_name);
+    lose(usize::from(linked), &|_| "the linker's names".to_owned());
+    lose(profile.mappings().len(), &|_| "binaries".to_owned());
     let meta = profile.meta();
+    lose(usize::from(meta.title.is_some() || meta.doc_url.is_some()), &|_| {
+        "title and documentation".to_owned()
+    });
     lose(meta.comments.len(), &|number| count(number, "comment"));
     let times = usize::from(meta.start_ns.is_some() || meta.duration_ns.is_some());
     lose(times, &|_| "when the recording started and how long it took".to_owned());
+    let filters = usize::from(meta.drop_frames.is_some() || meta.keep_frames.is_some());
+    lose(filters, &|_| "which frames to drop or keep".to_owned());
     losses
+}
+
+/// The sampling period, where no times tell it.
+pub(crate) fn of_period(profile: &Profile) -> Option<String> {
+    (profile.meta().period != 0).then(|| "the sampling period".to_owned())
+}
+
+/// What other tools take for counts of 0; profkit does not, and nothing changes of what came from pstats.
+pub(crate) fn of_calls(profile: &Profile, sheet: &Sheet<'_>) -> Option<String> {
+    let functions = sheet.rows.iter().map(|row| row.calls);
+    let callers = sheet.rows.iter().flat_map(|row| &row.callers).map(|caller| caller.calls);
+    let unknown = functions.chain(callers).any(|calls| calls.all.is_none());
+    (unknown && profile.meta().format != "pstats")
+        .then(|| "unknown numbers of calls: written as 0".to_owned())
 }
 
 /// How the values of the classic form stopped being what they were.

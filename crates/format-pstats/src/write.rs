@@ -72,6 +72,8 @@ fn classic(
     output.end_dict();
     let columns: Vec<usize> = column.into_iter().collect();
     let mut losses = losses::of(profile, &sheet, &columns);
+    losses.extend(losses::of_period(profile));
+    losses.extend(losses::of_calls(profile, &sheet));
     losses.extend(losses::of_seconds(profile, column));
     losses.extend(losses::of_rounding(rounded));
     losses.extend(losses::of_shares(shared));
@@ -152,8 +154,13 @@ fn sampled(
     let columns: Vec<usize> = std::iter::once(samples).chain(time).collect();
     let mut losses = losses::of(profile, &sheet, &columns);
     losses.extend(losses::of_sampled(profile, &sheet));
-    if time.is_some() && interval.is_none() {
-        losses.extend(losses::of_times(profile));
+    if interval.is_none() {
+        losses.extend(losses::of_period(profile));
+    }
+    match time {
+        Some(_) if interval.is_none() => losses.extend(losses::of_times(profile)),
+        Some(_) => {}
+        None => losses.push("samples without a time: it is written as 0".to_owned()),
     }
     losses.extend(losses::of_rounding(rounded));
     Ok(Written { losses })

@@ -7,8 +7,8 @@ mod common;
 use common::{fixture, function, read, tables, write, write_with};
 use profkit_format_pstats::Pstats;
 use profkit_profile::{
-    CallEdge, Format, Frame, Function, FunctionCalls, FunctionId, Label, LabelSetId, LineCost, Origin,
-    OriginId, Profile, ProfileBuilder, Sample, WriteError, WriteOptions,
+    CallEdge, Format, Frame, Function, FunctionCalls, FunctionId, Label, LabelSetId, LineCost, Mapping,
+    Origin, OriginId, Profile, ProfileBuilder, Sample, WriteError, WriteOptions,
 };
 
 /// Builds call tables by the names of functions.
@@ -198,7 +198,13 @@ fn callers_and_callees_without_rows_get_one() {
     let mut tables = time();
     tables.edge("root", "f", Some(2), Some(&[7]), Some(&[9]), &[0]);
     let (bytes, written) = write(&tables.finish());
-    assert_eq!(written.losses, ["2 functions without values: estimated from their callers or callees"]);
+    assert_eq!(
+        written.losses,
+        [
+            "unknown numbers of calls: written as 0",
+            "2 functions without values: estimated from their callers or callees"
+        ]
+    );
     let again = read(&bytes).unwrap();
     assert_eq!(function_row(&again, "f"), (Some(2), Some(2), 7, 9));
     assert_eq!(function_row(&again, "root"), (None, None, 0, 9));
@@ -213,12 +219,16 @@ fn samples_become_as_many_seconds_and_that_is_said() {
     let (bytes, written) = write_with(&profile, &options);
     assert_eq!(
         written.losses,
-        ["the values of wall", "the unit of samples (count): 1 is written as 1.0 second"]
+        [
+            "the values of wall",
+            "unknown numbers of calls: written as 0",
+            "the unit of samples (count): 1 is written as 1.0 second"
+        ]
     );
     assert_eq!(function_row(&read(&bytes).unwrap(), "f"), (None, None, 57_000_000_000, 57_000_000_000));
     // The first that is a time, unless asked.
     let (bytes, written) = write(&profile);
-    assert_eq!(written.losses, ["the values of samples"]);
+    assert_eq!(written.losses, ["the values of samples", "unknown numbers of calls: written as 0"]);
     assert_eq!(function_row(&read(&bytes).unwrap(), "f"), (None, None, 1_000_000_000, 1_500_000_000));
     let options = WriteOptions { sample_type: Some(9), ..WriteOptions::default() };
     assert!(Pstats.write(&profile, &mut Vec::new(), &options).is_err());
@@ -230,6 +240,9 @@ fn what_has_no_place_is_named() {
     tables.0.meta.start_ns = Some(1);
     let comment = tables.0.string(b"made on a Monday").unwrap();
     tables.0.meta.comments.push(comment);
+    (tables.0.meta.title, tables.0.meta.drop_frames, tables.0.meta.period) =
+        (Some(comment), Some(comment), 10);
+    tables.0.mapping(Mapping { file: comment, ..Mapping::EMPTY }).unwrap();
     tables.row("f", Some(1), &[1], &[1]);
     let function = tables.function("f");
     let frame = tables.0.frame(Frame { line: 3, ..Frame::of(function) }).unwrap();
@@ -268,8 +281,13 @@ fn what_has_no_place_is_named() {
             "1 function added to others of the same file, line and name",
             "1 function whose calls are known in part: the rest counts as 0",
             "1 function whose primitive calls are unknown: all their calls are written",
+            "the linker's names",
+            "binaries",
+            "title and documentation",
             "1 comment",
             "when the recording started and how long it took",
+            "which frames to drop or keep",
+            "the sampling period",
         ]
     );
     assert_eq!(function_row(&read(&bytes).unwrap(), "f").2, 3);

@@ -50,7 +50,7 @@ pub(crate) fn losses(it: &Losses<'_>) -> Written {
     );
     lost(profile.mappings().len(), "binaries");
     let functions = profile.functions().rows().iter();
-    lost(functions.filter(|function| !function.system_name.is_empty()).count(), "linker names of functions");
+    lost(functions.filter(|function| function.has_linker_name()).count(), "linker names of functions");
     lost(hidden_first_lines(profile), "first lines of functions");
     losses.extend(sample_types(it));
     losses.extend(zero_types(it));

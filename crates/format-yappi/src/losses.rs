@@ -1,6 +1,6 @@
 //! What a ystat cannot hold of a profile.
 
-use profkit_profile::{Id, Profile, StringId, count};
+use profkit_profile::{Function, Id, Profile, StringId, count};
 
 use crate::last_place::Nudges;
 use crate::stats::{Clock, Stats};
@@ -72,14 +72,17 @@ fn details(profile: &Profile, lose: &mut impl FnMut(bool, String)) {
     let calls = profile.calls();
     let sites = calls.edges().rows().iter().any(|edge| edge.site.is_some());
     lose(sites || !calls.lines().is_empty(), "the lines of calls and of self times".to_owned());
-    let system_names = profile.functions().rows().iter().any(|function| !function.system_name.is_empty());
+    let system_names = profile.functions().rows().iter().any(Function::has_linker_name);
     lose(system_names, "system names of functions".to_owned());
     let known = [context::ID, context::NAME, context::TAG, builtin::LABEL];
     let mut labels = calls.functions().rows().iter().flat_map(|row| profile.labels().get(row.labels));
     let is_kept = |key: &[u8]| known.contains(&key) || Nudges::is_key(key);
     lose(labels.any(|label| !is_kept(profile.bytes(label.key))), "labels".to_owned());
     let meta = profile.meta();
+    lose(!profile.mappings().is_empty(), "binaries".to_owned());
     lose(meta.start_ns.is_some() || meta.duration_ns.is_some(), "start and duration".to_owned());
+    lose(meta.period != 0, "the sampling period".to_owned());
+    lose(meta.drop_frames.is_some() || meta.keep_frames.is_some(), "which frames to drop or keep".to_owned());
     let texts = meta.comments.iter().chain(&meta.title).chain(&meta.doc_url);
     lose(texts.copied().any(|text: StringId| !text.is_empty()), "comments and title".to_owned());
 }

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use profkit_profile::views::call_edges::call_edges;
 use profkit_profile::views::estimate::{edge_stacks, estimate_lines, estimate_stacks};
-use profkit_profile::{BuildError, Evidence, FrameId, FunctionCalls, FunctionId, Profile, Shape, count};
+use profkit_profile::{
+    BuildError, Evidence, Frame, FrameFlags, FrameId, FunctionCalls, FunctionId, LabelSetId, Profile, Shape,
+    Stack, count,
+};
 
 /// How call edges become stacks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -26,6 +29,8 @@ pub struct Fitted {
     pub profile: Profile,
     /// What a person should know about how it was made to fit, a line each.
     pub notes: Vec<String>,
+    /// What the other shape cannot hold, phrases like those of [`Written`](profkit_profile::Written).
+    pub losses: Vec<String>,
 }
 
 /// Turns a profile into the shape of evidence that a format [holds](profkit_profile::Format::holds); unchanged if it has
@@ -40,12 +45,13 @@ pub fn fit(profile: Profile, holds: Evidence, stacks: Stacks) -> Result<Fitted, 
         Evidence::CallEdges => shape == Shape::CallGraph || profile.samples().is_empty(),
     };
     if fits {
-        return Ok(Fitted { profile, notes: Vec::new() });
+        return Ok(Fitted { profile, notes: Vec::new(), losses: Vec::new() });
     }
-    let mut notes = Vec::new();
+    let (mut notes, mut losses) = (Vec::new(), Vec::new());
     let profile = match (holds, stacks) {
         (Evidence::CallEdges, _) => {
             let edges = call_edges(&profile)?;
+            losses = beyond_edges(&profile);
             if edges.saturated.0 {
                 notes.push("a sum does not fit 64 bits; the largest number stands for it".to_owned());
             }
@@ -75,7 +81,31 @@ pub fn fit(profile: Profile, holds: Evidence, stacks: Stacks) -> Result<Fitted, 
             }
         }
     };
-    Ok(Fitted { profile, notes })
+    Ok(Fitted { profile, notes, losses })
+}
+
+/// What pairs of caller and callee cannot say of samples.
+fn beyond_edges(profile: &Profile) -> Vec<String> {
+    let mut losses = Vec::new();
+    let mut lose = |lost: bool, what: &str| {
+        if lost {
+            losses.push(what.to_owned());
+        }
+    };
+    let (stacks, frames) = (profile.stacks(), profile.frames().rows());
+    let is_deep = |stack: &Stack| stack.parent.is_some_and(|parent| stacks[parent].parent.is_some());
+    lose(stacks.rows().iter().any(is_deep), "whole stacks, only pairs of caller and callee");
+    let labels = profile.samples().iter().any(|sample| sample.labels != LabelSetId::EMPTY);
+    lose(labels, "labels of samples");
+    // Frames without a function are named by their address.
+    lose(frames.iter().any(|frame| frame.address != 0 && frame.function.is_some()), "addresses");
+    lose(frames.iter().any(|frame| frame.column != 0), "columns");
+    let is_placeless = |frame: &Frame| frame.mapping.is_some() && frame.function.is_some() && frame.line == 0;
+    lose(frames.iter().any(is_placeless), "binaries of frames without a line");
+    let is_marked = |frame: &Frame| frame.flags != FrameFlags::NONE;
+    lose(frames.iter().any(is_marked), "kinds of frames (inlined, kernel, compiled)");
+    lose(profile.tracks().has_time_order(), "the order of samples in time");
+    losses
 }
 
 /// What stacks do not say of call tables.

@@ -7,7 +7,7 @@ use crate::id::StringId;
 pub struct Function {
     /// The qualified name where the source has it, else the plain one.
     pub name: StringId,
-    /// The linker's name where it differs (pprof's `system_name`), else empty.
+    /// The linker's name (pprof's `system_name`); empty where the source has none, or does not repeat the name.
     pub system_name: StringId,
     /// The source file as the recorder wrote it; empty where unknown.
     pub file: StringId,
@@ -19,6 +19,12 @@ impl Function {
     /// A function of which nothing is known; for `..Function::EMPTY`.
     pub const EMPTY: Self =
         Self { name: StringId::EMPTY, system_name: StringId::EMPTY, file: StringId::EMPTY, first_line: 0 };
+
+    /// Whether the linker has another name for it; Go's profiles repeat the same one.
+    #[must_use]
+    pub fn has_linker_name(&self) -> bool {
+        !self.system_name.is_empty() && self.system_name != self.name
+    }
 }
 
 /// A loaded binary or library, as pprof describes it.

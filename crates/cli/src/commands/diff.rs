@@ -102,7 +102,8 @@ impl Sides {
     fn with_stacks(&self, arguments: &Diff) -> Result<Self, Failure> {
         let side = |runs: &[Profile], name: &str| {
             let with_stacks = |run: &Profile| {
-                fitted(run.clone(), Evidence::Stacks, arguments.stacks.mode(), Path::new(name))
+                let stacks = arguments.stacks.mode();
+                fitted(run.clone(), Evidence::Stacks, stacks, Path::new(name)).map(|(run, _)| run)
             };
             runs.iter().map(with_stacks).collect::<Result<Vec<_>, _>>()
         };
@@ -226,6 +227,6 @@ impl Output {
             Self::Difference(target) => (target, comparison.difference()),
             Self::Counts(target) => (target, comparison.before_after()),
         };
-        target.write(&profile.map_err(|error| failed(&error))?, &WriteOptions::default())
+        target.write(&profile.map_err(|error| failed(&error))?, &WriteOptions::default(), &[])
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Flamegraph) -> Result<(), Failure> {
     let loaded = arguments.input.load()?;
     let profile = fold_origins(loaded.profile, By::from(arguments.by)).map_err(failed)?;
     let profile = name_missing_stacks(profile).map_err(failed)?;
-    let profile = fitted(profile, Evidence::Stacks, arguments.stacks.mode(), input)?;
+    let (profile, _) = fitted(profile, Evidence::Stacks, arguments.stacks.mode(), input)?;
     let Some(sample_type) = choose_type(&profile, arguments.value.as_deref())? else {
         return Err(Failure::file(input, "it has no values to draw"));
     };

@@ -59,9 +59,9 @@ pub(crate) fn run(arguments: &Merge) -> Result<(), Failure> {
     if sources.have(&target.path) {
         note(&format!("{} is one of the inputs; what comes of all replaces it", target.path.display()));
     }
-    let profile = fitted(profile, target.format.holds(), arguments.stacks.mode(), &target.path)?;
+    let (profile, lost) = fitted(profile, target.format.holds(), arguments.stacks.mode(), &target.path)?;
     let sample_type = written_type(&profile, arguments.value.as_deref())?;
-    target.write(&profile, &WriteOptions { sample_type, ..WriteOptions::default() })?;
+    target.write(&profile, &WriteOptions { sample_type, ..WriteOptions::default() }, &lost)?;
     if arguments.output.is_none() {
         note(&format!("{merged} profiles merged into {}", target.path.display()));
     }

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Report) -> Result<(), Failure> {
     profile = name_missing_stacks(profile).map_err(failed)?;
     if arguments.group != Group::Frames(Grouping::Function) && profile.shape() != Shape::Stacks {
         // The call tables know totals of functions only.
-        profile = fitted(profile, Evidence::Stacks, Stacks::Lines, input)?;
+        (profile, _) = fitted(profile, Evidence::Stacks, Stacks::Lines, input)?;
     }
     let sample_type = choose_type(&profile, arguments.value.as_deref())?;
     let mut rows = Vec::new();

@@ -193,11 +193,14 @@ fn threads_are_added_up_or_kept_as_parts() {
 fn everything_else_that_is_lost_is_said() {
     let profile = build(|builder, main, work| {
         let name = builder.string(b"new\nline").unwrap();
-        let odd = builder.function(Function { name, system_name: name, ..Function::EMPTY }).unwrap();
+        let system_name = builder.string(b"_Z1fv").unwrap();
+        let odd = builder.function(Function { name, system_name, ..Function::EMPTY }).unwrap();
         let site = builder.frame(Frame { line: 5, address: 64, ..Frame::of(main) }).unwrap();
         let key = builder.string(b"k").unwrap();
         let labels = builder.labels(&[profkit_profile::Label::number(key, 1, StringId::EMPTY)]).unwrap();
         builder.meta.start_ns = Some(1);
+        builder.meta.period = 10;
+        builder.meta.keep_frames = Some(name);
         builder.meta.title = Some(name);
         builder.meta.comments.push(name);
         builder.sample_type(b"a b", b"x(y").unwrap();
@@ -223,6 +226,8 @@ fn everything_else_that_is_lost_is_said() {
             "system names of functions",
             "labels",
             "start and duration",
+            "the sampling period",
+            "which frames to drop or keep",
             "title",
             "1 comment changed: what a line cannot hold",
         ]

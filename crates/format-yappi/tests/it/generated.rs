@@ -106,7 +106,8 @@ fn what_cannot_be_held_is_said() {
     let profile = with_function(|builder, function| {
         builder.sample_type(b"alloc", b"bytes").unwrap();
         let raw = builder.string(b"caf\xe9").unwrap();
-        let other = builder.function(Function { name: raw, system_name: raw, ..Function::EMPTY }).unwrap();
+        let system_name = builder.string(b"_Z1fv").unwrap();
+        let other = builder.function(Function { name: raw, system_name, ..Function::EMPTY }).unwrap();
         let site = builder.frame(Frame { line: 3, ..Frame::of(function) }).unwrap();
         let elsewhere = builder.origin(Origin { pid: Some(7), ..Origin::UNKNOWN }).unwrap();
         builder.function_calls(FunctionCalls { function, ..PLAIN }, &[1, 0], &[2, 0]).unwrap();
