@@ -63,7 +63,8 @@
 //!
 //! One sample type, `time` in nanoseconds; the sampler's dumps have `samples` before it. Rows go to the call tables in
 //! the order of the file. Calls are unknown where both counts are 0, where pyinstrument wrote -1, and in the sampler's
-//! dumps. Where the sampler's interval explains every time it is the profile's period, and callers get times by it.
+//! dumps. Where a sampler's dump has samples and no time but 0, `time` is left out: that is how samples without a time are
+//! written. Where the sampler's interval explains every time it is the profile's period, and callers get times by it.
 //! Of two items with one key the last wins, as in a Python dict.
 //!
 //! cProfile's floats are products, ticks · 1e-9 since Python 3.8 and ticks · 1e-6 before (measured on every value of

@@ -57,7 +57,8 @@ fn add(dump: &Dump, dialect: Dialect, builder: &mut ProfileBuilder) -> Result<()
 /// Where the numbers of a dump go.
 struct Columns {
     dialect: Dialect,
-    time: usize,
+    /// All but dumps of the sampler's form whose times are all 0, which profkit writes of samples without a time.
+    time: Option<usize>,
     /// The sampler's dumps only.
     samples: Option<usize>,
     /// The sampler's dumps only: what makes times of samples, if every row agrees on it.
@@ -71,8 +72,11 @@ impl Columns {
     fn new(dump: &Dump, dialect: Dialect, builder: &mut ProfileBuilder) -> Result<Self, BuildError> {
         let is_sampled = dialect == Dialect::Sampled;
         let samples = if is_sampled { Some(builder.sample_type(b"samples", b"count")?) } else { None };
-        let time = builder.sample_type(b"time", b"nanoseconds")?;
-        let interval = if is_sampled { find_interval(dump, builder)? } else { None };
+        let is_timed = |row: &Row| (row.times.own, row.times.total) != (0, 0);
+        let is_counted = |row: &Row| (row.counts.primitive, row.counts.all) != (0, 0);
+        let has_time = !is_sampled || dump.rows.iter().any(is_timed) || !dump.rows.iter().any(is_counted);
+        let time = if has_time { Some(builder.sample_type(b"time", b"nanoseconds")?) } else { None };
+        let interval = if is_sampled && has_time { find_interval(dump, builder)? } else { None };
         let zeros = vec![0; builder.sample_types().len()];
         Ok(Self { dialect, time, samples, interval, own: zeros.clone(), total: zeros })
     }
@@ -129,8 +133,10 @@ impl Columns {
     }
 
     fn set_times(&mut self, times: Times) {
-        self.own[self.time] = times.own;
-        self.total[self.time] = times.total;
+        if let Some(time) = self.time {
+            self.own[time] = times.own;
+            self.total[time] = times.total;
+        }
     }
 
     fn set_samples(&mut self, own: i64, total: i64) {

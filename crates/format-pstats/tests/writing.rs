@@ -369,6 +369,23 @@ fn the_samplers_form_needs_samples() {
 }
 
 #[test]
+fn samples_without_a_time_come_back_as_samples() {
+    let mut tables = Tables::new(&[("samples", "count")]);
+    tables.row("f", None, &[5], &[6]).row("g", None, &[1], &[7]);
+    tables.edge("g", "f", None, None, Some(&[6]), &[0]);
+    let (bytes, written) =
+        write_with(&tables.finish(), &WriteOptions { dialect: Some("sampled"), ..WriteOptions::default() });
+    assert_eq!(written.losses, ["samples without a time: it is written as 0"]);
+    let back = read(&bytes).unwrap();
+    let names: Vec<_> = back.sample_types().iter().map(|row| back.text(row.name)).collect();
+    assert_eq!((names.join(" ").as_str(), back.meta().period), ("samples", 0));
+    let (functions, edges) = common::tables(&back);
+    assert_eq!((&functions[0].3[..], &functions[0].4[..]), (&[5][..], &[6][..]));
+    assert_eq!(edges[0].5.as_deref(), Some(&[6][..]));
+    assert_eq!(common::write_sampled(&back).0, bytes);
+}
+
+#[test]
 fn the_samplers_form_says_what_it_leaves_out() {
     let mut tables = Tables::new(&[("samples", "count"), ("cpu", "nanoseconds"), ("calls", "count")]);
     tables.row("f", Some(3), &[5, 50, 1], &[6, 60, 1]);
