@@ -166,6 +166,18 @@ pub(super) static EXCEPTIONS: &[Exception] = &[
         "the app counts the time in which no frame is open",
     ),
     row(
+        "speedscope, original",
+        &["speedscope/py-spy-0.4.3-subprocesses.speedscope.json"],
+        &["functions"],
+        "py-spy's frames for processes are origins, and functions to the app",
+    ),
+    row(
+        "speedscope, original",
+        THREAD_FRAMES,
+        &["functions", "sum that is not idle"],
+        "py-spy's frames for threads are origins, and functions to the app, also where nothing else ran",
+    ),
+    row(
         "speedscope, written of speedscope",
         EVENTED_WITH_GAPS,
         &["sum"],
@@ -231,12 +243,6 @@ pub(super) static EXCEPTIONS: &[Exception] = &[
         "Austin writes memory that was freed as a negative count",
     ),
     row("inferno, written", NOT_UNICODE, &["refused"], "it takes UTF-8 only"),
-    row(
-        "inferno, written",
-        THREAD_FRAMES,
-        &["edges"],
-        "py-spy has frames for threads, and the threads are roots of the same names",
-    ),
     row("gprof2dot, collapsed written", FRACTIONS, &["refused"], "it takes whole numbers only"),
     row(
         "gprof2dot, collapsed written",
@@ -278,12 +284,6 @@ pub(super) static EXCEPTIONS: &[Exception] = &[
     row("flamegraph.pl, written", NEGATIVE, &["ignored", "sum"], "it takes no negative counts"),
     row("flamegraph.pl, written", FRACTIONS, &["sum"], "it shows whole numbers"),
     row("flamegraph.pl, written", EMPTY, &["refused"], "no stacks at all"),
-    row(
-        "flamegraph.pl, written",
-        THREAD_FRAMES,
-        &["refused"],
-        "it cuts names that are not ASCII in the middle of a character: those with stand-ins",
-    ),
     row(
         "flamegraph.pl, written",
         &[
