@@ -63,6 +63,10 @@ pub struct Header {
     pub error: AtomicU32,
     /// Events that could not be kept: the file could not grow, or a table was at its end.
     pub events_lost: AtomicU64,
+    /// Forked children that could reach neither the recording nor its journal.
+    pub children_missed: AtomicU32,
+    /// For the future.
+    pub reserved: u32,
 }
 
 /// The process, by its number and its start, in the name of a trace file.

@@ -123,14 +123,12 @@ pub(crate) fn start_ticks() -> u64 {
     Stat::parse(&stat).and_then(|stat| stat.start_ticks()).unwrap_or(0)
 }
 
-/// Writes a line to the journal of the recording; if that fails, nobody can be told.
-pub(crate) fn journal(options: &Options, event: &str, add: impl FnOnce(&mut Line)) {
+/// Writes a line to the journal of the recording, if it can be reached: whether that was so.
+pub(crate) fn journal(options: &Options, event: &str, add: impl FnOnce(&mut Line)) -> bool {
     let mut line =
         Line::new(event, clock::nanoseconds(libc::CLOCK_REALTIME), std::process::id(), start_ticks());
     add(&mut line);
-    if options.are_current() {
-        let _ = append_in(&options.folder, line.finish());
-    }
+    options.are_current() && append_in(&options.folder, line.finish()).is_ok()
 }
 
 impl Process {
@@ -168,7 +166,10 @@ impl Process {
             }
             Err(error) => {
                 let reason = format!("no file after fork: {error}");
-                journal(&self.options, "missed", |line| line.field(reason.as_bytes()));
+                if !journal(&self.options, "missed", |line| line.field(reason.as_bytes())) {
+                    // The file of the parent is still mapped.
+                    self.file.header().children_missed.fetch_add(1, Ordering::Relaxed);
+                }
                 set_disarmed(true);
                 false
             }

@@ -74,6 +74,18 @@ fn children_of_a_program_that_changes_what_is_preloaded_are_there() {
     }
 }
 
+/// They can neither have a file nor write to the journal.
+#[test]
+fn children_that_can_open_nothing_are_told() {
+    let interpreter = Interpreter::default();
+    interpreter.program("no_files.py");
+    let record = ["record", "--trace", "-o", "out.pb.gz", "--", interpreter.python(), "no_files.py"];
+    let recorded = output(&mut interpreter.profkit_after("ulimit -n 64", &record));
+    let stderr = String::from_utf8_lossy(&recorded.stderr);
+    assert_eq!(status(&recorded), 0, "{stderr}");
+    assert!(stderr.contains(": 3 forked children not covered"), "{stderr}");
+}
+
 /// They were told a path that is another recording's now.
 #[test]
 fn workers_of_an_earlier_recording_are_not_in_a_later_one() {

@@ -97,6 +97,7 @@ impl Head {
             ),
             (u64::from(u32_at(bytes, offset_of!(Header, threads_missed)).unwrap_or(0)), "threads"),
             (events, "events"),
+            (u64::from(u32_at(bytes, offset_of!(Header, children_missed)).unwrap_or(0)), "forked children"),
         ];
         for (number, what) in missed.into_iter().filter(|&(number, _)| number > 0) {
             notes.push(format!("process {pid}: {number} {what} not covered"));
