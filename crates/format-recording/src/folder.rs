@@ -93,7 +93,8 @@ struct Covered {
     threads: usize,
     notes: Vec<String>,
     remarks: Vec<String>,
-    refused: BTreeSet<i64>,
+    /// Pids and starts of those that were sampled.
+    found: BTreeSet<(i64, u64)>,
     start_ns: Option<i64>,
     end_ns: Option<i64>,
     interval_ns: i64,
@@ -112,7 +113,7 @@ impl Covered {
         self.threads += summary.threads;
         self.notes.extend(summary.notes);
         self.remarks.extend(summary.remarks);
-        self.refused.extend(summary.refused);
+        self.found.extend(summary.sampled);
         let start = self.start_ns.unwrap_or(i64::MAX).min(summary.start_ns);
         self.start_ns = Some(start);
         self.end_ns = self.end_ns.max(Some(summary.end_ns));
@@ -140,7 +141,7 @@ impl Covered {
         }
         let missed = facts.missed.iter().map(|missed| {
             let command = command_of(facts, missed.pid, missed.start);
-            let is_sampled = missed.is_sampled && !self.refused.contains(&missed.pid);
+            let is_sampled = self.found.contains(&(missed.pid, missed.start));
             let how = if is_sampled { "sampled instead of traced" } else { NOT_COVERED };
             format!("process {}{command} {how}: {}", missed.pid, String::from_utf8_lossy(&missed.reason))
         });

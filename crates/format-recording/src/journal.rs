@@ -24,8 +24,6 @@ pub(crate) struct Missed {
     pub(crate) pid: i64,
     pub(crate) start: u64,
     pub(crate) reason: Vec<u8>,
-    /// The sampler has it.
-    pub(crate) is_sampled: bool,
 }
 
 impl Facts {
@@ -57,14 +55,10 @@ impl Facts {
                     self.commands.insert((pid, start), command_line(arguments));
                 }
                 (b"missed", [reason, ..]) => {
-                    let one = Missed { pid, start, reason: reason.clone(), is_sampled: false };
+                    let one = Missed { pid, start, reason: reason.clone() };
                     if !missed.contains(&one) {
                         missed.push(one);
                     }
-                }
-                (b"sampled", _) => {
-                    let of = |one: &&mut Missed| one.pid == pid && one.start == start;
-                    missed.iter_mut().filter(of).for_each(|one| one.is_sampled = true);
                 }
                 _ => {}
             }

@@ -28,8 +28,8 @@ pub(crate) struct Summary {
     pub(crate) notes: Vec<String>,
     /// How it was sampled.
     pub(crate) remarks: Vec<String>,
-    /// Processes that could not be sampled.
-    pub(crate) refused: Vec<i64>,
+    /// Pids and starts of the processes that were sampled.
+    pub(crate) sampled: BTreeSet<(i64, u64)>,
     /// When it began, nanoseconds since 1970.
     pub(crate) start_ns: i64,
     /// When its last sample was, nanoseconds since 1970.
@@ -262,7 +262,7 @@ impl Reader {
             threads: self.threads.len(),
             notes,
             remarks,
-            refused: self.refused.into_values().flat_map(|refused| refused.pids).collect(),
+            sampled: self.processes.iter().map(|process| (process.pid, process.start)).collect(),
             start_ns: time(self.start_ns),
             end_ns: time(self.start_ns.saturating_add(end)),
             interval_ns: time(self.interval_ns),

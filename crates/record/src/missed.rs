@@ -1,11 +1,11 @@
 //! Pythons that the tracer could not enter, as the journal tells: they are sampled instead.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use profkit_recording::journal::{self, Line};
+use profkit_recording::journal;
 use profkit_recording::stream::Writer;
 
 use crate::process::start_ticks;
@@ -44,15 +44,6 @@ impl Missed {
                 };
                 *sampling = Some(started);
             }
-            self.tell(pid, start);
-        }
-    }
-
-    fn tell(&self, pid: u32, start: u64) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-        let mut line = Line::new("sampled", u64::try_from(now).unwrap_or(0), pid, start);
-        if let Ok(mut file) = File::options().append(true).open(self.folder.join(journal::FILE)) {
-            let _ = file.write_all(line.finish());
         }
     }
 

@@ -11,7 +11,6 @@
 //! | `exec` | the same, before `execve` and `posix_spawn` | path of the program |
 //! | `traced` | the tracer, when it works | Python's version (hexadecimal, `PY_VERSION_HEX`) |
 //! | `missed` | whoever notices | why the process is not in the recording |
-//! | `sampled` | the front | nothing: what was `missed` is sampled from outside |
 
 use core::ffi::{CStr, c_int};
 use std::ffi::CString;

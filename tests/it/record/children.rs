@@ -111,7 +111,24 @@ fn children_of_80_ms_and_of_20_ms_are_there() {
 
 /// On other versions; `reference` since they have to be installed.
 mod reference {
-    use super::{Interpreter, every_kind_of_child};
+    use super::{Interpreter, every_kind_of_child, output};
+
+    /// What is traced from 3.9 on can be sampled from 3.8 on.
+    #[test]
+    fn older_ones_are_sampled_or_said_to_be_missing() {
+        for (version, expected) in
+            [("2.7", "not covered: "), ("3.6", "not covered: "), ("3.8", "sampled instead of traced: ")]
+        {
+            let interpreter = Interpreter::reference(version);
+            let recorded =
+                output(&mut interpreter.record("out.pb.gz", &["-c", "import time; time.sleep(0.4)"]));
+            let stderr = String::from_utf8_lossy(&recorded.stderr);
+            let told = format!(" {expected}Python {version}");
+            assert_eq!(stderr.matches(&told).count(), 1, "{version}: {stderr}");
+            let other = if version == "3.8" { "not covered" } else { "sampled" };
+            assert!(!stderr.contains(other), "{version}: {stderr}");
+        }
+    }
 
     macro_rules! versions {
         ($($test:ident $version:literal),*) => {$(
