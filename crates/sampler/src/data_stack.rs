@@ -4,7 +4,7 @@
 //! on how deep the stack is, would prefer one state to another.
 
 use crate::layout::CHUNK_HEAD;
-use crate::remote::{Place, Remote, int_at, word_at};
+use crate::remote::{MAX_PLACES, Place, Remote, int_at, word_at};
 
 /// More of a data stack than as many frames need is not read: the memory may say anything.
 const MAX_BYTES: usize = 1 << 24;
@@ -162,7 +162,8 @@ fn used(head: &[u8]) -> usize {
 
 /// The chunks below the newest: address, and how much of each is read: what is in use, or was of those that are known.
 fn older_chunks(remote: Remote, newest: u64, known: &[(u64, usize)]) -> Vec<(u64, usize)> {
-    const MAX_CHUNKS: usize = 256;
+    // One call reads them all, and other places with them.
+    const MAX_CHUNKS: usize = MAX_PLACES - 24;
     let mut found = Vec::new();
     let mut at = newest;
     let mut left = MAX_BYTES;

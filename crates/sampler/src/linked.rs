@@ -14,8 +14,8 @@ use crate::regions::Regions;
 use crate::remote::{Place, int_at, word_at};
 use crate::resolver::Resolver;
 
-/// As in CPython, deeper stacks are cut.
-const MAX_DEPTH: usize = 20_000;
+/// Deeper stacks are not read: the memory may say anything.
+const MAX_DEPTH: usize = 200_000;
 /// After as many reads, frames that were not part of a stack are no longer read along.
 const REFRESH: u32 = 256;
 /// One in as many reads notes which frames are part of a stack.

@@ -1,14 +1,11 @@
 //! `profkit record` of deep stacks: all of them is there, wherever it lies.
 
 use super::interpreter::Interpreter;
-use super::result::{Report, output, status};
+use super::result::{Report, recorded};
 
 fn sample(interpreter: &Interpreter, what: &str) -> Report {
     interpreter.program("depths.py");
-    let program = [interpreter.python(), "depths.py", what];
-    let arguments = [&["record", "--rate", "500", "-o", "out.pb.gz", "--"], &program[..]].concat();
-    let recorded = output(&mut interpreter.profkit(&arguments));
-    assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
+    recorded(interpreter, &["--rate", "500"], &[interpreter.python(), "depths.py", what]);
     Report::of(interpreter, "out.pb.gz")
 }
 
@@ -29,6 +26,19 @@ fn generators(interpreter: &Interpreter) {
     assert!(innermost > 0.9 * outermost && outermost > 0.8, "{innermost} of {outermost}");
 }
 
+/// Nothing of a stack is given up for its depth.
+fn forty_thousand_frames(interpreter: &Interpreter) {
+    interpreter.program("abyss.py");
+    let (_, stderr) = recorded(interpreter, &[], &[interpreter.python(), "abyss.py", "40000"]);
+    let below = Report::of(interpreter, "out.pb.gz").total("leaf", "abyss.py", "wall");
+    assert!((0.8..1.3).contains(&below), "{below}: {stderr}");
+}
+
+#[test]
+fn nothing_is_too_deep() {
+    forty_thousand_frames(&Interpreter::default());
+}
+
 #[test]
 fn in_two_chunks_of_the_data_stack() {
     chunks(&Interpreter::default());
@@ -41,7 +51,7 @@ fn of_many_generators() {
 
 /// On other versions; `reference` since they have to be installed.
 mod reference {
-    use super::{Interpreter, chunks, generators};
+    use super::{Interpreter, chunks, forty_thousand_frames, generators};
 
     macro_rules! versions {
         ($($test:ident $version:literal),*) => {$(
@@ -56,6 +66,11 @@ mod reference {
                 #[test]
                 fn of_many_generators() {
                     generators(&Interpreter::reference($version));
+                }
+
+                #[test]
+                fn nothing_is_too_deep() {
+                    forty_thousand_frames(&Interpreter::reference($version));
                 }
             }
         )*};

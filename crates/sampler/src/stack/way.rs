@@ -4,8 +4,8 @@ use super::StackReader;
 use crate::copies::State;
 use crate::reading::{Context, OWNER_ENTRY};
 
-/// Deeper stacks are cut at the leaf's end: CPython's own limit of recursion is 1,000 unless changed.
-const MAX_DEPTH: usize = 20_000;
+/// Deeper stacks are not read: the memory may say anything.
+const MAX_DEPTH: usize = 200_000;
 /// Frames that may be found by their places only: each takes a way through the chunk.
 const MAX_GUESSES: u32 = 64;
 
