@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Sampling {
     /// Begins with one process; says what that is by now. One that is this process's own was started after
-    /// [`adopt`](crate::watch::adopt). With a caller, nobody needs to [`look`](Self::look) for new
+    /// `watch::adopt`. With a caller, nobody needs to [`look`](Self::look) for new
     /// processes all the time: whoever waits for signals is called when one may have begun.
     pub(crate) fn start(
         stream: Writer,
