@@ -54,7 +54,7 @@ unsafe fn set(name: &CStr, value: &CStr) -> Option<c_int> {
     Some(unsafe { transmute::<*mut core::ffi::c_void, Setenv>(next)(name.as_ptr(), value.as_ptr(), 1) })
 }
 
-/// Whether this is the name of a variable that must stay, and which; the bytes of a name.
+/// What is carried, if this is the name of a variable that has to stay, and whether it is `LD_PRELOAD`.
 unsafe fn kept(name: *const c_char) -> Option<(&'static Carried, bool)> {
     if name.is_null() {
         return None;

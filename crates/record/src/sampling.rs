@@ -45,9 +45,8 @@ const THOROUGH: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Sampling {
-    /// Begins with one process; says what that is by now. One that is this process's own was started after
-    /// `watch::adopt`. With a caller, nobody needs to [`look`](Self::look) for new
-    /// processes all the time: whoever waits for signals is called when one may have begun.
+    /// Begins with one process; says what that is by now. One of our own was started after `watch::adopt`. With a caller, nobody
+    /// needs to [`look`](Self::look) for new processes all the time: whoever waits for signals is called when one may have begun.
     pub(crate) fn start(
         stream: Writer,
         root: u32,

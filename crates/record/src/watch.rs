@@ -42,8 +42,8 @@ pub struct Watcher {
 const AGAIN: u32 = 3;
 
 impl Watcher {
-    /// Watches `root` and what is below it. With `adopted`, the orphans of the tree are children of this process
-    /// and stay in the tree, and are waited for when they end; `ignored` are children of this process that are its own.
+    /// Watches `root` and what is below it. With `adopted`, the orphans of the tree are children of this process and stay in
+    /// the tree, and are waited for when they end; `ignored` are children of this process that are its own.
     #[must_use]
     pub fn new(root: u32, adopted: bool, ignored: Vec<u32>) -> Self {
         let own = std::process::id();

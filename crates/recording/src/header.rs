@@ -11,6 +11,7 @@
 //! | `command` | the command with a NUL after each argument |
 //! | `host` | name of the machine |
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// The name of the file.
@@ -22,10 +23,32 @@ pub const FIRST_LINE: &str = "profkit recording 1\n";
 /// The extension of the folder.
 pub const FOLDER_EXTENSION: &str = "recording";
 
-/// Whether the recording in a folder is the one that began then. By the time that a daemon of an earlier recording asks, the
-/// folder of this path may belong to another.
+/// Whether the recording in a folder may be the one that began then: one that cannot be read may be. By the time that a daemon
+/// of an earlier recording asks, the folder of this path may be gone, or belong to another.
 #[must_use]
 pub fn is_of(folder: &Path, start_ns: u64) -> bool {
     let line = format!("start_ns\t{start_ns}");
-    std::fs::read_to_string(folder.join(FILE)).is_ok_and(|text| text.lines().any(|other| other == line))
+    match std::fs::read_to_string(folder.join(FILE)) {
+        Ok(text) => text.lines().any(|other| other == line),
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_is_told_by_its_begin() {
+        let folder = std::env::temp_dir().join(format!("profkit-header-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        assert!(!is_of(&folder, 17), "there is none");
+        std::fs::write(folder.join(FILE), format!("{FIRST_LINE}kind\ttrace\nstart_ns\t17\n")).unwrap();
+        assert!(is_of(&folder, 17) && !is_of(&folder, 1) && !is_of(&folder, 170));
+        std::fs::remove_file(folder.join(FILE)).unwrap();
+        // A folder cannot be read as a file.
+        std::fs::create_dir(folder.join(FILE)).unwrap();
+        assert!(is_of(&folder, 17));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }
