@@ -117,7 +117,7 @@ unsafe fn enriched(from: Strings, call: impl FnOnce(Strings) -> c_int) -> c_int 
 
 const MISSING: c_int = libc::ENOSYS;
 
-fn no_such_function() -> c_int {
+pub(crate) fn no_such_function() -> c_int {
     // SAFETY: the place of the thread's error number is always valid.
     unsafe { *libc::__errno_location() = MISSING };
     -1

@@ -12,6 +12,7 @@ pub mod embedded;
 mod entry;
 mod environment;
 pub mod exec;
+pub mod limits;
 mod process;
 mod python;
 pub mod variables;

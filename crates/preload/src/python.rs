@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use profkit_recording::carrier;
 
-use crate::{Carried, carried, embedded, entry, process};
+use crate::{Carried, carried, embedded, entry, limits, process};
 
 type Object = *mut c_void;
 
@@ -119,6 +119,7 @@ fn load(carried: &Carried) -> Result<(), String> {
         let start: unsafe extern "C" fn(*const c_char) -> c_int = transmute(start);
         start(carried.variable[prefix..].as_ptr().cast());
     }
+    limits::tell(library);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::ffi::CString;
 
 use profkit_recording::carrier;
 
-use crate::exec::Next;
+use crate::exec::{Next, no_such_function};
 use crate::{Carried, carried};
 
 type Setenv = unsafe extern "C" fn(*const c_char, *const c_char, c_int) -> c_int;
@@ -66,12 +66,6 @@ unsafe fn kept(name: *const c_char) -> Option<(&'static Carried, bool)> {
     carried().map(|carried| (carried, is_preload))
 }
 
-fn fail() -> c_int {
-    // SAFETY: the place of the thread's error number is always valid.
-    unsafe { *libc::__errno_location() = libc::ENOSYS };
-    -1
-}
-
 /// As the C library's.
 ///
 /// # Safety
@@ -85,11 +79,11 @@ pub unsafe extern "C" fn setenv(name: *const c_char, value: *const c_char, overw
     {
         // SAFETY: it ends with NUL.
         let theirs = unsafe { CStr::from_ptr(value) };
-        return carried.set_preload(theirs.to_bytes()).unwrap_or_else(fail);
+        return carried.set_preload(theirs.to_bytes()).unwrap_or_else(no_such_function);
     }
     let next = SETENV.find();
     if next.is_null() {
-        return fail();
+        return no_such_function();
     }
     // SAFETY: its type, and the caller's arguments.
     unsafe { transmute::<*mut core::ffi::c_void, Setenv>(next)(name, value, overwrite) }
@@ -103,13 +97,13 @@ pub unsafe extern "C" fn setenv(name: *const c_char, value: *const c_char, overw
 pub unsafe extern "C" fn unsetenv(name: *const c_char) -> c_int {
     // SAFETY: the arguments are the caller's.
     match unsafe { kept(name) } {
-        Some((carried, true)) => return carried.set_preload(b"").unwrap_or_else(fail),
+        Some((carried, true)) => return carried.set_preload(b"").unwrap_or_else(no_such_function),
         Some((_, false)) => return 0,
         None => {}
     }
     let next = UNSETENV.find();
     if next.is_null() {
-        return fail();
+        return no_such_function();
     }
     // SAFETY: its type, and the caller's arguments.
     unsafe { transmute::<*mut core::ffi::c_void, unsafe extern "C" fn(*const c_char) -> c_int>(next)(name) }
@@ -125,15 +119,15 @@ pub unsafe extern "C" fn putenv(entry: *mut c_char) -> c_int {
         // SAFETY: it ends with NUL.
         let text = unsafe { CStr::from_ptr(entry) }.to_bytes();
         if text == PRELOAD.to_bytes() {
-            return carried.set_preload(b"").unwrap_or_else(fail);
+            return carried.set_preload(b"").unwrap_or_else(no_such_function);
         }
         if let Some(theirs) = text.strip_prefix(b"LD_PRELOAD=") {
-            return carried.set_preload(theirs).unwrap_or_else(fail);
+            return carried.set_preload(theirs).unwrap_or_else(no_such_function);
         }
     }
     let next = PUTENV.find();
     if next.is_null() {
-        return fail();
+        return no_such_function();
     }
     // SAFETY: its type, and the caller's arguments.
     unsafe { transmute::<*mut core::ffi::c_void, unsafe extern "C" fn(*mut c_char) -> c_int>(next)(entry) }
@@ -147,7 +141,7 @@ pub unsafe extern "C" fn putenv(entry: *mut c_char) -> c_int {
 pub unsafe extern "C" fn clearenv() -> c_int {
     let next = CLEARENV.find();
     if next.is_null() {
-        return fail();
+        return no_such_function();
     }
     // SAFETY: its type.
     let done = unsafe { transmute::<*mut core::ffi::c_void, unsafe extern "C" fn() -> c_int>(next)() };

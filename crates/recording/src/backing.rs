@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
 use crate::trace::CHUNK;
@@ -51,6 +52,24 @@ pub(crate) fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// The first file of a process, by its number and its start, that is not there yet.
+pub(crate) fn new_file(folder: &Path, (pid, start): (u32, u64)) -> io::Result<(File, PathBuf)> {
+    let mut number = 0u32;
+    loop {
+        let path = folder.join(format!("{pid}-{start}-{number}.trace"));
+        match File::options().read(true).write(true).create_new(true).mode(0o666).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            other => return other.map(|file| (file, path)),
+        }
+    }
+}
+
+/// How much to reserve of an address space that is limited so: the program needs it itself.
+pub(crate) fn below(limit: u64) -> u64 {
+    let size = if limit == libc::RLIM_INFINITY { MOST } else { (limit / 16).clamp(1 << 22, MOST) };
+    size.next_multiple_of(CHUNK_BYTES)
+}
+
 pub(crate) fn map(file: &File) -> io::Result<(NonNull<u8>, u64)> {
     // SAFETY: `getrlimit` into memory of ours.
     let limit = unsafe {
@@ -58,9 +77,7 @@ pub(crate) fn map(file: &File) -> io::Result<(NonNull<u8>, u64)> {
         libc::getrlimit(libc::RLIMIT_AS, &raw mut limit);
         limit.rlim_cur
     };
-    // A program whose address space is limited needs it itself.
-    let mut size = if limit == libc::RLIM_INFINITY { MOST } else { (limit / 16).clamp(1 << 22, MOST) };
-    size = size.next_multiple_of(CHUNK_BYTES);
+    let mut size = below(limit);
     loop {
         let length = usize::try_from(size).unwrap_or(usize::MAX);
         // SAFETY: a new mapping at a place that the kernel chooses.

@@ -11,12 +11,12 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem::size_of;
 use std::os::fd::RawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
-use crate::backing::{CHUNK_BYTES, DESCRIPTOR, allocate, map, out_of_the_way};
+use crate::backing::{CHUNK_BYTES, DESCRIPTOR, allocate, below, map, new_file, out_of_the_way};
 use crate::trace::{ChunkHeader, Header, MAGIC, Node, Text, Thread, VERSION, kind};
 
 /// Why there is no more room.
@@ -96,7 +96,7 @@ impl TraceFile {
     /// # Errors
     /// Fails when the file cannot be made, grown or mapped.
     pub fn create(folder: &Path, beginning: &Beginning) -> io::Result<Self> {
-        let (file, path) = new_file(folder, beginning)?;
+        let (file, path) = new_file(folder, (beginning.pid, beginning.start_ticks))?;
         let metadata = file.metadata()?;
         allocate(&file, 0, FIRST_STEP)?;
         let (base, reserved) = map(&file)?;
@@ -142,6 +142,19 @@ impl TraceFile {
     #[must_use]
     pub fn base(&self) -> *mut u8 {
         self.base.as_ptr()
+    }
+
+    /// Gives back what is reserved beyond what it would be if the address space were limited so, but for what is in use.
+    pub fn limit(&mut self, address_space: u64) {
+        let kept = below(address_space).max(self.backed.next_multiple_of(CHUNK_BYTES));
+        if let (Ok(at), Ok(length)) =
+            (usize::try_from(kept), usize::try_from(self.reserved.saturating_sub(kept)))
+            && length > 0
+        {
+            // SAFETY: this part of the mapping is ours, and nothing has been given out of it.
+            unsafe { libc::munmap(self.base.as_ptr().add(at).cast(), length) };
+            self.reserved = kept;
+        }
     }
 
     /// Where the file is.
@@ -348,18 +361,6 @@ impl Drop for TraceFile {
             if self.has_descriptor() {
                 libc::close(self.descriptor);
             }
-        }
-    }
-}
-
-fn new_file(folder: &Path, beginning: &Beginning) -> io::Result<(File, PathBuf)> {
-    let mut number = 0u32;
-    loop {
-        let name = format!("{}-{}-{number}.trace", beginning.pid, beginning.start_ticks);
-        let path = folder.join(name);
-        match OpenOptions::new().read(true).write(true).create_new(true).mode(0o666).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-            other => return other.map(|file| (file, path)),
         }
     }
 }

@@ -36,4 +36,4 @@ mod thread;
 mod tree;
 
 pub(crate) use start::disarm;
-pub use start::{PyInit_profkit_tracer, profkit_tracer_start};
+pub use start::{PyInit_profkit_tracer, profkit_tracer_limit, profkit_tracer_start};

@@ -37,6 +37,14 @@ pub unsafe extern "C" fn profkit_tracer_start(options: *const c_char) -> c_int {
     }
 }
 
+/// The program is about to limit its address space to so many bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn profkit_tracer_limit(bytes: u64) {
+    if let Some(process) = process::lock().as_mut() {
+        process.file.limit(bytes);
+    }
+}
+
 unsafe fn version() -> Result<u32, String> {
     let place = libc::dlsym(libc::RTLD_DEFAULT, c"Py_Version".as_ptr()).cast::<u32>();
     if !place.is_null() {

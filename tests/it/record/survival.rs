@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::interpreter::Interpreter;
-use super::result::{Report, json, output, status, until};
+use super::result::{Report, json, output, recorded, status, until};
 
 const ENDS: [&str; 9] =
     ["normal", "exception", "exit", "_exit", "SIGTERM", "SIGINT", "SIGKILL", "segfault", "execv"];
@@ -62,6 +62,20 @@ fn profkit_dies(interpreter: &Interpreter, places: &[&str]) {
 }
 
 /// What it was when the program was ended is how long it took, not when it was looked at last.
+/// The tracer reserves much address space, and gives it back where the program has to do with little.
+fn little_address_space(interpreter: &Interpreter) {
+    interpreter.program("limits.py");
+    let (printed, stderr) = recorded(interpreter, &["--trace"], &[interpreter.python(), "limits.py"]);
+    let size = 50 << 20;
+    assert_eq!(printed, format!("[{size}, {size}, {size}, {size}]\n{size}\n"), "{stderr}");
+    assert_eq!(Report::of(interpreter, "out.pb.gz").calls("work", "limits.py"), 5, "{stderr}");
+}
+
+#[test]
+fn a_program_may_limit_its_address_space() {
+    little_address_space(&Interpreter::default());
+}
+
 #[test]
 fn a_trace_that_ends_at_once_has_its_duration() {
     let interpreter = Interpreter::default();
@@ -106,7 +120,7 @@ fn nothing_is_lost_when_profkit_dies() {
 mod reference {
     use std::process::Command;
 
-    use super::{Interpreter, PLACES, output, profkit_dies, status, target_dies};
+    use super::{Interpreter, PLACES, little_address_space, output, profkit_dies, status, target_dies};
 
     /// There is room for the recording's header, and then for nothing.
     #[test]
@@ -133,6 +147,11 @@ mod reference {
                 #[test]
                 fn program_dies() {
                     target_dies(&Interpreter::reference($version), &PLACES);
+                }
+
+                #[test]
+                fn address_space_is_limited() {
+                    little_address_space(&Interpreter::reference($version));
                 }
 
                 #[test]
