@@ -318,6 +318,18 @@ fn a_program_that_fails_keeps_its_status_and_its_words() {
 }
 
 #[test]
+fn a_trace_below_another_one_leaves_the_processes_to_that() {
+    let interpreter = Interpreter::default();
+    let inner = interpreter.record("inner.pb.gz", &["-c", "print(1)"]);
+    let mut record = interpreter.profkit(&["record", "--trace", "-o", "out.pb.gz", "--"]);
+    let ended = output(record.arg(inner.get_program()).args(inner.get_args()));
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!((status(&ended), &ended.stdout[..]), (0, &b"1\n"[..]), "{stderr}");
+    assert!(stderr.contains("below another `profkit record --trace`"), "{stderr}");
+    assert_eq!(crate::command::names(interpreter.folder.path()), ["out.pb.gz"]);
+}
+
+#[test]
 fn one_file_for_each_process() {
     let interpreter = Interpreter::default();
     interpreter.program("many.py");

@@ -11,7 +11,7 @@ use profkit_profile::{Profile, count};
 use profkit_record::{Agent, Clock, Ended, Event, Launch, RecordError, Recorder, Sample, Trace};
 use profkit_recording::journal::NOT_COVERED;
 use profkit_recording::stream::NOT_SAMPLED;
-use profkit_recording::{stream, trace};
+use profkit_recording::{carrier, stream, trace};
 
 use crate::args::{ClockArgument, Record};
 use crate::failure::{Failure, note, print_failure};
@@ -207,6 +207,8 @@ fn nothing(arguments: &Record, ended: &Ended, notes: &[String], no_room: Option<
     let why = if let Some(reason) = no_room {
         let folder = ended.folder.parent().unwrap_or(&ended.folder);
         format!("there is no room in {}: {reason}", folder.display())
+    } else if arguments.trace && std::env::var_os(carrier::VARIABLE).is_some() {
+        "this runs below another `profkit record --trace`, which has the processes".to_owned()
     } else if refused {
         format!("no Python ran{of} that could be")
     } else if arguments.trace {
