@@ -221,7 +221,7 @@ impl Process {
         let Self { pid, interpreter, names, threads, locks, counts, last, marker, chains, pause, .. } = self;
         let layout = interpreter.layout;
         names.begin(now.ns);
-        // Threads that stand, and their stacks; the oldest states of a thread come first.
+        // Threads that stand, and their stacks: states in interpreters that call others come before those.
         let mut below: Vec<(u32, u32)> = Vec::new();
         for thread in threads.iter_mut() {
             if thread.stands && !thread.is_due {

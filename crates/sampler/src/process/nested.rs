@@ -1,6 +1,8 @@
 //! One thread of the operating system that has thread states in several interpreters: while it runs in one of them, what it has in
 //! the others stands, and its stack stands on theirs.
 
+use std::cmp::Reverse;
+
 use crate::process::Process;
 
 impl Process {
@@ -12,6 +14,10 @@ impl Process {
         self.nested = self.threads.iter().filter(|thread| thread.stands).map(|thread| thread.tid).collect();
         // Few processes have several interpreters.
         if are_several {
+            // The newest first: whoever calls another one is older.
+            let order = self.interpreter.interpreters().unwrap_or_default();
+            let place = |address| order.iter().position(|other| *other == address);
+            self.threads.sort_by_key(|thread| Reverse(place(thread.state.interpreter)));
             let mut ids: Vec<u32> = self.threads.iter().map(|thread| thread.tid).collect();
             ids.sort_unstable();
             self.nested.extend(ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]));
@@ -24,7 +30,6 @@ impl Process {
     pub(super) fn nest(&mut self) {
         for at in 0..self.nested.len() {
             let tid = self.nested[at];
-            // The oldest first.
             let states: Vec<usize> =
                 (0..self.threads.len()).filter(|&index| self.threads[index].tid == tid).collect();
             let has_gil = |&&index: &&usize| {
