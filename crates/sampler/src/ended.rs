@@ -96,19 +96,25 @@ impl Ended {
             !lives
         });
         let (used, is_theirs) = self.used(pid, live);
-        // What a thread had used when it was looked at last is its own. Of the rest, those have nothing that were only seen asleep:
-        // it waits for others that ran, as long as there may be any.
+        // What a thread had used when it was looked at last is its own. Of the rest, those have nothing that have a clock and were only
+        // seen asleep: it waits for others that ran, as long as there may be any.
         let known: u64 = self.threads.iter().map(Thread::untold).sum();
         let rest = used.saturating_sub(known);
-        let counts = |kind: usize| all || kind < 2;
-        let times = self.threads.iter().map(Thread::times).fold([0; 4], |sums: [u64; 4], times| {
-            std::array::from_fn(|kind| if counts(kind) { sums[kind] + times[kind] } else { 0 })
-        });
+        let counted = |thread: &Thread| {
+            let [held, busy, idle, waited] = thread.times();
+            if all || !thread.has_clock() { [held, busy, idle, waited] } else { [held, busy, 0, 0] }
+        };
+        let times = self
+            .threads
+            .iter()
+            .map(counted)
+            .fold([0; 4], |sums: [u64; 4], times| std::array::from_fn(|kind| sums[kind] + times[kind]));
         let mut shares = Share::of_each(rest, times);
         for mut thread in self.threads.drain(..) {
-            let times = thread.times();
-            let part: u64 = shares.iter_mut().zip(times).map(|(share, time)| share.take(time)).sum();
-            thread.write(writer, &mut Share::of_each(thread.untold() + part, times));
+            let part: u64 =
+                shares.iter_mut().zip(counted(&thread)).map(|(share, time)| share.take(time)).sum();
+            let mut own = Share::of_each(thread.untold() + part, thread.times());
+            thread.write(writer, &mut own);
         }
         if let Some(clocks) = self.clocks.as_mut().filter(|_| is_theirs) {
             clocks.balance +=

@@ -344,6 +344,12 @@ impl Thread {
         }
     }
 
+    /// Whether its processor time can be asked for: not where no more files could be opened.
+    #[must_use]
+    pub fn has_clock(&self) -> bool {
+        self.cpu.is_some()
+    }
+
     /// Its processor time now, in nanoseconds.
     #[must_use]
     pub fn processor_time(&self) -> Option<u64> {
