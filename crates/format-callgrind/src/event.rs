@@ -1,7 +1,7 @@
 //! Event types: words of the `events:` line on one side, sample types on the other.
 //!
-//! The format has no units. Go's pprof and xdebug put them into the word, `cpu(ms)` and `Time_(10ns)`, which is read as ten times so many `ns`; valgrind and
-//! pyprof2calltree into the long name of an `event:` line; yappi's `Ticks` are microseconds (its `_save_as_CALLGRIND`
+//! The format has no units. Go's pprof and xdebug put them into the word, `cpu(ms)` and `Time_(10ns)`, which is read as
+//! ten times so many `ns`; valgrind and pyprof2calltree into the long name of an `event:` line; yappi's `Ticks` are microseconds (its `_save_as_CALLGRIND`
 //! writes `int(seconds * 1e6)`). profkit writes `wall(nanoseconds)`.
 
 use nom::bytes::complete::tag;

@@ -8,7 +8,7 @@ use core::mem::transmute;
 use core::ptr::null;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::{Carried, carried, environment};
+use crate::{Carried, carried, environment, objects};
 
 type Strings = *const *const c_char;
 type Execve = unsafe extern "C" fn(*const c_char, Strings, Strings) -> c_int;
@@ -90,8 +90,7 @@ impl Environment {
             self.list[count] = entry;
             count += 1;
         }
-        let is_separator = |byte: &u8| *byte == b':' || byte.is_ascii_whitespace();
-        let has_ours = theirs.split(is_separator).any(|path| path == carried.preload);
+        let has_ours = objects(theirs).any(|path| path == carried.preload);
         let (ours, separator): (&[u8], &[u8]) = if has_ours { (b"", b"") } else { (&carried.preload, b":") };
         let separator = if theirs.is_empty() { b"" } else { separator };
         let mut at = 0;

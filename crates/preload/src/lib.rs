@@ -76,10 +76,14 @@ impl Carried {
     }
 }
 
-/// A list of objects as the linker takes it, without one of them.
+/// The paths in a list of objects as the linker takes it.
+fn objects(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|byte| *byte == b':' || byte.is_ascii_whitespace()).filter(|path| !path.is_empty())
+}
+
+/// A list of objects, without one of them.
 fn without(list: &[u8], path: &[u8]) -> Vec<u8> {
-    let parts = list.split(|byte| *byte == b':' || byte.is_ascii_whitespace());
-    let rest: Vec<&[u8]> = parts.filter(|part| !part.is_empty() && *part != path).collect();
+    let rest: Vec<&[u8]> = objects(list).filter(|part| *part != path).collect();
     [&rest.join(&b':'), &b"\0"[..]].concat()
 }
 

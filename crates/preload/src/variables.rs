@@ -11,7 +11,7 @@ use std::ffi::CString;
 use profkit_recording::carrier;
 
 use crate::exec::{Next, no_such_function};
-use crate::{Carried, carried};
+use crate::{Carried, carried, objects};
 
 type Setenv = unsafe extern "C" fn(*const c_char, *const c_char, c_int) -> c_int;
 
@@ -25,8 +25,7 @@ static CLEARENV: Next = Next::new(c"clearenv");
 impl Carried {
     /// A list of objects to load, with ours before it.
     fn preload_with(&self, theirs: &[u8]) -> Option<CString> {
-        let is_separator = |byte: &u8| *byte == b':' || byte.is_ascii_whitespace();
-        if theirs.split(is_separator).any(|path| path == self.preload) {
+        if objects(theirs).any(|path| path == self.preload) {
             return CString::new(theirs).ok();
         }
         let separator: &[u8] = if theirs.is_empty() { b"" } else { b":" };
