@@ -1,9 +1,9 @@
 //! The file and the address space behind a trace: blocks before they are written, a mapping that never moves.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
@@ -12,7 +12,7 @@ use crate::trace::CHUNK;
 /// Ids are 32 bits and count 8 bytes.
 const MOST: u64 = 8 << 32;
 /// Of the numbers of descriptors, programs take the lowest ones, and some count on getting them.
-pub(crate) const DESCRIPTOR: RawFd = 200;
+const DESCRIPTOR: RawFd = 200;
 pub(crate) const CHUNK_BYTES: u64 = CHUNK as u64;
 
 /// Fails where a file of this process may not be so long: to write beyond would not only fail, but send SIGXFSZ.
@@ -103,8 +103,58 @@ pub(crate) fn map(file: &File) -> io::Result<(NonNull<u8>, u64)> {
     }
 }
 
-/// A copy of the descriptor with a high number that programs do not get in the way of; -1 if there is none.
-pub(crate) fn out_of_the_way(file: &File) -> RawFd {
-    // SAFETY: a plain system call on an open file.
-    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, DESCRIPTOR) }
+/// A descriptor of a file that the program may close, or put another file in the place of.
+#[derive(Debug)]
+pub(crate) struct Descriptor {
+    /// High enough that programs do not get in the way of it; -1 if there was none.
+    pub(crate) number: RawFd,
+    identity: (u64, u64),
+}
+
+impl Descriptor {
+    pub(crate) fn of(file: &File, metadata: &Metadata) -> Self {
+        Self { number: out_of_the_way(file.as_raw_fd()), identity: (metadata.dev(), metadata.ino()) }
+    }
+
+    /// The file again, by its path if the program has closed the descriptor.
+    pub(crate) fn file(&self, path: &Path) -> io::Result<File> {
+        if self.is_open() {
+            let copy = out_of_the_way(self.number);
+            if copy >= 0 {
+                // SAFETY: a new descriptor that nobody else has.
+                return Ok(unsafe { FromRawFd::from_raw_fd(copy) });
+            }
+            return File::options().write(true).open(format!("/proc/self/fd/{}", self.number));
+        }
+        let file = File::options().write(true).open(path)?;
+        let metadata = file.metadata()?;
+        if (metadata.dev(), metadata.ino()) != self.identity {
+            // With a number, since that is what the header keeps.
+            return Err(io::Error::from_raw_os_error(libc::ESTALE));
+        }
+        Ok(file)
+    }
+
+    fn is_open(&self) -> bool {
+        // SAFETY: `fstat` into memory of ours.
+        unsafe {
+            let mut stat: libc::stat = std::mem::zeroed();
+            libc::fstat(self.number, &raw mut stat) == 0 && (stat.st_dev, stat.st_ino) == self.identity
+        }
+    }
+}
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        if self.is_open() {
+            // SAFETY: it is ours, as just seen.
+            unsafe { libc::close(self.number) };
+        }
+    }
+}
+
+/// A copy of a descriptor with a high number; -1 if there is none.
+fn out_of_the_way(descriptor: RawFd) -> RawFd {
+    // SAFETY: a plain system call.
+    unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, DESCRIPTOR) }
 }

@@ -7,16 +7,13 @@
 //! Nothing here locks: whoever has a [`TraceFile`] sees to it that one thread at a time asks it for room. Records, once
 //! given out, are their thread's own.
 
-use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem::size_of;
-use std::os::fd::RawFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
-use crate::backing::{CHUNK_BYTES, DESCRIPTOR, allocate, below, map, new_file, out_of_the_way};
+use crate::backing::{CHUNK_BYTES, Descriptor, allocate, below, map, new_file};
 use crate::trace::{ChunkHeader, Header, MAGIC, Node, Text, Thread, VERSION, kind};
 
 /// Why there is no more room.
@@ -79,8 +76,7 @@ pub struct TraceFile {
     reserved: u64,
     backed: u64,
     step: u64,
-    descriptor: RawFd,
-    identity: (u64, u64),
+    descriptor: Descriptor,
     path: PathBuf,
     texts: u64,
     threads: u64,
@@ -100,14 +96,12 @@ impl TraceFile {
         let metadata = file.metadata()?;
         allocate(&file, 0, FIRST_STEP)?;
         let (base, reserved) = map(&file)?;
-        let descriptor = out_of_the_way(&file);
         let mut trace = Self {
             base,
             reserved,
             backed: FIRST_STEP,
             step: FIRST_STEP,
-            descriptor,
-            identity: (metadata.dev(), metadata.ino()),
+            descriptor: Descriptor::of(&file, &metadata),
             path,
             texts: 0,
             threads: 0,
@@ -308,7 +302,7 @@ impl TraceFile {
     }
 
     fn grow(&mut self, needed: u64) -> io::Result<()> {
-        let file = self.file()?;
+        let file = self.descriptor.file(&self.path)?;
         let wanted = (needed + self.step).min(self.reserved).next_multiple_of(CHUNK_BYTES);
         // What does not fit in a large step may fit in a small one.
         let end = match allocate(&file, self.backed, wanted) {
@@ -322,51 +316,18 @@ impl TraceFile {
         self.step = (self.step * 2).min(LAST_STEP);
         Ok(())
     }
-
-    /// The file again, even if the program has closed our descriptor.
-    fn file(&self) -> io::Result<File> {
-        let own = format!("/proc/self/fd/{}", self.descriptor);
-        if self.has_descriptor() {
-            // SAFETY: it is open and ours, as just seen.
-            let copy = unsafe { libc::fcntl(self.descriptor, libc::F_DUPFD_CLOEXEC, DESCRIPTOR) };
-            if copy >= 0 {
-                // SAFETY: a new descriptor that nobody else has.
-                return Ok(unsafe { std::os::fd::FromRawFd::from_raw_fd(copy) });
-            }
-            return OpenOptions::new().write(true).open(own);
-        }
-        let file = OpenOptions::new().write(true).open(&self.path)?;
-        let metadata = file.metadata()?;
-        if (metadata.dev(), metadata.ino()) != self.identity {
-            // With a number, since that is what the header keeps.
-            return Err(io::Error::from_raw_os_error(libc::ESTALE));
-        }
-        Ok(file)
-    }
-
-    fn has_descriptor(&self) -> bool {
-        // SAFETY: `fstat` into memory of ours.
-        unsafe {
-            let mut stat: libc::stat = std::mem::zeroed();
-            libc::fstat(self.descriptor, &raw mut stat) == 0 && (stat.st_dev, stat.st_ino) == self.identity
-        }
-    }
 }
 
 impl Drop for TraceFile {
     fn drop(&mut self) {
-        // SAFETY: whoever drops it has no pointer into the mapping any more; the descriptor is closed only if it is ours.
-        unsafe {
-            libc::munmap(self.base.as_ptr().cast(), usize::try_from(self.reserved).unwrap_or(0));
-            if self.has_descriptor() {
-                libc::close(self.descriptor);
-            }
-        }
+        // SAFETY: whoever drops it has no pointer into the mapping any more.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), usize::try_from(self.reserved).unwrap_or(0)) };
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::os::fd::AsRawFd;
 
     use super::*;
@@ -424,7 +385,7 @@ mod tests {
         // What a program does that closes all its files and opens one of its own.
         let other = File::create(folder.join("other")).unwrap();
         // SAFETY: the descriptor is the trace's, which is what is tested.
-        unsafe { libc::dup2(other.as_raw_fd(), trace.descriptor) };
+        unsafe { libc::dup2(other.as_raw_fd(), trace.descriptor.number) };
         let mut room = NodeRoom::NONE;
         for _ in 0..50_000 {
             trace.node(&mut room, 1, 1).unwrap();
@@ -440,7 +401,7 @@ mod tests {
         let mut trace = TraceFile::create(&folder, &beginning()).unwrap();
         let other = File::create(folder.join("other")).unwrap();
         // SAFETY: as above.
-        unsafe { libc::dup2(other.as_raw_fd(), trace.descriptor) };
+        unsafe { libc::dup2(other.as_raw_fd(), trace.descriptor.number) };
         std::fs::rename(folder.join("other"), trace.path()).unwrap();
         let mut room = NodeRoom::NONE;
         let full = (0..50_000).find_map(|_| trace.node(&mut room, 1, 1).err());
