@@ -106,6 +106,9 @@ struct Reader {
     refused: BTreeMap<StringId, Refused>,
 }
 
+/// Of so many processes without a sample it is said which they were.
+const MOST_NAMED: usize = 1_000;
+
 /// Processes that could not be sampled for the same reason, and the command line of the first.
 struct Refused {
     pids: Vec<i64>,
@@ -255,7 +258,7 @@ impl Reader {
         let end = self.threads.iter().map(|thread| thread.began.saturating_add(thread.wall)).max();
         let end = self.ended.or(end).unwrap_or(0);
         let time = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
-        let (mut notes, remarks) = self.notes(is_torn);
+        let (mut notes, remarks) = self.notes(is_torn, builder);
         notes.extend(self.refused.iter().map(|(&reason, refused)| refused.note(reason, builder)));
         Ok(Summary {
             processes: self.processes.len(),
@@ -291,12 +294,28 @@ impl Reader {
         Ok(origins)
     }
 
+    /// How many processes there were, and the command lines of those without a sample, by their pids.
+    fn without_samples(&self) -> (usize, BTreeMap<i64, &StringId>) {
+        let mut processes: BTreeMap<_, _> =
+            self.processes.iter().map(|process| (process.pid, &process.command)).collect();
+        let all = processes.len();
+        for (thread, _) in self.rows.keys() {
+            let thread =
+                usize::try_from(*thread).ok().and_then(|thread| self.threads.get(thread.checked_sub(1)?));
+            if let Some(process) = thread.and_then(|thread| self.processes.get(thread.process)) {
+                processes.remove(&process.pid);
+            }
+        }
+        (all, processes)
+    }
+
     /// What is missing, and how it was sampled.
-    fn notes(&self, is_torn: bool) -> (Vec<String>, Vec<String>) {
+    fn notes(&self, is_torn: bool, builder: &ProfileBuilder) -> (Vec<String>, Vec<String>) {
         let count = |which| self.counters.get(&which).copied().unwrap_or(0);
         let (mut notes, mut remarks) = (Vec::new(), Vec::new());
         let (asked, taken, missed) = (count(counter::ASKED), count(counter::TAKEN), count(counter::MISSED));
-        if asked > 0 {
+        // Where nothing was to be sampled, nothing was missed.
+        if asked > 0 && !self.processes.is_empty() {
             let text = format!(
                 "{taken} of {asked} moments sampled, {missed} passed before the sampler came to them"
             );
@@ -313,18 +332,14 @@ impl Reader {
             // So many leave functions with time of what they call.
             if cut > read / 10 { &mut notes } else { &mut remarks }.push(text);
         }
-        let pid_of = |&(thread, _): &(u32, u32)| {
-            let thread = self.threads.get(usize::try_from(thread).ok()?.checked_sub(1)?)?;
-            Some(self.processes.get(thread.process)?.pid)
-        };
-        let pids: BTreeSet<i64> = self.processes.iter().map(|process| process.pid).collect();
-        let sampled: BTreeSet<i64> = self.rows.keys().filter_map(pid_of).collect();
-        if sampled.len() < pids.len() {
-            let missing = pids.len() - sampled.len();
-            notes.push(format!(
-                "no sample was taken of {missing} of {} processes: they were too short",
-                pids.len()
-            ));
+        let (all, missing) = self.without_samples();
+        if !missing.is_empty() {
+            let count = missing.len();
+            notes.push(format!("no sample was taken of {count} of {all} processes: they were too short"));
+            let command = |id: &StringId| String::from_utf8_lossy(builder.bytes(*id)).into_owned();
+            remarks.extend(missing.iter().take(MOST_NAMED).map(|(pid, id)| {
+                format!("process {pid}, `{}`, ended before a sample was taken of it", command(id))
+            }));
         }
         let (chains, cut) = (count(counter::CHAINS), count(counter::CHAINS_CUT));
         if cut > 0 {

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use profkit_recording::stream::Writer;
 
 use crate::agent::Trace;
+use crate::births::Births;
 use crate::error::RecordError;
 use crate::files::Files;
 use crate::folder::{self, Folder};
@@ -216,12 +217,20 @@ impl Launch {
         if subprocesses && matches!(self.target, Target::Command(_)) {
             watch::adopt();
         }
-        let mut child = match (&self.target, &self.recorder) {
-            (Target::Process(_), _) => None,
-            (Target::Command(command), Recorder::Sample(_)) => Some(start(command, &[], own)?),
+        let (mut child, births) = match (&self.target, &self.recorder) {
+            (Target::Process(_), _) => (None, None),
+            (Target::Command(command), Recorder::Sample(sample)) => {
+                let start = || start(command, &[], own);
+                if sample.subprocesses {
+                    let (child, births) = Births::below(start);
+                    (Some(child?), births.ok())
+                } else {
+                    (Some(start()?), None)
+                }
+            }
             (Target::Command(command), Recorder::Trace(trace)) => {
                 let variables = trace.variables(folder, measurement.finish());
-                Some(start(command, &variables, own)?)
+                (Some(start(command, &variables, own)?), None)
             }
         };
         let Recorder::Sample(sample) = self.recorder else { return Ok((child, None)) };
@@ -233,7 +242,7 @@ impl Launch {
         let stream = folder.path.join(format!("{root}-{}-0.samples", start_ticks(root).unwrap_or(0)));
         let caller = sample.subprocesses.then(Caller::of_this_thread);
         let sampling = Writer::create(&stream).and_then(|stream| {
-            Sampling::start(stream, root, sample, vec![sentinel.pid()], child.is_some(), caller)
+            Sampling::start(stream, root, sample, vec![sentinel.pid()], child.is_some(), (births, caller))
         });
         let (sampling, first) = sampling.map_err(|error| {
             // A program that is not recorded is not run.

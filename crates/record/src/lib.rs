@@ -20,6 +20,7 @@
 //! ```
 
 mod agent;
+mod births;
 mod error;
 mod files;
 mod folder;

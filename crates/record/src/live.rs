@@ -56,7 +56,7 @@ impl Live {
             }
         };
         let (sampling, first) =
-            Sampling::start(stream, live.pid, sample, Vec::new(), live.child.is_some(), None)
+            Sampling::start(stream, live.pid, sample, Vec::new(), live.child.is_some(), (None, None))
                 .map_err(system)?;
         let has_others = sampling.processes().any(|process| process.pid != live.pid);
         live.sampling = Some(sampling);

@@ -39,7 +39,8 @@ impl Missed {
                 let stream = self.folder.join(format!("{pid}-{start}-0.samples"));
                 let sample = Sample { rate: RATE, subprocesses: false, awaits: false, pause: false };
                 let Ok(stream) = Writer::create(&stream) else { continue };
-                let Ok((started, _)) = Sampling::start(stream, pid, sample, Vec::new(), false, None) else {
+                let Ok((started, _)) = Sampling::start(stream, pid, sample, Vec::new(), false, (None, None))
+                else {
                     continue;
                 };
                 *sampling = Some(started);

@@ -1,14 +1,17 @@
 //! Runs the sampler beside the front, and tells it of processes that begin and end.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use profkit_recording::stream::Writer;
 use profkit_sampler::refusal::Refusal;
-use profkit_sampler::session::{Chore, Command, Options, Session};
+use profkit_sampler::session::{Command, Options, Session};
 
+use crate::births::Births;
 use crate::process::Process;
 use crate::signals::Caller;
 use crate::watch::{Change, Load, Watcher};
@@ -31,6 +34,8 @@ pub(crate) struct Sampling {
     commands: Sender<Command>,
     thread: JoinHandle<Option<io::Error>>,
     watcher: Watcher,
+    /// The kernel tells of each process that begins.
+    is_told: Arc<AtomicBool>,
     subprocesses: bool,
     thorough: Instant,
     is_called: bool,
@@ -45,31 +50,44 @@ const THOROUGH: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Sampling {
-    /// Begins with one process; says what that is by now. One of our own was started after `watch::adopt`. With a caller, nobody
-    /// needs to [`look`](Self::look) for new processes all the time: whoever waits for signals is called when one may have begun.
+    /// Begins with one process; says what that is by now. One of our own was started after `watch::adopt`. With the
+    /// kernel's word of births nobody needs to [`look`](Self::look) for new processes, and with a caller not all the time: whoever
+    /// waits for signals is called when one may have begun.
     pub(crate) fn start(
         stream: Writer,
         root: u32,
         sample: Sample,
         own_children: Vec<u32>,
         is_own: bool,
-        caller: Option<Caller>,
+        (births, caller): (Option<Births>, Option<Caller>),
     ) -> io::Result<(Self, Result<(), Refusal>)> {
         let Sample { rate, awaits, pause, .. } = sample;
         // A sampler that is awake more seldom is better left asleep: it may sit on the program's own processor.
-        let caller = caller.filter(|_| rate <= 0.0 || rate * LOOK.as_secs_f64() >= 1.0);
+        let is_awake = rate <= 0.0 || rate * LOOK.as_secs_f64() >= 1.0;
+        let caller = caller.filter(|_| births.is_none() && is_awake);
+        let is_told = Arc::new(AtomicBool::new(births.is_some()));
+        let tells = Arc::clone(&is_told);
         let mut session = Session::to(stream, Options { rate, awaits, pause });
         let first = session.add_process(root);
         let (commands, orders) = channel();
         let thread = std::thread::Builder::new().name("sampler".to_owned()).spawn(move || {
-            let mut load = Load::default();
-            let mut work = || {
-                if let Some(caller) = caller.filter(|_| load.has_changed()) {
-                    caller.call();
+            let (mut births, mut load, mut due) = (births, Load::default(), Instant::now());
+            let mut chore = || {
+                if let Some(births) = &mut births {
+                    let orders = births.orders();
+                    tells.store(births.is_whole(), Ordering::Relaxed);
+                    return orders;
                 }
+                let now = Instant::now();
+                if let Some(caller) = caller.filter(|_| now >= due) {
+                    due = now + LOOK;
+                    if load.has_changed() {
+                        caller.call();
+                    }
+                }
+                Vec::new()
             };
-            let chore = caller.map(|_| Chore { every: LOOK, work: &mut work });
-            session.run_beside(None, &orders, chore);
+            session.run_beside(None, &orders, Some(&mut chore));
             session.failure().map(|error| io::Error::new(error.kind(), error.to_string()))
         })?;
         let mut watcher = Watcher::new(root, is_own && sample.subprocesses, own_children);
@@ -81,6 +99,7 @@ impl Sampling {
             subprocesses: sample.subprocesses,
             thorough: Instant::now(),
             is_called: caller.is_some(),
+            is_told,
         };
         for process in sampling.watcher.known().filter(|process| process.pid != root && sample.subprocesses) {
             let _ = sampling.commands.send(Command::Add(process.pid, None));
@@ -96,11 +115,16 @@ impl Sampling {
     /// Looks for processes that came and went. How long the next look can wait.
     pub(crate) fn look(&mut self) -> Duration {
         let thoroughly = self.thorough.elapsed() >= THOROUGH;
-        if !thoroughly && !self.subprocesses {
+        if !thoroughly && !self.is_searching() {
             return self.pace();
         }
         self.walk(thoroughly);
-        if self.watcher.is_busy() { LOOK_AGAIN } else { self.pace() }
+        if self.is_searching() && self.watcher.is_busy() { LOOK_AGAIN } else { self.pace() }
+    }
+
+    /// Whether new processes are to be looked for.
+    fn is_searching(&self) -> bool {
+        self.subprocesses && !self.is_told.load(Ordering::Relaxed)
     }
 
     fn walk(&mut self, thoroughly: bool) {
@@ -109,7 +133,7 @@ impl Sampling {
         }
         for change in self.watcher.look(thoroughly) {
             let command = match change {
-                Change::Began(process) if self.subprocesses => Command::Add(process.pid, None),
+                Change::Began(process) if self.is_searching() => Command::Add(process.pid, None),
                 Change::Ended(process) => Command::Remove(process.pid),
                 // The sampler sees itself that the interpreter it knew is gone, and looks for the next one.
                 Change::Became(process) => Command::Add(process.pid, None),
@@ -120,7 +144,7 @@ impl Sampling {
     }
 
     fn pace(&self) -> Duration {
-        if self.is_called || !self.subprocesses { THOROUGH } else { LOOK }
+        if self.is_called || !self.is_searching() { THOROUGH } else { LOOK }
     }
 
     /// The processes that run, as far as it is known.

@@ -14,7 +14,7 @@
 //! | [`kind::FUNCTION`] | text of the name, text of the file, first line |
 //! | [`kind::FRAME`] | function, line that runs (0: unknown) |
 //! | [`kind::STACK`] | stack below, frame on top |
-//! | [`kind::PROCESS`] | pid, start in clock ticks since boot, `PY_VERSION_HEX`, text of the command line |
+//! | [`kind::PROCESS`] | pid, start in clock ticks since boot, `PY_VERSION_HEX` (0: unknown), text of the command line; without threads it ended before it was sampled |
 //! | [`kind::THREAD`] | process, tid, nanoseconds since the stream's beginning |
 //! | [`kind::NAME`] | thread, text: the thread's name from now on, and the better one for what was |
 //! | [`kind::COUNTER`] | a [`counter`], its value so far |

@@ -48,7 +48,8 @@ struct SchedulingAttributes {
 }
 
 /// What a clock of the kernel's says; `None` if there is none of this name.
-pub(crate) fn now(clock: libc::clockid_t) -> Option<Duration> {
+#[must_use]
+pub fn now(clock: libc::clockid_t) -> Option<Duration> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel fills the structure.
     let is_read = unsafe { libc::clock_gettime(clock, &raw mut time) == 0 };

@@ -47,7 +47,7 @@
 pub mod asyncio;
 pub mod binary;
 pub mod calls;
-mod clock;
+pub mod clock;
 pub mod code;
 pub mod copies;
 pub mod coverage;

@@ -4,6 +4,7 @@
 //! and a program with a period of its own does not beat against them. An interval whose moment passed before the sampler came
 //! to it is missed: its time goes to the next sample, and it is counted.
 
+mod family;
 mod stream;
 
 use std::io;
@@ -25,6 +26,9 @@ use crate::refusal::Refusal;
 use crate::seat::Seat;
 use crate::thread::Moment;
 use crate::tree::{Tree, Written};
+
+use family::Family;
+pub use family::Gone;
 
 /// How to sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,19 +54,17 @@ pub enum Command {
     Add(u32, Option<Sender<Result<(), Refusal>>>),
     /// A process is no longer of interest.
     Remove(u32),
+    /// A process has ended; it may have done so before it was sampled.
+    Gone(Gone),
     /// Writes everything that was seen, and answers when that is done: a snapshot can be read then.
     Flush(Option<Sender<()>>),
     /// Ends the session.
     Stop,
 }
 
-/// Something that is done between samples, so that no other thread must wake for it.
-pub struct Chore<'a> {
-    /// How often, about: where samples are taken as often, it is done after one of them.
-    pub every: Duration,
-    /// What.
-    pub work: &'a mut dyn FnMut(),
-}
+/// What else is to be done before a sample, but not more often than every millisecond: so that no other thread must wake for it.
+/// Says what the session is to do.
+pub type Chore<'a> = &'a mut dyn FnMut() -> Vec<Command>;
 
 /// Why [`Session::run`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +88,7 @@ pub struct Session {
     begun: u32,
     binaries: Binaries,
     processes: Vec<Process>,
+    family: Family,
     pending: PendingProcesses,
     /// Of processes that are not sampled any more.
     late: Vec<Pause>,
@@ -133,6 +136,7 @@ impl Session {
             begun: 0,
             binaries: Binaries::default(),
             processes: Vec::new(),
+            family: Family::default(),
             pending: PendingProcesses::default(),
             late: Vec::new(),
             coverage: Coverage::default(),
@@ -199,6 +203,7 @@ impl Session {
         let (start, _) = proc_stat::start_and_parent(pid).unwrap_or_default();
         let version = u64::from(interpreter.layout.version.hex());
         self.writer.record(kind::PROCESS, &[u64::from(pid), start, version, u64::from(command)]);
+        self.family.add(pid, version, command);
         self.begun += 1;
         self.coverage.processes_sampled += 1;
         let mut process = Process::new(pid, self.begun, line, interpreter, pause, self.now);
@@ -243,22 +248,22 @@ impl Session {
         let mut next = self.now.ns;
         self.began = Instant::now().checked_sub(Duration::from_nanos(self.now.ns)).unwrap_or(self.began);
         let mut is_open = true;
-        let mut chore_due = 0;
         let mut at = self.elapsed();
         let mut looked = at;
         loop {
             let planned = if interval == 0 { self.elapsed() } else { next + self.dice.below(interval) };
             loop {
                 let to = planned.min(at + LONGEST_SLEEP);
-                if let Some(chore) = &mut chore {
-                    self.serve(chore, &mut chore_due, to);
-                }
                 at = self.wait(to, interval);
+                // Whoever has begun by now is to be sampled.
+                if at - looked >= COMMAND_INTERVAL {
+                    looked = at;
+                    if let Some(outcome) = self.look(until, commands, &mut chore, &mut is_open) {
+                        return self.finish(outcome);
+                    }
+                }
                 if to == planned {
                     break;
-                }
-                if let Some(outcome) = self.look(until, commands, &mut is_open) {
-                    return self.finish(outcome);
                 }
             }
             // A moment that is late by less than an interval is sampled all the same, at once.
@@ -269,12 +274,6 @@ impl Session {
             self.coverage.taken += 1;
             self.coverage.lateness_ns += at.saturating_sub(planned) - missed * interval;
             self.sample(Moment { ns: next, index: self.coverage.taken });
-            if at - looked >= COMMAND_INTERVAL {
-                looked = at;
-                if let Some(outcome) = self.look(until, commands, &mut is_open) {
-                    return self.finish(outcome);
-                }
-            }
         }
     }
 
@@ -283,28 +282,23 @@ impl Session {
         &mut self,
         until: Option<Instant>,
         commands: &Receiver<Command>,
+        chore: &mut Option<Chore<'_>>,
         is_open: &mut bool,
     ) -> Option<Outcome> {
         let now = Instant::now();
         self.retry(now);
-        self.obey(commands, is_open)
+        self.serve(chore);
+        let outcome = self
+            .obey(commands, is_open)
             .or_else(|| until.is_some_and(|until| now >= until).then_some(Outcome::TimeOver))
-            .or_else(|| (!*is_open && self.is_idle()).then_some(Outcome::AllEnded))
+            .or_else(|| (!*is_open && self.is_idle()).then_some(Outcome::AllEnded))?;
+        self.serve(chore);
+        Some(outcome)
     }
 
-    /// Does what is to be done besides until the next sample.
-    fn serve(&self, chore: &mut Chore<'_>, due: &mut u64, planned: u64) {
-        let every = nanoseconds(chore.every);
-        while planned >= *due {
-            if self.elapsed() < *due {
-                // Late, after the sample, is better than to wake once more.
-                if planned < *due + every / 2 {
-                    break;
-                }
-                clock::sleep_until(self.began, *due);
-            }
-            *due = self.elapsed() + every;
-            (chore.work)();
+    fn serve(&mut self, chore: &mut Option<Chore<'_>>) {
+        for command in chore.as_mut().map_or_else(Vec::new, |chore| chore()) {
+            self.carry_out(command);
         }
     }
 
@@ -395,17 +389,11 @@ impl Session {
     fn obey(&mut self, commands: &Receiver<Command>, is_open: &mut bool) -> Option<Outcome> {
         loop {
             match commands.try_recv() {
-                Ok(Command::Add(pid, answer)) => {
-                    let result = self.add_process(pid);
-                    // Nobody may wait for the answer any more.
-                    answer.map(|answer| answer.send(result));
+                Ok(command) => {
+                    if let Some(outcome) = self.carry_out(command) {
+                        return Some(outcome);
+                    }
                 }
-                Ok(Command::Remove(pid)) => self.remove_process(pid),
-                Ok(Command::Flush(answer)) => {
-                    self.flush();
-                    answer.map(|answer| answer.send(()));
-                }
-                Ok(Command::Stop) => return Some(Outcome::Stopped),
                 Err(TryRecvError::Empty) => return None,
                 Err(TryRecvError::Disconnected) => {
                     *is_open = false;
@@ -413,6 +401,24 @@ impl Session {
                 }
             }
         }
+    }
+
+    fn carry_out(&mut self, command: Command) -> Option<Outcome> {
+        match command {
+            Command::Add(pid, answer) => {
+                let result = self.add_process(pid);
+                // Nobody may wait for the answer any more.
+                answer.map(|answer| answer.send(result));
+            }
+            Command::Remove(pid) => self.remove_process(pid),
+            Command::Gone(gone) => self.note_gone(&gone),
+            Command::Flush(answer) => {
+                self.flush();
+                answer.map(|answer| answer.send(()));
+            }
+            Command::Stop => return Some(Outcome::Stopped),
+        }
+        None
     }
 }
 

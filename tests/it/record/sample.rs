@@ -103,8 +103,16 @@ fn short_ones(interpreter: &Interpreter, count: usize, milliseconds: usize) {
     let (number, time) = (count.to_string(), milliseconds.to_string());
     let stderr = sample(interpreter, "1000", &[interpreter.python(), "many.py", &number, &time]);
     let found = processes(interpreter);
-    assert_eq!(found.len(), count + 1, "{stderr}");
     assert!(found.iter().all(|(_, command)| command.contains("many.py")), "{found:?}");
+    // The machine may stand still for as long as a child lives: then nobody can sample it, but the kernel tells of it.
+    let comments = json(interpreter, &["info", "out.pb.gz", "--json"])["comments"].clone();
+    let missed = |comment: &&Value| {
+        let comment = comment.as_str().unwrap();
+        comment.contains("many.py") && comment.ends_with("ended before a sample was taken of it")
+    };
+    let missed = comments.as_array().unwrap().iter().filter(missed).count();
+    assert_eq!(found.len() + missed, count + 1, "{stderr}");
+    assert!(missed <= count / 10, "{stderr}");
     let report = Report::of(interpreter, "out.pb.gz");
     assert_eq!(report.rows("work", "many.py").len(), 1);
 }
@@ -133,6 +141,22 @@ fn callers_and_callees_are_of_one_moment_as_fast_as_possible() {
 fn children_of_80_ms_and_of_20_ms_are_there() {
     short_ones(&Interpreter::default(), 20, 80);
     short_ones(&Interpreter::default(), 200, 20);
+}
+
+/// The kernel tells only of what begins below a command: here they are looked for.
+#[test]
+fn the_children_of_a_process_that_runs_are_found() {
+    let interpreter = Interpreter::default();
+    interpreter.program("many.py");
+    let code = "import runpy, sys, time\ntime.sleep(1)\nsys.argv = ['many.py', '20', '80']\nrunpy.run_path('many.py')";
+    let mut python = interpreter.bare(&["-c", code]).spawn().unwrap();
+    let pid = python.id().to_string();
+    std::thread::sleep(Duration::from_millis(300));
+    let recorded =
+        output(&mut interpreter.profkit(&["record", "--pid", &pid, "--rate", "200", "-o", "out.pb.gz"]));
+    let stderr = String::from_utf8_lossy(&recorded.stderr);
+    assert!(python.wait().unwrap().success());
+    assert_eq!(processes(&interpreter).len(), 21, "{stderr}");
 }
 
 #[test]
