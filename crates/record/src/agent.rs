@@ -18,7 +18,7 @@ pub struct Agent {
     tracer: PathBuf,
 }
 
-const PRELOAD: &str = "libprofkit_preload.so";
+pub(crate) const PRELOAD: &str = "libprofkit_preload.so";
 const TRACER: &str = "libprofkit_tracer.so";
 
 impl Agent {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use profkit_recording::carrier;
 use profkit_recording::stream::Writer;
 
 use crate::agent::Trace;
@@ -109,6 +110,27 @@ fn left_behind(is_own: bool, mut running: impl FnMut() -> usize) -> usize {
     }
 }
 
+/// Who is at work beside the command.
+struct Recorders {
+    sampling: Option<Sampling>,
+    /// Where the command is traced.
+    missed: Option<Missed>,
+}
+
+impl Recorders {
+    /// Looks for processes that are to be sampled. How long the next look can wait.
+    fn look(&mut self) -> Duration {
+        match (&mut self.missed, &mut self.sampling) {
+            (Some(missed), sampling) => {
+                missed.look(sampling);
+                missed::LOOK
+            }
+            (None, Some(sampling)) => sampling.look(),
+            (None, None) => LOOK,
+        }
+    }
+}
+
 /// The process that is waited for.
 struct Waited<'a> {
     pid: u32,
@@ -163,7 +185,7 @@ impl Launch {
         let folder = Folder::create(&self.folder, kind, &self.command())?;
         let begin = Instant::now();
         let begun = self.begin(&folder, measurement, (&signals, &files), &sentinel);
-        let (mut child, mut sampling) = begun.inspect_err(|_| {
+        let (mut child, mut recorders) = begun.inspect_err(|_| {
             let _ = std::fs::remove_dir_all(&folder.path);
         })?;
         let pid = match (&child, &self.target) {
@@ -172,23 +194,24 @@ impl Launch {
             (None, Target::Command(_)) => 0,
         };
         let mut waited = Waited { pid, child: child.as_mut(), start: start_ticks(pid), looked: begin };
-        let status = self.wait(&mut waited, &signals, &mut sentinel, &folder, &mut sampling, on_event)?;
+        let status = self.wait(&mut waited, &signals, &mut sentinel, &folder, &mut recorders, on_event)?;
         let is_own = waited.child.is_some();
-        let running = match &mut sampling {
-            Some(sampling) if !matches!(self.recorder, Recorder::Trace(_)) => {
+        let running = match &mut recorders {
+            Recorders { sampling: Some(sampling), missed: None } => {
                 left_behind(is_own, || sampling.running())
             }
-            _ => {
+            recorders => {
                 let mut tree = Watcher::new(pid, is_own, vec![sentinel.pid()]);
                 left_behind(is_own, || {
                     tree.look(true);
+                    recorders.look();
                     tree.known().count()
                 });
                 folder.running()
             }
         };
         let took = begin.elapsed();
-        let failure = sampling.and_then(Sampling::stop).map(|error| error.to_string());
+        let failure = recorders.sampling.and_then(Sampling::stop).map(|error| error.to_string());
         on_event(Event::Over);
         Ok(Ended { status, folder: folder.path, running, took, failure })
     }
@@ -212,28 +235,33 @@ impl Launch {
         measurement: Measurement,
         own: (&Signals, &Files),
         sentinel: &Sentinel,
-    ) -> Result<(Option<Child>, Option<Sampling>), RecordError> {
+    ) -> Result<(Option<Child>, Recorders), RecordError> {
         let subprocesses = !matches!(self.recorder, Recorder::Sample(Sample { subprocesses: false, .. }));
         if subprocesses && matches!(self.target, Target::Command(_)) {
             watch::adopt();
         }
-        let (mut child, births) = match (&self.target, &self.recorder) {
-            (Target::Process(_), _) => (None, None),
-            (Target::Command(command), Recorder::Sample(sample)) => {
-                let start = || start(command, &[], own);
-                if sample.subprocesses {
+        let (mut child, births) = match &self.target {
+            Target::Process(_) => (None, None),
+            Target::Command(command) => {
+                let variables = match &self.recorder {
+                    Recorder::Sample(_) => Vec::new(),
+                    Recorder::Trace(trace) => trace.variables(folder, measurement.finish()).to_vec(),
+                };
+                let start = || start(command, &variables, own);
+                if subprocesses {
                     let (child, births) = Births::below(start);
                     (Some(child?), births.ok())
                 } else {
                     (Some(start()?), None)
                 }
             }
-            (Target::Command(command), Recorder::Trace(trace)) => {
-                let variables = trace.variables(folder, measurement.finish());
-                (Some(start(command, &variables, own)?), None)
-            }
         };
-        let Recorder::Sample(sample) = self.recorder else { return Ok((child, None)) };
+        let Recorder::Sample(sample) = self.recorder else {
+            // Below another trace, that one has the processes.
+            let births = births.filter(|_| std::env::var_os(carrier::VARIABLE).is_none());
+            let missed = Some(Missed::new(&folder.path, births));
+            return Ok((child, Recorders { sampling: None, missed }));
+        };
         let root = match (&child, &self.target) {
             (Some(child), _) => child.id(),
             (None, Target::Process(pid)) => *pid,
@@ -257,7 +285,7 @@ impl Launch {
                 sampling.stop();
                 Err(RecordError::Refused(root, refusal))
             }
-            _ => Ok((child, Some(sampling))),
+            _ => Ok((child, Recorders { sampling: Some(sampling), missed: None })),
         }
     }
 
@@ -267,7 +295,7 @@ impl Launch {
         signals: &Signals,
         sentinel: &mut Sentinel,
         folder: &Folder,
-        sampling: &mut Option<Sampling>,
+        recorders: &mut Recorders,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Status, RecordError> {
         let begin = Instant::now();
@@ -276,7 +304,6 @@ impl Launch {
         let mut end = self.duration.and_then(|duration| begin.checked_add(duration));
         let is_own = waited.child.is_some();
         let is_traced = matches!(self.recorder, Recorder::Trace(_));
-        let mut missed = is_traced.then(|| Missed::new(&folder.path));
         let mut snapshot = |sampling: &Option<Sampling>| {
             if let Some(sampling) = sampling {
                 sampling.flush();
@@ -298,26 +325,19 @@ impl Launch {
             if let (Some(next), Some(every)) = (next_snapshot, self.every)
                 && now >= next
             {
-                snapshot(sampling);
+                snapshot(&recorders.sampling);
                 // Those that were missed while one was written are not made up for.
                 let late = u32::try_from((now - next).as_nanos() / every.as_nanos().max(1)).unwrap_or(0);
                 next_snapshot = next.checked_add(every.saturating_mul(late.saturating_add(1)));
             }
-            let idle = match (&mut missed, &mut *sampling) {
-                (Some(missed), sampling) => {
-                    missed.look(sampling);
-                    missed::LOOK
-                }
-                (None, Some(sampling)) => sampling.look(),
-                (None, None) => LOOK,
-            };
+            let idle = recorders.look();
             let next = [next_snapshot, end].into_iter().flatten().min();
             let rest = next.map_or(idle, |next| next.saturating_duration_since(now).min(idle));
             let Some(arrived) = signals.wait(rest) else { continue };
             match arrived.signal {
                 Signal::SIGCHLD if is_own && is_traced => watch::reap_adopted(&[waited.pid, sentinel.pid()]),
                 Signal::SIGCHLD => {}
-                Signal::SIGUSR1 => snapshot(sampling),
+                Signal::SIGUSR1 => snapshot(&recorders.sampling),
                 Signal::SIGINT | Signal::SIGTERM | Signal::SIGHUP if !is_own => return Ok(Status::Exited(0)),
                 // What comes from the terminal has come to the whole group, and the sentinel has seen it: it is to forget that.
                 signal if is_own && !sentinel.saw(signal) && arrived.by_process => waited.signal(signal),

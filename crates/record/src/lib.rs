@@ -33,6 +33,7 @@ mod sentinel;
 mod signals;
 mod status;
 mod tsc;
+mod unseen;
 mod watch;
 
 pub use agent::{Agent, Clock, Trace};

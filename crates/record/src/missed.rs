@@ -1,42 +1,51 @@
 //! Pythons that the tracer could not enter, as the journal tells: they are sampled instead.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use profkit_recording::journal;
 use profkit_recording::stream::Writer;
+use profkit_sampler::clock;
 
+use crate::births::Births;
 use crate::process::start_ticks;
 use crate::sampling::{Sample, Sampling};
+use crate::unseen::Unseen;
 
 /// How often the journal is looked at.
 pub(crate) const LOOK: Duration = Duration::from_millis(20);
 /// What a program is sampled at that was to be traced.
 const RATE: f64 = 1000.0;
 
-/// Follows the journal.
+/// Samples who is missed.
 pub(crate) struct Missed {
-    folder: PathBuf,
-    read: u64,
-    /// The begin of a line that is not whole yet.
-    rest: Vec<u8>,
+    journal: Journal,
+    unseen: Option<Unseen>,
 }
 
 impl Missed {
-    pub(crate) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), read: 0, rest: Vec::new() }
+    /// With the kernel's word of births, those are missed, too, who cannot tell the journal.
+    pub(crate) fn new(folder: &Path, births: Option<Births>) -> Self {
+        let unseen = births.map(|births| Unseen::new(folder, births));
+        Self { journal: Journal::new(folder), unseen }
     }
 
     /// Samples the processes that were missed since the last time.
     pub(crate) fn look(&mut self, sampling: &mut Option<Sampling>) {
-        for pid in self.pids() {
+        self.journal.read();
+        if let Some(unseen) = &mut self.unseen {
+            unseen.look(&mut self.journal);
+            self.journal.read();
+        }
+        for pid in self.journal.missed.drain(..) {
             let Some(start) = start_ticks(pid) else { continue };
             if let Some(sampling) = sampling {
                 sampling.add(pid);
             } else {
-                let stream = self.folder.join(format!("{pid}-{start}-0.samples"));
+                let stream = self.journal.folder.join(format!("{pid}-{start}-0.samples"));
                 let sample = Sample { rate: RATE, subprocesses: false, awaits: false, pause: false };
                 let Ok(stream) = Writer::create(&stream) else { continue };
                 let Ok((started, _)) = Sampling::start(stream, pid, sample, Vec::new(), false, (None, None))
@@ -47,11 +56,34 @@ impl Missed {
             }
         }
     }
+}
 
-    fn pids(&mut self) -> Vec<u32> {
+/// What the journal says so far.
+pub(crate) struct Journal {
+    folder: PathBuf,
+    read: u64,
+    /// The begin of a line that is not whole yet.
+    rest: Vec<u8>,
+    /// When each process told that it had begun a program, in nanoseconds since 1970: pid, start, the last time.
+    begun: HashMap<(u32, u64), u64>,
+    /// Pids of those that are missed.
+    missed: Vec<u32>,
+}
+
+/// Clocks that are read one after the other.
+const SLACK: Duration = Duration::from_millis(1);
+
+impl Journal {
+    fn new(folder: &Path) -> Self {
+        let (begun, missed) = (HashMap::new(), Vec::new());
+        Self { folder: folder.to_owned(), read: 0, rest: Vec::new(), begun, missed }
+    }
+
+    /// Reads what is new.
+    pub(crate) fn read(&mut self) {
         let path = self.folder.join(journal::FILE);
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == self.read) {
-            return Vec::new();
+            return;
         }
         let mut new = Vec::new();
         let read = File::open(path).and_then(|mut file| {
@@ -62,13 +94,31 @@ impl Missed {
         self.rest.extend_from_slice(&new);
         let whole = self.rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         let lines: Vec<u8> = self.rest.drain(..whole).collect();
-        let pid = |line: &[u8]| {
+        for line in lines.split(|&byte| byte == b'\n') {
             let mut fields = line.split(|&byte| byte == b'\t');
-            if fields.next()? != b"missed" {
-                return None;
+            let event = fields.next();
+            let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<u64>().ok();
+            let (Some(at), Some(pid), Some(start)) = (number(), number(), number()) else { continue };
+            let Ok(pid) = u32::try_from(pid) else { continue };
+            match event {
+                Some(b"start") => {
+                    self.begun.insert((pid, start), at);
+                }
+                Some(b"missed") => self.missed.push(pid),
+                _ => {}
             }
-            std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()
-        };
-        lines.split(|&byte| byte == b'\n').filter_map(pid).collect()
+        }
     }
+
+    /// Whether a process told that it had begun a program after some time, in nanoseconds since boot.
+    pub(crate) fn has(&self, pid: u32, start: u64, since: u64) -> bool {
+        let begun = self.begun.get(&(pid, start));
+        begun.is_some_and(|begun| UNIX_EPOCH + Duration::from_nanos(*begun) + SLACK >= unix_time(since))
+    }
+}
+
+/// When something was, from nanoseconds since boot.
+pub(crate) fn unix_time(since_boot: u64) -> SystemTime {
+    let ago = clock::now(libc::CLOCK_BOOTTIME).unwrap_or_default();
+    SystemTime::now() - ago.saturating_sub(Duration::from_nanos(since_boot))
 }

@@ -66,6 +66,13 @@ pub(crate) fn has_ended(child: u32) -> bool {
     }
 }
 
+/// What a process itself takes for its id: another one in a namespace of its own.
+pub(crate) fn innermost_pid(pid: u32) -> u32 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    line.and_then(|pids| pids.split_ascii_whitespace().last()?.parse().ok()).unwrap_or(pid)
+}
+
 /// The children of all threads of a process.
 pub(crate) fn children(pid: u32) -> Vec<u32> {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };

@@ -32,6 +32,8 @@ pub(crate) struct Before {
     mask: SigSet,
     child: SigAction,
     too_large: SigAction,
+    /// Which of [`LIBRARY`]'s were ignored.
+    library: [bool; 2],
 }
 
 impl Before {
@@ -42,6 +44,11 @@ impl Before {
             sigaction(Signal::SIGCHLD, &self.child)?;
             sigaction(Signal::SIGXFSZ, &self.too_large)?;
         }
+        LIBRARY
+            .into_iter()
+            .zip(self.library)
+            .filter(|(_, ignored)| *ignored)
+            .for_each(|(signal, _)| ignore_raw(signal));
         Ok(self.mask.thread_set_mask()?)
     }
 }
@@ -57,7 +64,8 @@ impl Signals {
         let child = hear_of_ends_only()?;
         // A file that may not grow is told by the write that fails, also when the result is written.
         let too_large = ignore(Signal::SIGXFSZ)?;
-        Ok(Self { set, before: Before { mask, child, too_large } })
+        let library = LIBRARY.map(is_ignored_raw);
+        Ok(Self { set, before: Before { mask, child, too_large, library } })
     }
 
     /// What this process had.
@@ -101,6 +109,24 @@ impl Caller {
         // SAFETY: the signal goes to a thread of this process, which has it blocked or ignores it.
         unsafe { libc::syscall(libc::SYS_tgkill, getpid().as_raw(), self.0.as_raw(), libc::SIGCHLD) };
     }
+}
+
+/// Signals of the C library's own, which it takes when the first thread begins, and lets nobody ask for. A program whose parent
+/// ignores all signals has them ignored.
+const LIBRARY: [libc::c_int; 2] = [32, 33];
+
+/// The kernel's `struct sigaction` is handler, flags, where to return to and a mask; on some machines the third is not there.
+fn is_ignored_raw(signal: libc::c_int) -> bool {
+    let mut action = [0_usize; 4];
+    // SAFETY: there is room for what the kernel writes.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, 0_usize, action.as_mut_ptr(), 8_usize) };
+    action[0] == libc::SIG_IGN
+}
+
+fn ignore_raw(signal: libc::c_int) {
+    let action = [libc::SIG_IGN, 0, 0, 0];
+    // SAFETY: no handler is installed.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), 0_usize, 8_usize) };
 }
 
 /// Says what was done before.

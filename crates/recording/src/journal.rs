@@ -7,7 +7,7 @@
 //!
 //! | event | by | adds |
 //! |---|---|---|
-//! | `start` | the object that is loaded into every dynamic program | parent's pid, executable, arguments |
+//! | `start` | the object that is loaded into every dynamic program; the front, of a Python that it is not loaded into (parent's pid: 0) | parent's pid, executable, arguments |
 //! | `exec` | the same, before `execve` and `posix_spawn` | path of the program |
 //! | `traced` | the tracer, when it works | Python's version (hexadecimal, `PY_VERSION_HEX`) |
 //! | `missed` | whoever notices | why the process is not in the recording |

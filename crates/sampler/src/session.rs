@@ -28,7 +28,7 @@ use crate::thread::Moment;
 use crate::tree::{Tree, Written};
 
 use family::Family;
-pub use family::Gone;
+pub use family::{Gone, is_python};
 
 /// How to sample.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -86,6 +86,23 @@ fn children_that_can_open_nothing_are_told() {
     assert!(stderr.contains(": 3 forked children not covered"), "{stderr}");
 }
 
+/// Nothing of profkit is in them, and they tell nobody: the kernel does.
+#[test]
+fn children_that_nothing_was_loaded_into_are_sampled_or_told() {
+    let interpreter = Interpreter::default();
+    interpreter.program("bare_exec.py");
+    let python = interpreter.python();
+    let (_, stderr) = recorded(&interpreter, &["--trace"], &[python, "bare_exec.py", "400"]);
+    let told = |how: &str| stderr.matches(&format!(") {how}: nothing of profkit was loaded into it")).count();
+    assert_eq!((told("sampled instead of traced"), told("not covered")), (2, 0), "{stderr}");
+    // The one that becomes another program is two.
+    assert_eq!(processes(&interpreter, "out.pb.gz").len(), 4, "{stderr}");
+    let worked = Report::of(&interpreter, "out.pb.gz").total("work", "<string>", "wall");
+    assert!((0.9..1.4).contains(&worked), "{worked}: {stderr}");
+    let (_, stderr) = recorded(&interpreter, &["--trace"], &[python, "bare_exec.py", "0"]);
+    assert!(stderr.contains(": nothing of profkit was loaded into it"), "{stderr}");
+}
+
 /// They were told a path that is another recording's now.
 #[test]
 fn workers_of_an_earlier_recording_are_not_in_a_later_one() {

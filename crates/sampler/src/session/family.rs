@@ -26,6 +26,12 @@ pub struct Gone {
     pub is_told: bool,
 }
 
+/// Whether a program has the name of a Python.
+#[must_use]
+pub fn is_python(name: &str) -> bool {
+    name.starts_with("python")
+}
+
 /// What a process ran.
 #[derive(Clone, Copy, Debug)]
 struct Member {
@@ -61,7 +67,7 @@ impl Session {
             return;
         }
         let (version, command) = match &gone.name {
-            Some(name) if name.starts_with("python") => (UNKNOWN, self.tree.text(name)),
+            Some(name) if is_python(name) => (UNKNOWN, self.tree.text(name)),
             Some(_) => return,
             None => match self.family.0.get(&gone.parent) {
                 Some(parent) if parent.since <= gone.since => (parent.version, parent.command),
