@@ -111,17 +111,17 @@ const MOST_NAMED: usize = 1_000;
 
 /// Processes that could not be sampled for the same reason, and the command line of the first.
 struct Refused {
-    pids: Vec<i64>,
+    pids: BTreeSet<i64>,
     command: StringId,
 }
 
 impl Refused {
     fn note(&self, reason: StringId, builder: &ProfileBuilder) -> String {
         let text = |id| String::from_utf8_lossy(builder.bytes(id)).into_owned();
-        let which = match self.pids.as_slice() {
-            [first] => first.to_string(),
-            [first, others @ ..] => format!("{first} and {} more", others.len()),
-            [] => String::new(),
+        let first = self.pids.first().copied().unwrap_or_default();
+        let which = match self.pids.len() {
+            ..=1 => first.to_string(),
+            number => format!("{first} and {} more", number - 1),
         };
         format!("process {which}, `{}`, {NOT_SAMPLED}: {}", text(self.command), text(reason))
     }
@@ -205,8 +205,8 @@ impl Reader {
             Record::Refused { pid, command, reason } => {
                 let command = text(&self.texts, command, "a command is not there")?;
                 let reason = text(&self.texts, reason, "a reason is not there")?;
-                let first = || Refused { pids: Vec::new(), command };
-                self.refused.entry(reason).or_insert_with(first).pids.push(integer(pid));
+                let first = || Refused { pids: BTreeSet::new(), command };
+                self.refused.entry(reason).or_insert_with(first).pids.insert(integer(pid));
             }
             Record::Sample(sample) => self.sample(&sample, at)?,
         }
@@ -337,9 +337,12 @@ impl Reader {
             let count = missing.len();
             notes.push(format!("no sample was taken of {count} of {all} processes: they were too short"));
             let command = |id: &StringId| String::from_utf8_lossy(builder.bytes(*id)).into_owned();
-            remarks.extend(missing.iter().take(MOST_NAMED).map(|(pid, id)| {
-                format!("process {pid}, `{}`, ended before a sample was taken of it", command(id))
-            }));
+            remarks.extend(
+                missing
+                    .iter()
+                    .take(MOST_NAMED)
+                    .map(|(pid, id)| format!("process {pid}, `{}`: no sample was taken of it", command(id))),
+            );
         }
         let (chains, cut) = (count(counter::CHAINS), count(counter::CHAINS_CUT));
         if cut > 0 {

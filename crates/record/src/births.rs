@@ -13,6 +13,8 @@ use perf_event::{Builder, Clock, Record, SampleFlag, Sampler, data};
 use profkit_sampler::clock;
 use profkit_sampler::session::{Command, Gone};
 
+use crate::process::start_ticks;
+
 /// What the kernel said, and when: nanoseconds since boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Said {
@@ -69,11 +71,14 @@ const TICK: u64 = 10_000_000;
 #[derive(Debug)]
 struct Run {
     parent: u32,
+    /// Since when its parent ran the program that it had then.
+    parent_since: u64,
     began: u64,
     /// Since when it runs its program, and its name, if that is not its parent's.
     since: u64,
     name: Option<String>,
-    is_told: bool,
+    /// When it ended, by what was said.
+    ended: Option<u64>,
 }
 
 /// What the kernel tells of the descendants of a thread that is no more.
@@ -82,21 +87,41 @@ pub(crate) struct Births {
     running: HashMap<u32, Run>,
     /// Those that are to be looked at, and when: nanoseconds since boot.
     young: VecDeque<(u64, u32)>,
+    /// Those that ended but are there, and when that is to be asked again.
+    ending: VecDeque<(u64, u32)>,
     is_whole: bool,
 }
 
 impl Births {
     /// Does something (starts a process, say) whose descendants are told of, where that is allowed.
     pub(crate) fn below<T: Send>(start: impl FnOnce() -> T + Send) -> (T, io::Result<Self>) {
+        let mut start = Some(start);
         // All that a thread starts from here on is told of: so it is one that starts nothing else.
-        let beside = move || {
-            let rings = rings_of_this_thread();
-            (start(), rings)
+        let beside = thread::scope(|scope| {
+            let beside = || {
+                let rings = rings_of_this_thread();
+                (start.take().map(|start| start()), rings)
+            };
+            let beside = thread::Builder::new().spawn_scoped(scope, beside)?;
+            Ok(beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let (started, rings) = match beside {
+            Ok((started, rings)) => (started, rings),
+            Err(error) => (None, Err(error)),
         };
-        let (started, rings) = thread::scope(|scope| scope.spawn(beside).join())
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let births = |rings| Self { rings, running: HashMap::new(), young: VecDeque::new(), is_whole: true };
-        (started, rings.map(births))
+        let births = rings.map(|rings| Self {
+            rings,
+            running: HashMap::new(),
+            young: VecDeque::new(),
+            ending: VecDeque::new(),
+            is_whole: true,
+        });
+        match (started, start) {
+            (Some(started), _) => (started, births),
+            // No thread can begin any more.
+            (None, Some(start)) => (start(), births),
+            (None, None) => unreachable!("it is taken where it is started"),
+        }
     }
 
     /// What the sampler is to do about it by now.
@@ -105,32 +130,60 @@ impl Births {
         for said in self.said() {
             match said {
                 Said::Began { pid, parent, at } => {
-                    let run = Run { parent, began: at, since: at, name: None, is_told: false };
-                    self.running.insert(pid, run);
+                    let parent_since = self.running.get(&parent).map_or(u64::MAX, |run| run.since);
+                    let run = Run { parent, parent_since, began: at, since: at, name: None, ended: None };
+                    // Another one of its number that was said to have ended has.
+                    orders.extend(self.running.insert(pid, run).map(|run| run.gone(pid)));
                     self.young.push_back((at + YOUNG, pid));
                 }
                 Said::Became { pid, name, at } => {
                     if let Some(run) = self.running.get_mut(&pid) {
-                        (run.since, run.name) = (at, Some(name));
+                        // Where another thread than the main one executes a program, that one ends.
+                        (run.since, run.name, run.ended) = (at, Some(name), None);
                         self.young.push_back((at + YOUNG, pid));
                     }
                 }
                 Said::Ended { pid, at } => {
-                    orders.extend(self.running.remove(&pid).map(|run| Command::Gone(run.gone(pid, at))));
+                    if let Some(run) = self.running.get_mut(&pid) {
+                        run.ended = Some(at);
+                        if run.is_there(pid) {
+                            self.ending.push_back((at + YOUNG, pid));
+                        } else {
+                            orders.extend(self.running.remove(&pid).map(|run| run.gone(pid)));
+                        }
+                    }
                 }
             }
         }
-        if !self.young.is_empty() {
-            let now = clock::now(libc::CLOCK_BOOTTIME).unwrap_or_default().as_nanos();
-            while let Some((due, pid)) = self.young.pop_front_if(|(due, _)| u128::from(*due) <= now) {
-                // It may run another program since, or be another process.
-                if let Some(run) = self.running.get_mut(&pid).filter(|run| run.since + YOUNG == due) {
-                    run.is_told = true;
-                    orders.push(Command::Add(pid, None));
-                }
-            }
+        if !(self.young.is_empty() && self.ending.is_empty()) {
+            self.consider(&mut orders);
         }
         orders
+    }
+
+    /// Those whose time has come.
+    fn consider(&mut self, orders: &mut Vec<Command>) {
+        let now = clock::now(libc::CLOCK_BOOTTIME).unwrap_or_default().as_nanos();
+        while let Some((due, pid)) = self.ending.pop_front_if(|(due, _)| u128::from(*due) <= now) {
+            match self.running.get_mut(&pid) {
+                Some(run) if run.ended.is_some_and(|ended| ended + YOUNG == due) => {
+                    if run.is_there(pid) {
+                        // It runs a setuid program now, say, which nobody may be told of, and neither of what begins below.
+                        self.is_whole = false;
+                        run.ended = None;
+                    } else {
+                        orders.extend(self.running.remove(&pid).map(|run| run.gone(pid)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        while let Some((due, pid)) = self.young.pop_front_if(|(due, _)| u128::from(*due) <= now) {
+            // It may run another program since, or be another process.
+            if self.running.get(&pid).is_some_and(|run| run.since + YOUNG == due) {
+                orders.push(Command::Add(pid, None));
+            }
+        }
     }
 
     /// Since when a process runs its program (nanoseconds since boot), who began it, and that program's name if it is not its parent's.
@@ -138,7 +191,7 @@ impl Births {
         self.running.get(&pid).map(|run| (run.since, run.parent, run.name.as_deref()))
     }
 
-    /// Whether everything was said so far.
+    /// Whether everything is said so far: not if there was no room for it, and not of what begins below a setuid program.
     pub(crate) fn is_whole(&self) -> bool {
         self.is_whole
     }
@@ -165,10 +218,21 @@ impl Births {
 }
 
 impl Run {
-    fn gone(self, pid: u32, at: u64) -> Gone {
-        let Self { parent, began, since, name, is_told } = self;
-        let is_brief = at.saturating_sub(since) < YOUNG;
-        Gone { pid, parent, start: began / TICK, since, name, is_brief, is_told }
+    /// When it began, in clock ticks since boot: or one before that, since it was said a moment later.
+    fn start(&self) -> u64 {
+        self.began / TICK
+    }
+
+    /// Whether the process runs, and is no zombie.
+    fn is_there(&self, pid: u32) -> bool {
+        start_ticks(pid).is_some_and(|start| start == self.start() || start + 1 == self.start())
+    }
+
+    fn gone(self, pid: u32) -> Command {
+        let start = self.start();
+        let Self { parent, parent_since, since, name, ended, .. } = self;
+        let is_brief = ended.is_some_and(|ended| ended.saturating_sub(since) < YOUNG);
+        Command::Gone(Gone { pid, parent, parent_since, start, since, name, is_brief })
     }
 }
 
@@ -199,10 +263,11 @@ mod tests {
 
     use super::*;
 
-    /// Where it is forbidden there is nothing to be seen.
+    /// Where it is forbidden, or there are too many processors, there is nothing to be seen.
     fn allowed(births: io::Result<Births>) -> Option<Births> {
+        use io::ErrorKind::{PermissionDenied, Unsupported};
         let error = births.as_ref().err().map(io::Error::kind);
-        assert!(matches!(error, None | Some(io::ErrorKind::PermissionDenied)), "{error:?}");
+        assert!(matches!(error, None | Some(PermissionDenied | Unsupported)), "{error:?}");
         births.ok()
     }
 
@@ -227,7 +292,7 @@ mod tests {
         assert!(unnamed.len() == 1 && unnamed[0].is_brief, "{gone:?}");
         let outer = gone.iter().find(|gone| gone.parent == std::process::id()).unwrap();
         assert!(gone.iter().any(|gone| gone.name.is_none() && gone.parent == outer.pid));
-        assert!(gone.iter().all(|gone| !gone.is_told && gone.start > 0), "{gone:?}");
+        assert!(gone.iter().all(|gone| gone.start > 0), "{gone:?}");
         assert!(births.is_whole() && births.running.is_empty());
     }
 
@@ -247,6 +312,6 @@ mod tests {
         assert!(told.iter().all(|order| matches!(order, Command::Add(pid, None) if *pid == child.id())));
         assert!(!told.is_empty());
         let gone = gone(births.orders());
-        assert!(matches!(gone.as_slice(), [gone] if gone.is_told && gone.pid == child.id()), "{gone:?}");
+        assert!(matches!(gone.as_slice(), [gone] if gone.pid == child.id()), "{gone:?}");
     }
 }

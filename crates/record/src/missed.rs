@@ -29,8 +29,8 @@ pub(crate) struct Missed {
 impl Missed {
     /// With the kernel's word of births, those are missed, too, who cannot tell the journal.
     pub(crate) fn new(folder: &Path, births: Option<Births>) -> Self {
-        let unseen = births.map(|births| Unseen::new(folder, births));
-        Self { journal: Journal::new(folder), unseen }
+        let journal = Journal::new(folder, births.is_some());
+        Self { journal, unseen: births.map(|births| Unseen::new(folder, births)) }
     }
 
     /// Samples the processes that were missed since the last time.
@@ -64,6 +64,8 @@ pub(crate) struct Journal {
     read: u64,
     /// The begin of a line that is not whole yet.
     rest: Vec<u8>,
+    /// Whether somebody asks what has begun.
+    is_asked: bool,
     /// When each process told that it had begun a program, in nanoseconds since 1970: pid, start, the last time.
     begun: HashMap<(u32, u64), u64>,
     /// Pids of those that are missed.
@@ -74,9 +76,9 @@ pub(crate) struct Journal {
 const SLACK: Duration = Duration::from_millis(1);
 
 impl Journal {
-    fn new(folder: &Path) -> Self {
+    fn new(folder: &Path, is_asked: bool) -> Self {
         let (begun, missed) = (HashMap::new(), Vec::new());
-        Self { folder: folder.to_owned(), read: 0, rest: Vec::new(), begun, missed }
+        Self { folder: folder.to_owned(), read: 0, rest: Vec::new(), is_asked, begun, missed }
     }
 
     /// Reads what is new.
@@ -101,7 +103,7 @@ impl Journal {
             let (Some(at), Some(pid), Some(start)) = (number(), number(), number()) else { continue };
             let Ok(pid) = u32::try_from(pid) else { continue };
             match event {
-                Some(b"start") => {
+                Some(b"start") if self.is_asked => {
                     self.begun.insert((pid, start), at);
                 }
                 Some(b"missed") => self.missed.push(pid),
@@ -110,11 +112,27 @@ impl Journal {
         }
     }
 
-    /// Whether a process told that it had begun a program after some time, in nanoseconds since boot.
+    /// Whether a process told that it had begun a program after some time, in nanoseconds since boot. The pid is what it takes for
+    /// its own.
     pub(crate) fn has(&self, pid: u32, start: u64, since: u64) -> bool {
-        let begun = self.begun.get(&(pid, start));
-        begun.is_some_and(|begun| UNIX_EPOCH + Duration::from_nanos(*begun) + SLACK >= unix_time(since))
+        self.begun.get(&(pid, start)).is_some_and(|begun| is_after(*begun, since))
     }
+
+    /// The same, of any process that began at one of these times: what its pid is in a namespace of its own is not known any more.
+    pub(crate) fn has_begun(&self, starts: &[u64], since: u64) -> bool {
+        self.begun.iter().any(|((_, start), begun)| starts.contains(start) && is_after(*begun, since))
+    }
+
+    /// A process has ended.
+    pub(crate) fn forget(&mut self, pid: u32, start: u64) {
+        for start in [start, start.saturating_sub(1)] {
+            self.begun.remove(&(pid, start));
+        }
+    }
+}
+
+fn is_after(begun: u64, since: u64) -> bool {
+    UNIX_EPOCH + Duration::from_nanos(begun) + SLACK >= unix_time(since)
 }
 
 /// When something was, from nanoseconds since boot.

@@ -25,7 +25,12 @@ impl Process {
     /// The process of this id; `None` if it does not run.
     pub(crate) fn look(pid: u32) -> Option<Self> {
         let start = start_ticks(pid)?;
-        Some(Self { pid, start, program: fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default() })
+        match fs::read_link(format!("/proc/{pid}/exe")) {
+            Ok(program) => Some(Self { pid, start, program }),
+            // It is ending: it runs nothing any more.
+            Err(error) if means_gone(&error) => None,
+            Err(_) => Some(Self { pid, start, program: PathBuf::new() }),
+        }
     }
 
     /// Its arguments, with a NUL after each.
@@ -64,13 +69,6 @@ pub(crate) fn has_ended(child: u32) -> bool {
         // No child of ours: who asks for its status learns that.
         Err(error) => error == Errno::ECHILD,
     }
-}
-
-/// What a process itself takes for its id: another one in a namespace of its own.
-pub(crate) fn innermost_pid(pid: u32) -> u32 {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("NSpid:"));
-    line.and_then(|pids| pids.split_ascii_whitespace().last()?.parse().ok()).unwrap_or(pid)
 }
 
 /// The children of all threads of a process.

@@ -133,7 +133,8 @@ impl Sampling {
         }
         for change in self.watcher.look(thoroughly) {
             let command = match change {
-                Change::Began(process) if self.is_searching() => Command::Add(process.pid, None),
+                // It is added once more where the kernel has told of it.
+                Change::Began(process) if self.subprocesses => Command::Add(process.pid, None),
                 Change::Ended(process) => Command::Remove(process.pid),
                 // The sampler sees itself that the interpreter it knew is gone, and looks for the next one.
                 Change::Became(process) => Command::Add(process.pid, None),

@@ -1,6 +1,6 @@
 //! Pythons that nothing of the tracer was loaded into, as the kernel tells of them: the journal learns of them here.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use profkit_recording::journal::{self, Line};
 use profkit_recording::trace::process_of;
 use profkit_sampler::binary::Binaries;
-use profkit_sampler::interpreter;
 use profkit_sampler::refusal::Refusal;
 use profkit_sampler::session::{Command, Gone, is_python};
+use profkit_sampler::{interpreter, maps, proc_stat};
 
 use crate::agent::PRELOAD;
 use crate::births::Births;
 use crate::missed::{Journal, unix_time};
-use crate::process::{Process, innermost_pid};
+use crate::process::Process;
 
 /// Why a process is one of these.
 const REASON: &str = "nothing of profkit was loaded into it: it is a static or setuid program, or was started with an environment of \
@@ -25,13 +25,15 @@ const REASON: &str = "nothing of profkit was loaded into it: it is a static or s
 /// So many times a program is looked at that is no Python: it may yet load one, but it costs as much as some samples.
 const LOOKS: u32 = 10;
 
-/// A program of which it is not known yet whether it is one of these.
-struct Candidate {
-    pid: u32,
-    since: u64,
-    /// By its name.
-    is_python: bool,
-    looks: u32,
+/// What is known of a process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// Nothing yet, after so many looks.
+    Open(u32),
+    /// The tracer is in it, or there is no Python.
+    Traced,
+    /// It is one of these, and the journal knows.
+    Told,
 }
 
 /// Looks for them.
@@ -39,142 +41,137 @@ pub(crate) struct Unseen {
     folder: PathBuf,
     births: Births,
     binaries: Binaries,
-    candidates: Vec<Candidate>,
-    /// Pids of programs that run and are none of these, or are told already.
-    decided: HashSet<u32>,
-    /// Pids of those that were found, and run.
-    found: HashSet<u32>,
+    /// Of each that runs and has done so for a moment.
+    verdicts: HashMap<u32, Verdict>,
 }
 
 impl Unseen {
     pub(crate) fn new(folder: &Path, births: Births) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            births,
-            binaries: Binaries::default(),
-            candidates: Vec::new(),
-            decided: HashSet::new(),
-            found: HashSet::new(),
-        }
+        let (folder, binaries, verdicts) = (folder.to_owned(), Binaries::default(), HashMap::new());
+        Self { folder, births, binaries, verdicts }
     }
 
     /// Tells the journal of those that were found since the last time.
     pub(crate) fn look(&mut self, journal: &mut Journal) {
-        for order in self.births.orders() {
-            match order {
-                Command::Add(pid, _) => self.consider(pid),
-                Command::Gone(gone) => self.bury(&gone, journal),
-                _ => {}
-            }
+        let (added, ended): (Vec<_>, Vec<_>) =
+            self.births.orders().into_iter().partition(|order| matches!(order, Command::Add(..)));
+        for order in added {
+            let Command::Add(pid, _) = order else { continue };
+            let program = self.births.program(pid);
+            // What a process forks is what it is itself.
+            let is_traced = program.is_some_and(|(_, parent, name)| {
+                name.is_none() && self.verdicts.get(&parent) == Some(&Verdict::Traced)
+            });
+            self.verdicts.insert(pid, if is_traced { Verdict::Traced } else { Verdict::Open(0) });
         }
-        let mut candidates = std::mem::take(&mut self.candidates);
-        candidates.retain_mut(|candidate| {
-            let is_open = self.is_open(candidate, journal);
-            if !is_open {
-                self.decided.insert(candidate.pid);
+        let open =
+            |(&pid, &verdict)| if let Verdict::Open(looks) = verdict { Some((pid, looks)) } else { None };
+        let open: Vec<(u32, u32)> = self.verdicts.iter().filter_map(open).collect();
+        for (pid, looks) in open {
+            let verdict = self.ask(pid, looks, journal);
+            match verdict {
+                Some(verdict) => self.verdicts.insert(pid, verdict),
+                None => self.verdicts.remove(&pid),
+            };
+        }
+        for order in ended {
+            if let Command::Gone(gone) = order {
+                self.bury(&gone, journal);
             }
-            is_open
-        });
-        self.candidates = candidates;
-    }
-
-    /// Every new program; and the children of those that were found, which are what their parents are.
-    fn consider(&mut self, pid: u32) {
-        let Some((since, parent, name)) = self.births.program(pid) else { return };
-        self.candidates.retain(|candidate| candidate.pid != pid);
-        self.decided.remove(&pid);
-        if let Some(name) = name {
-            let is_python = is_python(name);
-            self.found.remove(&pid);
-            self.candidates.push(Candidate { pid, since, is_python, looks: 0 });
-        } else if self.found.contains(&parent) {
-            self.tell(pid);
         }
     }
 
-    /// Whether it is to be asked again.
-    fn is_open(&mut self, candidate: &mut Candidate, journal: &mut Journal) -> bool {
-        let Candidate { pid, since, .. } = *candidate;
-        // Its end is going to be told.
-        let Some(process) = Process::look(pid) else { return true };
-        if journal.has(innermost_pid(pid), process.start, since) {
-            return false;
+    /// What is to be thought of a process; `None` if nobody will tell of its end.
+    fn ask(&mut self, pid: u32, looks: u32, journal: &mut Journal) -> Option<Verdict> {
+        let again = Verdict::Open(looks + 1);
+        let (since, _, name) = self.births.program(pid)?;
+        let Some(process) = Process::look(pid) else { return self.births.is_whole().then_some(again) };
+        let inner = proc_stat::inner_number(pid, pid).unwrap_or(pid);
+        if journal.has(inner, process.start, since) {
+            return Some(Verdict::Traced);
         }
-        candidate.looks += 1;
         match interpreter::find(pid, &mut self.binaries) {
-            Err(Refusal::NotYet | Refusal::Gone) => return true,
-            Err(Refusal::NotPython { .. }) => return candidate.looks < LOOKS,
+            Ok(_) => {}
+            Err(Refusal::NotYet | Refusal::Gone) => return Some(again),
             // Any setuid program, which an ordinary user may not read.
-            Err(Refusal::Permission { .. }) if !candidate.is_python => return false,
-            Ok(_) | Err(Refusal::Permission { .. } | Refusal::Unsupported { .. }) => {}
+            Err(Refusal::Permission { .. }) if !name.is_some_and(is_python) => return Some(Verdict::Traced),
+            Err(Refusal::NotPython { .. }) if looks >= LOOKS => return Some(Verdict::Traced),
+            Err(Refusal::NotPython { .. }) => return Some(again),
+            // By its version, which shows before anything is loaded.
+            Err(Refusal::Permission { .. } | Refusal::Unsupported { .. }) if looks == 0 => {
+                return Some(again);
+            }
+            Err(Refusal::Permission { .. } | Refusal::Unsupported { .. }) => {}
         }
-        if !has_preload(pid) {
-            self.tell(pid);
+        match has_preload(pid) {
+            Some(true) => return Some(Verdict::Traced),
+            Some(false) => self.tell(&process),
+            // It is ending, or may not be read.
+            None if looks < LOOKS => return Some(again),
+            None => return Some(Verdict::Traced),
         }
-        false
+        Some(Verdict::Told)
+    }
+
+    /// One that has ended, perhaps before it was looked at.
+    fn bury(&mut self, gone: &Gone, journal: &mut Journal) {
+        let verdict = self.verdicts.remove(&gone.pid);
+        let is_open = matches!(verdict, None | Some(Verdict::Open(_)));
+        let is_child = gone.name.is_none() && self.verdicts.get(&gone.parent) == Some(&Verdict::Told);
+        if is_open && !gone.is_brief && (is_child || gone.name.as_deref().is_some_and(is_python)) {
+            journal.read();
+            if !self.was_traced(gone, journal) {
+                let name = gone.name.as_deref().unwrap_or_default();
+                self.write(gone.pid, gone.start, &[], name.as_bytes());
+            }
+        }
+        journal.forget(gone.pid, gone.start);
     }
 
     /// Whether one that has ended was traced, or was to be. It may not have been able to say so: no file may grow, say.
-    fn was_traced(&self, pid: u32, start: u64, since: u64, journal: &mut Journal) -> bool {
-        journal.read();
+    fn was_traced(&self, gone: &Gone, journal: &Journal) -> bool {
+        // It may have begun just before the hundredth of a second in which that was said.
+        let starts = [gone.start, gone.start.saturating_sub(1)];
         let is_its = |entry: &fs::DirEntry| {
-            entry.file_name().to_str().and_then(process_of) == Some((pid, start))
-                && entry
-                    .metadata()
-                    .and_then(|file| file.created().or_else(|_| file.modified()))
-                    .is_ok_and(|created| created >= unix_time(since))
+            let process = entry.file_name().to_str().and_then(process_of);
+            let file = entry.metadata().and_then(|file| file.created().or_else(|_| file.modified()));
+            process.is_some_and(|(pid, start)| pid == gone.pid && starts.contains(&start))
+                && file.is_ok_and(|created| created >= unix_time(gone.since))
         };
-        journal.has(pid, start, since)
+        journal.has_begun(&starts, gone.since)
             || fs::read_dir(&self.folder).into_iter().flatten().flatten().any(|entry| is_its(&entry))
     }
 
-    /// One that has ended before it was looked at.
-    fn bury(&mut self, gone: &Gone, journal: &mut Journal) {
-        let is_decided = self.decided.remove(&gone.pid) | self.found.remove(&gone.pid);
-        self.candidates.retain(|candidate| candidate.pid != gone.pid);
-        let is_child = gone.name.is_none() && self.found.contains(&gone.parent);
-        if is_decided || gone.is_brief || !(is_child || gone.name.as_deref().is_some_and(is_python)) {
-            return;
-        }
-        // It may have begun just before the hundredth of a second in which that was said.
-        let starts = [gone.start, gone.start.saturating_sub(1)];
-        if !starts.iter().any(|&start| self.was_traced(gone.pid, start, gone.since, journal)) {
-            self.write(gone.pid, gone.start, &[], gone.name.as_deref().unwrap_or_default().as_bytes());
-        }
-    }
-
-    fn tell(&mut self, pid: u32) {
-        let Some(process) = Process::look(pid) else { return };
-        self.found.insert(pid);
-        self.write(pid, process.start, process.program.as_os_str().as_bytes(), &process.arguments());
+    fn tell(&self, process: &Process) {
+        let program = process.program.as_os_str().as_bytes();
+        self.write(process.pid, process.start, program, &process.arguments());
     }
 
     fn write(&self, pid: u32, start: u64, program: &[u8], arguments: &[u8]) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
         let now = u64::try_from(now).unwrap_or(0);
-        let mut began = Line::new("start", now, pid, start);
-        began.number(0);
-        began.field(program);
-        for (index, argument) in
-            arguments.strip_suffix(&[0]).unwrap_or(arguments).split(|&byte| byte == 0).enumerate()
-        {
-            began.argument(argument, index == 0);
+        // Where that fails, there is nobody who could be told.
+        let append = |mut line: Line| {
+            let _ = journal::append_in(&self.folder, line.finish());
+        };
+        if !arguments.is_empty() {
+            let mut began = Line::new("start", now, pid, start);
+            began.number(0);
+            began.field(program);
+            let arguments = arguments.strip_suffix(&[0]).unwrap_or(arguments);
+            for (index, argument) in arguments.split(|&byte| byte == 0).enumerate() {
+                began.argument(argument, index == 0);
+            }
+            append(began);
         }
         let mut missed = Line::new("missed", now, pid, start);
         missed.field(REASON.as_bytes());
-        for line in
-            [Some(&mut began).filter(|_| !arguments.is_empty()), Some(&mut missed)].into_iter().flatten()
-        {
-            // Where that fails, there is nobody who could be told.
-            let _ = journal::append_in(&self.folder, line.finish());
-        }
+        append(missed);
     }
 }
 
-/// Whether the object is in it that brings the tracer.
-fn has_preload(pid: u32) -> bool {
-    let maps = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
-    let name = [b"/", PRELOAD.as_bytes()].concat();
-    maps.split(|&byte| byte == b'\n')
-        .any(|line| line.ends_with(&name) || line.ends_with(&[&name[..], b" (deleted)"].concat()))
+/// Whether the object is in a process that brings the tracer; `None` if that cannot be seen.
+fn has_preload(pid: u32) -> Option<bool> {
+    let mappings = maps::of_process(pid).ok().filter(|mappings| !mappings.is_empty())?;
+    Some(mappings.iter().any(|mapping| mapping.path.rsplit('/').next() == Some(PRELOAD)))
 }

@@ -87,10 +87,7 @@ impl Watcher {
         }
         for (pid, process) in &found {
             match self.known.get(pid) {
-                // One that is ending runs nothing any more.
-                Some(known)
-                    if known.start == process.start
-                        && (known.program == process.program || process.program.as_os_str().is_empty()) => {}
+                Some(known) if known.start == process.start && known.program == process.program => {}
                 Some(known) if known.start == process.start => changes.push(Change::Became(process.clone())),
                 Some(known) => {
                     changes.push(Change::Ended(known.clone()));

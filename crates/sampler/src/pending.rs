@@ -10,6 +10,8 @@ use crate::refusal::Refusal;
 const RETRY: Duration = Duration::from_millis(1);
 const RETRY_LATER: Duration = Duration::from_millis(100);
 const PART: u32 = 32;
+/// A Python whose library is not loaded yet is none when it is asked so often.
+const ENOUGH: u32 = 20;
 
 /// One of them.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ struct Pending {
     pid: u32,
     since: Instant,
     next: Instant,
+    /// How often it was asked.
+    asked: u32,
     /// If it is a Python that cannot be read.
     refused: Option<Refused>,
 }
@@ -57,7 +61,7 @@ impl PendingProcesses {
     pub(crate) fn renew(&mut self, pid: u32) -> bool {
         let known = self.list.iter_mut().find(|pending| pending.pid == pid);
         let now = Instant::now();
-        known.map(|pending| (pending.since, pending.next) = (now, now)).is_some()
+        known.map(|pending| (pending.since, pending.next, pending.asked) = (now, now, 0)).is_some()
     }
 
     /// Asks a process again from now on, if it can become a Python.
@@ -65,7 +69,7 @@ impl PendingProcesses {
         let refused = Refused::new(pid, refusal);
         if may_become_python(refusal) {
             let now = Instant::now();
-            self.list.push(Pending { pid, since: now, next: now + RETRY, refused });
+            self.list.push(Pending { pid, since: now, next: now + RETRY, asked: 1, refused });
         } else {
             self.refused.extend(refused);
         }
@@ -74,6 +78,12 @@ impl PendingProcesses {
     fn take(&mut self, pid: u32) -> Option<Refused> {
         let at = self.list.iter().position(|pending| pending.pid == pid)?;
         self.list.swap_remove(at).refused
+    }
+
+    /// Whether a process could not be sampled, or was asked so often that it is no Python.
+    pub(crate) fn was_asked(&self, pid: u32) -> bool {
+        let known = self.list.iter().find(|pending| pending.pid == pid);
+        known.is_some_and(|pending| pending.refused.is_some() || pending.asked >= ENOUGH)
     }
 
     /// It is sampled.
@@ -110,6 +120,7 @@ impl PendingProcesses {
             return;
         }
         let Some(pending) = self.list.iter_mut().find(|pending| pending.pid == pid) else { return };
+        pending.asked += 1;
         pending.next = now + (now.duration_since(pending.since) / PART).clamp(RETRY, RETRY_LATER);
         match refusal {
             Refusal::Unsupported { .. } if pending.refused.is_none() => {

@@ -249,6 +249,13 @@ pub(crate) fn status(process: impl Display, name: &str) -> Option<String> {
     text.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned)
 }
 
+/// The number of a thread in the innermost pid namespace that it is in.
+#[must_use]
+pub fn inner_number(pid: u32, id: u32) -> Option<u32> {
+    let numbers = status(format_args!("{pid}/task/{id}"), "NSpid:")?;
+    numbers.split_ascii_whitespace().next_back()?.parse().ok()
+}
+
 /// When a process began, in clock ticks since boot, and its parent.
 ///
 /// # Errors

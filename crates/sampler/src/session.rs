@@ -164,7 +164,7 @@ impl Session {
                 return Ok(());
             }
             Some(at) => self.end(at),
-            None => self.coverage.processes_seen += 1,
+            None => self.coverage.processes_seen += u64::from(self.family.count(pid)),
         }
         match self.find(pid) {
             Ok((interpreter, pause)) => {
@@ -172,6 +172,9 @@ impl Session {
                 Ok(())
             }
             Err(refusal) => {
+                if !matches!(refusal, Refusal::NotYet | Refusal::NotPython { .. } | Refusal::Gone) {
+                    self.family.add(pid, None);
+                }
                 self.pending.add(pid, &refusal);
                 Err(refusal)
             }
@@ -203,7 +206,7 @@ impl Session {
         let (start, _) = proc_stat::start_and_parent(pid).unwrap_or_default();
         let version = u64::from(interpreter.layout.version.hex());
         self.writer.record(kind::PROCESS, &[u64::from(pid), start, version, u64::from(command)]);
-        self.family.add(pid, version, command);
+        self.family.add(pid, Some((version, command)));
         self.begun += 1;
         self.coverage.processes_sampled += 1;
         let mut process = Process::new(pid, self.begun, line, interpreter, pause, self.now);
@@ -261,6 +264,7 @@ impl Session {
                     if let Some(outcome) = self.look(until, commands, &mut chore, &mut is_open) {
                         return self.finish(outcome);
                     }
+                    at = self.elapsed();
                 }
                 if to == planned {
                     break;

@@ -110,7 +110,7 @@ impl Tasks {
             Err(error) if !proc_stat::means_gone(&error) => return Ok(()),
             found => found?,
         };
-        if is_first && inner_number(pid, pid).is_some_and(|inner| inner != pid) {
+        if is_first && proc_stat::inner_number(pid, pid).is_some_and(|inner| inner != pid) {
             self.inner = Some(HashMap::default());
         }
         let Some(inner) = &mut self.inner else { return Ok(()) };
@@ -118,7 +118,7 @@ impl Tasks {
         let mut known: Vec<u32> = inner.values().copied().collect();
         known.sort_unstable();
         let new = self.ids.iter().filter(|id| known.binary_search(id).is_err());
-        inner.extend(new.filter_map(|&id| Some((inner_number(pid, id)?, id))));
+        inner.extend(new.filter_map(|&id| Some((proc_stat::inner_number(pid, id)?, id))));
         Ok(())
     }
 
@@ -163,12 +163,6 @@ impl Tasks {
         let best = offsets.rev().max_by_key(|&offset| count(offset));
         best.filter(|&offset| count(offset) > 0)
     }
-}
-
-/// The number of a thread in the innermost pid namespace that it is in.
-fn inner_number(pid: u32, id: u32) -> Option<u32> {
-    let numbers = proc_stat::status(format_args!("{pid}/task/{id}"), "NSpid:")?;
-    numbers.split_ascii_whitespace().next_back()?.parse().ok()
 }
 
 #[cfg(test)]

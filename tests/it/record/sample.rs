@@ -108,7 +108,7 @@ fn short_ones(interpreter: &Interpreter, count: usize, milliseconds: usize) {
     let comments = json(interpreter, &["info", "out.pb.gz", "--json"])["comments"].clone();
     let missed = |comment: &&Value| {
         let comment = comment.as_str().unwrap();
-        comment.contains("many.py") && comment.ends_with("ended before a sample was taken of it")
+        comment.contains("many.py") && comment.ends_with(": no sample was taken of it")
     };
     let missed = comments.as_array().unwrap().iter().filter(missed).count();
     assert_eq!(found.len() + missed, count + 1, "{stderr}");
@@ -141,6 +141,17 @@ fn callers_and_callees_are_of_one_moment_as_fast_as_possible() {
 fn children_of_80_ms_and_of_20_ms_are_there() {
     short_ones(&Interpreter::default(), 20, 80);
     short_ones(&Interpreter::default(), 200, 20);
+}
+
+/// A shell that was a Python, and its subshells.
+#[test]
+fn what_is_another_program_now_is_no_python() {
+    let interpreter = Interpreter::default();
+    let shell = "for i in 1 2 3; do (n=0; while [ $n -lt 9999 ]; do n=$((n+1)); done); done; true";
+    let code = format!("import os, time; time.sleep(0.2); os.execvp('sh', ['sh', '-c', '{shell}'])");
+    let stderr = sample(&interpreter, "500", &[interpreter.python(), "-c", &code]);
+    assert!(stderr.contains("note: 1 process, 1 thread, "), "{stderr}");
+    assert!(!stderr.contains("too short"), "{stderr}");
 }
 
 /// The kernel tells only of what begins below a command: here they are looked for.
@@ -379,6 +390,7 @@ mod reference {
         assert_eq!(processes(&new).len(), 3, "{stderr}");
         let told = " and 1 more, `";
         assert!(stderr.contains(told) && stderr.contains("was not sampled: Python 3.7"), "{stderr}");
+        assert!(!stderr.contains("too short"), "{stderr}");
         let comments = json(&new, &["info", "out.pb.gz", "--json"])["comments"].to_string();
         assert!(comments.contains("was not sampled: Python 3.7"), "{comments}");
         let traced =
@@ -398,22 +410,28 @@ mod reference {
         let profkit = env!("CARGO_BIN_EXE_profkit-under-test");
         let copy = folder.join("profkit");
         std::fs::copy(profkit, &copy).unwrap();
-        let mut command = std::process::Command::new("setpriv");
-        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(&copy);
-        command.args([
-            "record",
-            "--rate",
-            "500",
-            "-o",
-            "out.pb.gz",
-            "--",
-            "/usr/bin/python3",
-            "many.py",
-            "3",
-            "100",
-        ]);
-        let recorded = output(command.current_dir(folder));
-        assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
-        assert_eq!(processes(&interpreter).len(), 4);
+        // What takes privileges and gives them up: the kernel tells nothing of what is below it, so they are looked for.
+        let source = "#define _GNU_SOURCE\n#include <unistd.h>\n\
+                      int main(int n, char **v) { setresuid(getuid(), getuid(), getuid()); return execvp(v[1], v + 1); }\n";
+        std::fs::write(folder.join("give_up.c"), source).unwrap();
+        let script = "cc -o give_up give_up.c && chmod 4755 give_up";
+        assert!(
+            std::process::Command::new("sh")
+                .args(["-c", script])
+                .current_dir(folder)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let program = ["/usr/bin/python3", "many.py", "3", "100"];
+        for (before, found) in [(&[][..], 4), (&["sh", "-c", "./give_up \"$@\"; true", "sh"], 4)] {
+            let mut command = std::process::Command::new("setpriv");
+            command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(&copy);
+            command.args(["record", "--rate", "500", "-o", "out.pb.gz", "--"]).args(before).args(program);
+            let recorded = output(command.current_dir(folder));
+            assert_eq!(status(&recorded), 0, "{}", String::from_utf8_lossy(&recorded.stderr));
+            let stderr = String::from_utf8_lossy(&recorded.stderr);
+            assert_eq!(processes(&interpreter).len(), found, "{before:?}: {stderr}");
+        }
     }
 }
