@@ -13,7 +13,7 @@ use perf_event::{Builder, Clock, Record, SampleFlag, Sampler, data};
 use profkit_sampler::clock;
 use profkit_sampler::session::{Command, Gone};
 
-use crate::process::start_ticks;
+use crate::process::Process;
 
 /// What the kernel said, and when: nanoseconds since boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,34 +94,22 @@ pub(crate) struct Births {
 
 impl Births {
     /// Does something (starts a process, say) whose descendants are told of, where that is allowed.
-    pub(crate) fn below<T: Send>(start: impl FnOnce() -> T + Send) -> (T, io::Result<Self>) {
-        let mut start = Some(start);
+    pub(crate) fn below<T: Send>(start: impl Fn() -> T + Sync) -> (T, io::Result<Self>) {
         // All that a thread starts from here on is told of: so it is one that starts nothing else.
         let beside = thread::scope(|scope| {
-            let beside = || {
-                let rings = rings_of_this_thread();
-                (start.take().map(|start| start()), rings)
-            };
+            let beside = || (rings_of_this_thread(), start());
             let beside = thread::Builder::new().spawn_scoped(scope, beside)?;
             Ok(beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
-        let (started, rings) = match beside {
-            Ok((started, rings)) => (started, rings),
-            Err(error) => (None, Err(error)),
-        };
-        let births = rings.map(|rings| Self {
-            rings,
-            running: HashMap::new(),
-            young: VecDeque::new(),
-            ending: VecDeque::new(),
-            is_whole: true,
-        });
-        match (started, start) {
-            (Some(started), _) => (started, births),
-            // No thread can begin any more.
-            (None, Some(start)) => (start(), births),
-            (None, None) => unreachable!("it is taken where it is started"),
+        match beside {
+            Ok((rings, started)) => (started, rings.map(Self::of)),
+            Err(error) => (start(), Err(error)),
         }
+    }
+
+    fn of(rings: Vec<Sampler>) -> Self {
+        let (young, ending) = (VecDeque::new(), VecDeque::new());
+        Self { rings, running: HashMap::new(), young, ending, is_whole: true }
     }
 
     /// What the sampler is to do about it by now.
@@ -223,9 +211,10 @@ impl Run {
         self.began / TICK
     }
 
-    /// Whether the process runs, and is no zombie.
+    /// Whether the process runs something.
     fn is_there(&self, pid: u32) -> bool {
-        start_ticks(pid).is_some_and(|start| start == self.start() || start + 1 == self.start())
+        let process = Process::look(pid);
+        process.is_some_and(|process| process.start == self.start() || process.start + 1 == self.start())
     }
 
     fn gone(self, pid: u32) -> Command {
