@@ -117,14 +117,21 @@ struct Refused {
 
 impl Refused {
     fn note(&self, reason: StringId, builder: &ProfileBuilder) -> String {
-        let text = |id| String::from_utf8_lossy(builder.bytes(id)).into_owned();
         let first = self.pids.first().copied().unwrap_or_default();
         let which = match self.pids.len() {
             ..=1 => first.to_string(),
             number => format!("{first} and {} more", number - 1),
         };
-        format!("process {which}, `{}`, {NOT_SAMPLED}: {}", text(self.command), text(reason))
+        format!(
+            "process {which}, `{}`, {NOT_SAMPLED}: {}",
+            text(self.command, builder),
+            text(reason, builder)
+        )
     }
+}
+
+fn text(id: StringId, builder: &ProfileBuilder) -> String {
+    String::from_utf8_lossy(builder.bytes(id)).into_owned()
 }
 
 /// The row of a table that a number, from 1, names.
@@ -295,9 +302,9 @@ impl Reader {
     }
 
     /// How many processes there were, and the command lines of those without a sample, by their pids.
-    fn without_samples(&self) -> (usize, BTreeMap<i64, &StringId>) {
+    fn without_samples(&self) -> (usize, BTreeMap<i64, StringId>) {
         let mut processes: BTreeMap<_, _> =
-            self.processes.iter().map(|process| (process.pid, &process.command)).collect();
+            self.processes.iter().map(|process| (process.pid, process.command)).collect();
         let all = processes.len();
         for (thread, _) in self.rows.keys() {
             let thread =
@@ -336,13 +343,9 @@ impl Reader {
         if !missing.is_empty() {
             let count = missing.len();
             notes.push(format!("no sample was taken of {count} of {all} processes: they were too short"));
-            let command = |id: &StringId| String::from_utf8_lossy(builder.bytes(*id)).into_owned();
-            remarks.extend(
-                missing
-                    .iter()
-                    .take(MOST_NAMED)
-                    .map(|(pid, id)| format!("process {pid}, `{}`: no sample was taken of it", command(id))),
-            );
+            remarks.extend(missing.into_iter().take(MOST_NAMED).map(|(pid, command)| {
+                format!("process {pid}, `{}`: no sample was taken of it", text(command, builder))
+            }));
         }
         let (chains, cut) = (count(counter::CHAINS), count(counter::CHAINS_CUT));
         if cut > 0 {

@@ -1,7 +1,6 @@
 //! What this process is, and lines about it in the recording's journal.
 
 use core::ffi::{CStr, c_char};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use profkit_recording::journal::{self, Line};
 use profkit_recording::stat::Stat;
@@ -26,11 +25,7 @@ pub(crate) fn write_start(carried: &Carried) {
         unsafe { libc::readlink(c"/proc/self/exe".as_ptr(), path.as_mut_ptr().cast::<c_char>(), path.len()) };
     line.field(path.get(..usize::try_from(length).unwrap_or(0)).unwrap_or(&[]));
     let mut arguments = [0; 3072];
-    let arguments = read(c"/proc/self/cmdline".as_ptr(), &mut arguments);
-    let whole = arguments.strip_suffix(&[0]).unwrap_or(arguments);
-    for (index, argument) in whole.split(|&byte| byte == 0).enumerate() {
-        line.argument(argument, index == 0);
-    }
+    line.arguments(read(c"/proc/self/cmdline".as_ptr(), &mut arguments));
     write(carried, &mut line);
 }
 
@@ -42,8 +37,7 @@ pub(crate) fn write_missed(carried: &Carried, reason: &[u8]) {
 }
 
 fn line(event: &str, carried: &Carried) -> Line {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-    Line::new(event, u64::try_from(now).unwrap_or(0), std::process::id(), carried.start_ticks)
+    Line::new(event, std::process::id(), carried.start_ticks)
 }
 
 fn write(carried: &Carried, line: &mut Line) {

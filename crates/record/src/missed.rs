@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use profkit_recording::journal;
 use profkit_recording::stream::Writer;
 use profkit_sampler::clock;
+use profkit_sampler::session::Gone;
 
 use crate::births::Births;
 use crate::process::start_ticks;
@@ -124,9 +125,9 @@ impl Journal {
     }
 
     /// A process has ended.
-    pub(crate) fn forget(&mut self, pid: u32, start: u64) {
-        for start in [start, start.saturating_sub(1)] {
-            self.begun.remove(&(pid, start));
+    pub(crate) fn forget(&mut self, gone: &Gone) {
+        for start in gone.starts() {
+            self.begun.remove(&(gone.pid, start));
         }
     }
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use profkit_recording::journal::{self, Line};
 use profkit_recording::trace::process_of;
@@ -53,10 +52,15 @@ impl Unseen {
 
     /// Tells the journal of those that were found since the last time.
     pub(crate) fn look(&mut self, journal: &mut Journal) {
-        let (added, ended): (Vec<_>, Vec<_>) =
-            self.births.orders().into_iter().partition(|order| matches!(order, Command::Add(..)));
-        for order in added {
-            let Command::Add(pid, _) = order else { continue };
+        let (mut added, mut ended) = (Vec::new(), Vec::new());
+        for order in self.births.orders() {
+            match order {
+                Command::Add(pid, _) => added.push(pid),
+                Command::Gone(gone) => ended.push(gone),
+                _ => {}
+            }
+        }
+        for pid in added {
             let program = self.births.program(pid);
             // What a process forks is what it is itself.
             let is_traced = program.is_some_and(|(_, parent, name)| {
@@ -74,10 +78,8 @@ impl Unseen {
                 None => self.verdicts.remove(&pid),
             };
         }
-        for order in ended {
-            if let Command::Gone(gone) = order {
-                self.bury(&gone, journal);
-            }
+        for gone in ended {
+            self.bury(&gone, journal);
         }
     }
 
@@ -125,13 +127,12 @@ impl Unseen {
                 self.write(gone.pid, gone.start, &[], name.as_bytes());
             }
         }
-        journal.forget(gone.pid, gone.start);
+        journal.forget(gone);
     }
 
     /// Whether one that has ended was traced, or was to be. It may not have been able to say so: no file may grow, say.
     fn was_traced(&self, gone: &Gone, journal: &Journal) -> bool {
-        // It may have begun just before the hundredth of a second in which that was said.
-        let starts = [gone.start, gone.start.saturating_sub(1)];
+        let starts = gone.starts();
         let is_its = |entry: &fs::DirEntry| {
             let process = entry.file_name().to_str().and_then(process_of);
             let file = entry.metadata().and_then(|file| file.created().or_else(|_| file.modified()));
@@ -148,23 +149,18 @@ impl Unseen {
     }
 
     fn write(&self, pid: u32, start: u64, program: &[u8], arguments: &[u8]) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-        let now = u64::try_from(now).unwrap_or(0);
         // Where that fails, there is nobody who could be told.
         let append = |mut line: Line| {
             let _ = journal::append_in(&self.folder, line.finish());
         };
         if !arguments.is_empty() {
-            let mut began = Line::new("start", now, pid, start);
+            let mut began = Line::new("start", pid, start);
             began.number(0);
             began.field(program);
-            let arguments = arguments.strip_suffix(&[0]).unwrap_or(arguments);
-            for (index, argument) in arguments.split(|&byte| byte == 0).enumerate() {
-                began.argument(argument, index == 0);
-            }
+            began.arguments(arguments);
             append(began);
         }
-        let mut missed = Line::new("missed", now, pid, start);
+        let mut missed = Line::new("missed", pid, start);
         missed.field(REASON.as_bytes());
         append(missed);
     }

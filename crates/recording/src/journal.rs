@@ -17,6 +17,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::backing::may_be_so_long;
 
@@ -36,9 +37,14 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line that begins with these fields.
+    /// A line of this moment that begins with these fields.
     #[must_use]
-    pub fn new(event: &str, unix_ns: u64, pid: u32, start_ticks: u64) -> Self {
+    pub fn new(event: &str, pid: u32, start_ticks: u64) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+        Self::at(u64::try_from(now).unwrap_or(0), event, pid, start_ticks)
+    }
+
+    fn at(unix_ns: u64, event: &str, pid: u32, start_ticks: u64) -> Self {
         let mut line = Self { bytes: [0; MAX_LINE], len: 0 };
         line.put(event.as_bytes());
         for number in [unix_ns, u64::from(pid), start_ticks] {
@@ -53,13 +59,14 @@ impl Line {
         self.put(text);
     }
 
-    /// Adds one of several texts that make one field, with a NUL after it.
-    pub fn argument(&mut self, text: &[u8], is_first: bool) {
-        if is_first {
-            self.put(b"\t");
+    /// Adds the arguments of a command as one field, as the kernel has them: with a NUL after each, or after all but the last.
+    pub fn arguments(&mut self, arguments: &[u8]) {
+        let arguments = arguments.strip_suffix(&[0]).unwrap_or(arguments);
+        self.put(b"\t");
+        for argument in arguments.split(|&byte| byte == 0) {
+            self.put(argument);
+            self.put(&[0]);
         }
-        self.put(text);
-        self.put(&[0]);
     }
 
     /// Adds a number as a field.
@@ -187,10 +194,9 @@ mod tests {
 
     #[test]
     fn fields_come_back() {
-        let mut line = Line::new("start", 12, 7, 99);
+        let mut line = Line::at(12, "start", 7, 99);
         line.field(b"/tmp/a b%\n\xff");
-        line.argument(b"python", true);
-        line.argument(b"", false);
+        line.arguments(b"python\0\0");
         let text = line.finish().to_vec();
         let fields: Vec<Vec<u8>> = text.trim_ascii_end().split(|&byte| byte == b'\t').map(unescape).collect();
         assert_eq!(fields[..4], [b"start".to_vec(), b"12".to_vec(), b"7".to_vec(), b"99".to_vec()]);
@@ -199,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_and_whole() {
-        let mut line = Line::new("start", 0, 1, 1);
+        let mut line = Line::at(0, "start", 1, 1);
         line.field(&[b'\n'; 3 * MAX_LINE]);
         let text = line.finish();
         assert!(text.len() <= MAX_LINE && text.ends_with(b"\n"));

@@ -202,12 +202,10 @@ impl Session {
     fn begin(&mut self, pid: u32, interpreter: Interpreter, pause: Option<Pause>) {
         let line = proc_stat::command_line(pid);
         let command = self.tree.text(&line);
-        self.write_tables();
         let (start, _) = proc_stat::start_and_parent(pid).unwrap_or_default();
         let version = u64::from(interpreter.layout.version.hex());
-        self.writer.record(kind::PROCESS, &[u64::from(pid), start, version, u64::from(command)]);
+        self.write_process(pid, start, version, command);
         self.family.add(pid, Some((version, command)));
-        self.begun += 1;
         self.coverage.processes_sampled += 1;
         let mut process = Process::new(pid, self.begun, line, interpreter, pause, self.now);
         if self.options.awaits {

@@ -125,8 +125,7 @@ pub(crate) fn start_ticks() -> u64 {
 
 /// Writes a line to the journal of the recording, if it can be reached: whether that was so.
 pub(crate) fn journal(options: &Options, event: &str, add: impl FnOnce(&mut Line)) -> bool {
-    let mut line =
-        Line::new(event, clock::nanoseconds(libc::CLOCK_REALTIME), std::process::id(), start_ticks());
+    let mut line = Line::new(event, std::process::id(), start_ticks());
     add(&mut line);
     options.are_current() && append_in(&options.folder, line.finish()).is_ok()
 }

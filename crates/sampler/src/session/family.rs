@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use profkit_recording::stream::kind;
-
 use super::Session;
 use crate::clock;
 
@@ -24,6 +22,14 @@ pub struct Gone {
     pub name: Option<String>,
     /// It ran that for so short a time that nobody could have come to it.
     pub is_brief: bool,
+}
+
+impl Gone {
+    /// When it may have begun by `/proc`: just before the hundredth of a second in which that was said, too.
+    #[must_use]
+    pub fn starts(&self) -> [u64; 2] {
+        [self.start, self.start.saturating_sub(1)]
+    }
 }
 
 /// Whether a program has the name of a Python.
@@ -105,10 +111,7 @@ impl Session {
             }
         };
         let Some((version, command)) = program else { return };
-        self.write_tables();
-        let numbers = [u64::from(gone.pid), gone.start, version, u64::from(command)];
-        self.writer.record(kind::PROCESS, &numbers);
-        self.begun += 1;
+        self.write_process(gone.pid, gone.start, version, command);
         self.family.members.insert(gone.pid, Member { since: gone.since, program });
     }
 }

@@ -38,6 +38,13 @@ impl Session {
         self.written.tables(&self.tree, &mut self.writer);
     }
 
+    /// A process: the next one.
+    pub(super) fn write_process(&mut self, pid: u32, start: u64, version: u64, command: u32) {
+        self.write_tables();
+        self.writer.record(kind::PROCESS, &[u64::from(pid), start, version, u64::from(command)]);
+        self.begun += 1;
+    }
+
     /// Which processes could not be sampled, and why.
     fn write_refused(&mut self) {
         for Refused { pid, command, reason } in self.pending.refused() {
