@@ -12,8 +12,8 @@ use profkit_profile::{
     ReadErrorKind, Sample, StackId, StringId,
 };
 use profkit_recording::stream::{
-    BLOCK_HEADER, HEADER, MAGIC, NOT_SAMPLED, Record, Records, Sample as Sampled, VALUES, VERSION, block,
-    counter,
+    BLOCK_HEADER, FREE_THREADED, HEADER, MAGIC, NOT_SAMPLED, Record, Records, Sample as Sampled, VALUES,
+    VERSION, block, counter,
 };
 
 use crate::columns::Columns;
@@ -75,6 +75,7 @@ pub(crate) fn read(
 struct Process {
     pid: i64,
     start: u64,
+    is_free_threaded: bool,
     command: StringId,
 }
 
@@ -184,9 +185,10 @@ impl Reader {
                 let frame = row(&self.frames, frame, "a frame is not there", at)?;
                 self.stacks.push(builder.stack(below, frame).at(at)?);
             }
-            Record::Process { pid, start, version: _, command } => {
+            Record::Process { pid, start, version, command } => {
                 let command = text(&self.texts, command, "a command is not there")?;
-                self.processes.push(Process { pid: integer(pid), start, command });
+                let is_free_threaded = version & FREE_THREADED != 0;
+                self.processes.push(Process { pid: integer(pid), start, is_free_threaded, command });
             }
             Record::Thread { process, tid, began } => {
                 let process = usize::try_from(process).ok().and_then(|process| process.checked_sub(1));
@@ -361,6 +363,13 @@ impl Reader {
         let (seen, sampled) = (count(counter::PROCESSES_SEEN), count(counter::PROCESSES_SAMPLED));
         if seen > sampled {
             remarks.push(format!("{} of {seen} processes not sampled", seen - sampled));
+        }
+        let without_lock = self.processes.iter().filter(|process| process.is_free_threaded).count();
+        if without_lock > 0 {
+            remarks.push(format!(
+                "{without_lock} of {} processes ran a free-threaded Python, which has no GIL to hold or wait for unless it is enabled",
+                self.processes.len()
+            ));
         }
         let interval = count(counter::CPU_INTERVAL);
         if self.interval_ns < interval {

@@ -14,7 +14,7 @@
 //! | [`kind::FUNCTION`] | text of the name, text of the file, first line |
 //! | [`kind::FRAME`] | function, line that runs (0: unknown) |
 //! | [`kind::STACK`] | stack below, frame on top |
-//! | [`kind::PROCESS`] | pid, start in clock ticks since boot, `PY_VERSION_HEX` (0: unknown), text of the command line; without threads it ended before it was sampled |
+//! | [`kind::PROCESS`] | pid, start in clock ticks since boot, `PY_VERSION_HEX` (0: unknown) with [`FREE_THREADED`], text of the command line; without threads it ended before it was sampled |
 //! | [`kind::THREAD`] | process, tid, nanoseconds since the stream's beginning |
 //! | [`kind::NAME`] | thread, text: the thread's name from now on, and the better one for what was |
 //! | [`kind::COUNTER`] | a [`counter`], its value so far |
@@ -36,6 +36,8 @@ pub use writer::{Sample, Writer};
 pub const MAGIC: [u8; 8] = *b"pk-sampl";
 /// The version of this shape. Readers refuse others.
 pub const VERSION: u32 = 1;
+/// Added to the `PY_VERSION_HEX` of a Python that was built to run without the GIL.
+pub const FREE_THREADED: u64 = 1 << 32;
 /// What is said of a process of [`kind::REFUSED`], before a colon and the reason.
 pub const NOT_SAMPLED: &str = "was not sampled";
 /// Bytes before the first block.

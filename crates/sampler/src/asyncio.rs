@@ -31,6 +31,7 @@ pub use self::chain::UNKNOWN;
 use self::kinds::{Kind, Kinds};
 use self::walk::{Task, Walk};
 use crate::dicts::Dicts;
+use crate::layout::OB_TYPE;
 use crate::reading::{Context, OWNER_GENERATOR, Resolved};
 use crate::remote::int_at;
 use crate::threads::ThreadState;
@@ -166,7 +167,7 @@ impl Chains {
 
     fn name(&mut self, context: &Context<'_>, name: u64) -> Option<String> {
         let dicts = Dicts::new(context.remote, context.layout);
-        let kind = dicts.word(name + crate::layout::OB_TYPE as u64)?;
+        let kind = dicts.word(name + context.layout.at(OB_TYPE) as u64)?;
         let mut budget = usize::MAX;
         match self.kinds.of_type(context.remote, context.layout, kind, &mut budget)? {
             Kind::Text => dicts.text(name),

@@ -168,13 +168,13 @@ mod tests {
 
     #[test]
     fn texts_that_are_versions() {
-        assert_eq!(version_text(b"3.9.18"), Some(Version { major: 3, minor: 9, micro: 18 }));
-        assert_eq!(version_text(b"3.10.0rc2"), Some(Version { major: 3, minor: 10, micro: 0 }));
-        assert_eq!(version_text(b"/opt/python/3.8.18"), Some(Version { major: 3, minor: 8, micro: 18 }));
+        assert_eq!(version_text(b"3.9.18"), Some(Version::new(3, 9, 18)));
+        assert_eq!(version_text(b"3.10.0rc2"), Some(Version::new(3, 10, 0)));
+        assert_eq!(version_text(b"/opt/python/3.8.18"), Some(Version::new(3, 8, 18)));
         assert_eq!(version_text(b"3.9"), None);
         assert_eq!(version_text(b"1.3.9.1"), None);
         assert_eq!(version_text(b"2.7.18"), None);
         let data = b"x\x003.40.1\x003.8.2\x003.9.18+\0/usr/lib/python3.9\0";
-        assert_eq!(version_in_text(data), Some(Version { major: 3, minor: 9, micro: 18 }));
+        assert_eq!(version_in_text(data), Some(Version::new(3, 9, 18)));
     }
 }

@@ -7,14 +7,16 @@
 //! One that was there before comes back as what it was, with all that was learned of it: `exec` of the same source gives as many
 //! code objects, and they are the same to whoever looks at the profile.
 
+mod fields;
 mod seal;
 
 use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
+use self::fields::{HEAD, copies, frame_bytes, instructions};
 use self::seal::Seal;
-use crate::layout::{Layout, NONE};
+use crate::layout::{Layout, NONE, OB_TYPE, TYPE_NAME};
 use crate::lines::Lines;
 use crate::objects;
 use crate::remote::{MAX_PLACES, Place, Remote, int_at, word_at};
@@ -38,6 +40,8 @@ pub struct Code {
     pub first_running: u64,
     /// Bytes that a frame takes on the data stack (3.11 and later).
     pub frame_bytes: u64,
+    /// Where copies of the instructions begin that threads run (free-threaded builds).
+    copies: Vec<u64>,
     lines: Lines,
     seal: Seal,
     /// When it was read or compared.
@@ -57,6 +61,19 @@ impl Code {
     #[must_use]
     pub fn runs(&self, instr: u64) -> bool {
         (self.first_running..=self.end).contains(&instr)
+    }
+
+    /// Whether an instruction is one of its own, or the one before: of a frame that is about to begin.
+    #[must_use]
+    pub fn has(&self, instr: u64) -> bool {
+        (self.instructions..=self.end.saturating_add(2)).contains(&instr.wrapping_add(2))
+    }
+
+    /// Where an instruction of a copy stands among its own.
+    fn original(&self, instr: u64) -> Option<u64> {
+        let begins = std::iter::once(&self.instructions).chain(&self.copies);
+        let mut originals = begins.map(|begin| instr.wrapping_sub(*begin).wrapping_add(self.instructions));
+        originals.find(|&instr| self.has(instr))
     }
 
     /// Whether nothing that is shown or reckoned with tells one from another.
@@ -114,8 +131,6 @@ const REUSED: u64 = 100_000;
 const MAX_FORMERS: usize = 16;
 /// As many are compared at once: none has more than four places.
 const MAX_COMPARED: usize = MAX_PLACES / 4;
-/// Bytes of a code object that hold every field that is read.
-const HEAD: usize = 224;
 
 impl Codes {
     /// The code at an index.
@@ -153,6 +168,7 @@ impl Codes {
             Some(index) => {
                 let former = self.codes.get_mut(index as usize)?;
                 (former.seal, former.checked) = (code.seal, code.checked);
+                former.copies = Vec::new();
                 index
             }
             None => {
@@ -177,19 +193,40 @@ impl Codes {
         formers.take(MAX_FORMERS).find(|&index| self.get(index).is_some_and(|was| was.is_like(code)))
     }
 
-    /// The code object that an instruction belongs to, if it was read before.
+    /// The code object that an instruction belongs to, if it was read before, and where it stands in its own instructions.
     #[must_use]
-    pub fn around(&self, instr: u64) -> Option<u32> {
+    pub fn around(&self, instr: u64) -> Option<(u32, u64)> {
         let (_, &index) = self.by_instructions.range(..=instr).next_back()?;
-        self.get(index).filter(|code| instr < code.end).map(|_| index)
+        let code = self.get(index)?;
+        code.original(instr).filter(|&instr| instr < code.end).map(|instr| (index, instr))
+    }
+
+    /// Where an instruction that a thread runs stands in the instructions of a code; the instruction itself if it is none of it.
+    #[must_use]
+    #[inline]
+    pub fn original(&self, index: u32, instr: u64) -> u64 {
+        self.get(index).and_then(|code| code.original(instr)).unwrap_or(instr)
+    }
+
+    /// Reads which copies of a code there are, if an instruction is of none that is known.
+    pub fn learn_copies(&mut self, remote: Remote, layout: &Layout, index: u32, instr: u64) {
+        let Some(code) = self.codes.get_mut(index as usize) else { return };
+        if layout.code_copies == NONE || code.original(instr).is_some() {
+            return;
+        }
+        let former =
+            std::mem::replace(&mut code.copies, copies(remote, layout, code.address).unwrap_or_default());
+        forget_begins(&mut self.by_instructions, index, &former);
+        self.by_instructions.extend(code.copies.iter().map(|&begin| (begin, index)));
     }
 
     /// There is another code at an address, or none.
     fn forget(&mut self, address: u64) {
         let Some(index) = self.by_address.remove(&address) else { return };
-        let instructions = self.get(index).map_or(0, |code| code.instructions);
-        if self.by_instructions.get(&instructions) == Some(&index) {
-            self.by_instructions.remove(&instructions);
+        let Self { codes, by_instructions, .. } = self;
+        if let Some(code) = codes.get(index as usize) {
+            forget_begins(by_instructions, index, &[code.instructions]);
+            forget_begins(by_instructions, index, &code.copies);
         }
         self.changes += 1;
         // The chain goes from the newest on; one that came back is in it already.
@@ -259,7 +296,7 @@ impl Codes {
             return None;
         }
         let head = remote.bytes(address, HEAD).ok()?;
-        self.check_type(remote, word_at(&head, crate::layout::OB_TYPE))?;
+        self.check_type(remote, word_at(&head, layout.at(OB_TYPE)), layout)?;
         let first_line = u32::try_from(int_at(&head, layout.code_firstlineno)).unwrap_or(0);
         let (instructions, first_running, end) = instructions(&head, layout, address);
         let mut code = Code {
@@ -272,6 +309,7 @@ impl Codes {
             instructions,
             first_running,
             end,
+            copies: Vec::new(),
             frame_bytes: frame_bytes(&head, layout)?,
             lines: Lines::default(),
             seal: Seal::new(layout, address, &head),
@@ -281,7 +319,7 @@ impl Codes {
             let name = if layout.code_qualname == NONE { layout.code_name } else { layout.code_qualname };
             code.name = objects::text(remote, layout, word_at(&head, name))?;
             code.file = objects::text(remote, layout, word_at(&head, layout.code_filename))?;
-            let table = objects::bytes(remote, word_at(&head, layout.code_linetable)).ok()?;
+            let table = objects::bytes(remote, layout, word_at(&head, layout.code_linetable)).ok()?;
             code.lines = Lines::parse(layout.version, &table, first_line);
             let texts = [(name, code.name.as_str()), (layout.code_filename, code.file.as_str())];
             code.seal.add_content(layout, &head, &texts, &table);
@@ -290,10 +328,9 @@ impl Codes {
     }
 
     /// Frames that are torn point anywhere: what is read there must be of the type that is called `code`.
-    fn check_type(&mut self, remote: Remote, type_address: u64) -> Option<()> {
+    fn check_type(&mut self, remote: Remote, type_address: u64, layout: &Layout) -> Option<()> {
         if self.type_address == 0 {
-            // `tp_name` is the first field after the head of the type in every version.
-            let name = remote.word(type_address + 24).ok()?;
+            let name = remote.word(type_address + layout.at(TYPE_NAME) as u64).ok()?;
             let text = remote.bytes(name, 5).ok()?;
             if text != b"code\0" {
                 return None;
@@ -343,58 +380,28 @@ impl Codes {
     }
 }
 
-fn instructions(head: &[u8], layout: &Layout, address: u64) -> (u64, u64, u64) {
-    if layout.code_adaptive == NONE {
-        return (0, 0, u64::MAX);
+/// A code does not begin there any more.
+fn forget_begins(by_instructions: &mut BTreeMap<u64, u32>, index: u32, begins: &[u64]) {
+    for begin in begins {
+        if by_instructions.get(begin) == Some(&index) {
+            by_instructions.remove(begin);
+        }
     }
-    let instructions = address + layout.code_adaptive as u64;
-    let traceable = u64::try_from(int_at(head, layout.code_firsttraceable)).unwrap_or(0);
-    // The variable part of a code object: its instructions.
-    let count = word_at(head, crate::layout::OB_SIZE).min(u64::from(u32::MAX));
-    (instructions, instructions + traceable * 2, instructions + count * 2)
-}
-
-/// The largest frame that is believed: a function of 64 K variables.
-const MAX_FRAME: u64 = 1 << 20;
-
-fn frame_bytes(head: &[u8], layout: &Layout) -> Option<u64> {
-    if !layout.has_data_stack() {
-        return Some(0);
-    }
-    let number = |offset| u64::try_from(int_at(head, offset)).ok();
-    let words = if layout.code_framesize == NONE {
-        number(layout.code_nlocalsplus)? + number(layout.code_stacksize)? + (layout.frame_head / 8) as u64
-    } else {
-        number(layout.code_framesize)?
-    };
-    // Whoever goes from frame to frame by their sizes would go through what is none in small steps, or for ever.
-    Some(words * 8).filter(|&bytes| (layout.frame_head as u64..MAX_FRAME).contains(&bytes))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Codes, HEAD, frame_bytes};
+    use super::Codes;
     use crate::layout::{BYTES_DATA, Layout, NONE, OB_SIZE, OB_TYPE};
     use crate::remote::Remote;
     use crate::version::Version;
-
-    #[test]
-    fn a_frame_without_room_for_its_head_is_of_no_code() {
-        let layout = Layout::known(Version { major: 3, minor: 12, micro: 0 }).unwrap();
-        let mut head = [0; HEAD];
-        assert_eq!(frame_bytes(&head, &layout), None);
-        head[layout.code_framesize] = 1;
-        assert_eq!(frame_bytes(&head, &layout), None);
-        head[layout.code_framesize] = 10;
-        assert_eq!(frame_bytes(&head, &layout), Some(80));
-    }
 
     /// Words of memory in which each object has this many.
     const OBJECT: usize = 32;
 
     /// Code with the same pointers as another one that was at its address: the text behind them, or its number, is another.
     fn told_apart(minor: u8) {
-        let layout = Layout::known(Version { major: 3, minor, micro: 0 }).unwrap();
+        let layout = Layout::known(Version::new(3, minor, 0)).unwrap();
         let mut memory = vec![0_u64; OBJECT * 5];
         let base = memory.as_ptr() as u64;
         let [code, code_type, type_name, text, table] =

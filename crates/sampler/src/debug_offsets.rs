@@ -4,7 +4,7 @@
 //! place of a field is counted from lists of names (`pycore_runtime.h` of 3.13, `pycore_debug_offsets.h` since). A version that
 //! is newer than the lists is refused: guessing would read another field.
 
-use crate::layout::{Layout, NONE};
+use crate::layout::{FREE_THREADED_HEAD, Layout, NONE};
 use crate::version::Version;
 
 /// What the structure begins with.
@@ -208,8 +208,6 @@ const PYTHON_315: &[Section] = &[
 pub enum Unusable {
     /// It is not there (before 3.13), or not yet.
     Absent,
-    /// A build without the GIL.
-    FreeThreaded(Version),
     /// A version whose description is not known here.
     Unknown(Version),
     /// A field lies where none can lie.
@@ -224,10 +222,8 @@ pub fn parse(runtime: &[u8]) -> Result<Layout, Unusable> {
     if runtime.get(..8) != Some(COOKIE.as_slice()) {
         return Err(Unusable::Absent);
     }
-    let version = Version::from_hex(word(runtime, 1).unwrap_or(0));
-    if word(runtime, 2) != Some(0) {
-        return Err(Unusable::FreeThreaded(version));
-    }
+    let is_free_threaded = word(runtime, 2) != Some(0);
+    let version = Version { is_free_threaded, ..Version::from_hex(word(runtime, 1).unwrap_or(0)) };
     let sections = match (version.major, version.minor) {
         (3, 13) => PYTHON_313,
         (3, 14) => PYTHON_314,
@@ -266,6 +262,9 @@ fn word(bytes: &[u8], index: usize) -> Option<u64> {
 }
 
 fn layout(version: Version, fields: &Fields<'_>) -> Option<Layout> {
+    let is_free_threaded = version.is_free_threaded;
+    let head = if is_free_threaded { FREE_THREADED_HEAD } else { 0 };
+    let copies = if is_free_threaded { fields.get("code", "tlbc") } else { None };
     let firstlineno = fields.get("code", "firstlineno")?;
     let adaptive = fields.get("code", "adaptive")?;
     let gil = fields.get("interp", "gil")?;
@@ -281,6 +280,8 @@ fn layout(version: Version, fields: &Fields<'_>) -> Option<Layout> {
         interp_modules: fields.get("interp", "imports_modules")?,
         interp_gc_collecting: fields.get("interp", "gc")? + fields.get("gc", "collecting")?,
         interp_gil: fields.get("interp", "ceval_gil")?,
+        // The first field; what the structure says of it is 0.
+        gil_enabled: if is_free_threaded { 0 } else { NONE },
         gil_last_holder: fields.get("interp", "gil_holder")?.checked_sub(gil)?,
         gil_locked: locked,
         // `int locked; unsigned long switch_number;` in every version.
@@ -311,26 +312,30 @@ fn layout(version: Version, fields: &Fields<'_>) -> Option<Layout> {
         code_nlocalsplus: firstlineno + 4,
         code_framesize: firstlineno + 8,
         code_version: firstlineno + 24,
-        // `int _co_firsttraceable; void *co_extra; char co_code_adaptive[1];` without the free-threaded table between.
-        code_firsttraceable: adaptive.checked_sub(16)?,
+        // `int _co_firsttraceable; void *co_extra; _PyCodeArray *co_tlbc; char co_code_adaptive[1];`, the third in
+        // free-threaded builds of 3.14 and later.
+        code_firsttraceable: copies.unwrap_or(adaptive).checked_sub(16)?,
         code_adaptive: adaptive,
+        code_copies: copies.unwrap_or(NONE),
         unicode_length: fields.get("unicode", "length")?,
         unicode_state: fields.get("unicode", "state")?,
+        // `unsigned char interned;` instead of `unsigned int interned:2;`.
+        unicode_kind_shift: if is_free_threaded && version.at_least(14) { 8 } else { 2 },
         unicode_ascii: fields.get("unicode", "ascii_size")?,
         // `PyCompactUnicodeObject` adds a length and a pointer; only 3.15 says so itself.
         unicode_compact: fields.get("unicode", "ascii_size")? + 16,
-        type_dictoffset: fields.get("type", "dictoffset").unwrap_or(288),
+        type_dictoffset: fields.get("type", "dictoffset").unwrap_or(288 + head),
         type_flags: fields.get("type", "flags")?,
-        type_basicsize: fields.get("type", "basicsize").unwrap_or(32),
-        heaptype_cached_keys: fields.get("heaptype", "cached_keys").unwrap_or(880),
+        type_basicsize: fields.get("type", "basicsize").unwrap_or(32 + head),
+        heaptype_cached_keys: fields.get("heaptype", "cached_keys").unwrap_or(880 + head),
         // 3.13 does not say: `PyGenObject`, and `int stacktop` behind `instr_ptr`.
-        generator_frame: fields.get("generator", "iframe").unwrap_or(72),
-        generator_state: fields.get("generator", "frame_state").unwrap_or(67),
+        generator_frame: fields.get("generator", "iframe").unwrap_or(72 + head),
+        generator_state: fields.get("generator", "frame_state").unwrap_or(67 + head),
         frame_stack: match fields.get("frame", "stackpointer") {
             Some(pointer) => pointer,
             None => fields.get("frame", "instr_ptr")? + 8,
         },
-        function_code: if version.at_least(14) { NONE } else { 48 },
-        function_closure: if version.at_least(14) { NONE } else { 72 },
+        function_code: if version.at_least(14) { NONE } else { 48 + head },
+        function_closure: if version.at_least(14) { NONE } else { 72 + head },
     })
 }

@@ -3,7 +3,7 @@
 //! Surprising: instances keep their attributes in a dict of their own (3.8 to 3.10), or as inline values whose names are the
 //! type's (3.11 and later), at a place that differs in 3.11, 3.12 and 3.13. What cannot be read is not there; nothing fails.
 
-use crate::layout::{DICT_KEYS, DICT_VALUES, Layout, OB_SIZE, OB_TYPE};
+use crate::layout::{DICT_KEYS, DICT_VALUES, Layout, MODULE_DICT, OB_SIZE, OB_TYPE};
 use crate::objects;
 use crate::remote::{MAX_PLACES, Place, Remote, int_at, word_at};
 
@@ -34,8 +34,7 @@ impl<'a> Dicts<'a> {
     #[must_use]
     pub fn module(&self, interpreter: u64, name: &str) -> Option<u64> {
         let modules = self.word(interpreter + self.layout.interp_modules as u64)?;
-        // `md_dict` is the first field of a module.
-        self.word(self.lookup(modules, name)? + 16)
+        self.word(self.lookup(modules, name)? + self.layout.at(MODULE_DICT) as u64)
     }
 
     /// A pointer that is not null.
@@ -88,10 +87,9 @@ impl<'a> Dicts<'a> {
     /// Keys and values of a dict.
     #[must_use]
     pub fn entries(&self, dict: u64) -> Option<Vec<(u64, u64)>> {
-        let mut head = [0; DICT_VALUES + 8];
-        self.remote.read(dict, &mut head).ok()?;
-        let values = word_at(&head, DICT_VALUES);
-        let mut entries = self.keys(word_at(&head, DICT_KEYS))?;
+        let head = self.remote.bytes(dict, self.layout.at(DICT_VALUES) + 8).ok()?;
+        let values = word_at(&head, self.layout.at(DICT_VALUES));
+        let mut entries = self.keys(word_at(&head, self.layout.at(DICT_KEYS)))?;
         if values != 0 {
             // From 3.13 on the values are an array behind a small head, as they were before without one.
             let words = self.remote.bytes(values.wrapping_add(self.values_head()), entries.len() * 8).ok()?;
@@ -143,10 +141,11 @@ impl<'a> Dicts<'a> {
     /// A non-negative `int` that fits 64 bits: digits of 30 bits.
     #[must_use]
     pub fn integer(&self, address: u64) -> Option<u64> {
-        let bytes = self.remote.bytes(address, 36).ok()?;
-        let tag = word_at(&bytes, OB_SIZE);
+        let digits_at = self.layout.at(OB_SIZE) + 8;
+        let bytes = self.remote.bytes(address, digits_at + 12).ok()?;
+        let tag = word_at(&bytes, self.layout.at(OB_SIZE));
         let digits = if self.layout.version.at_least(12) { tag >> 3 } else { tag };
-        let digit = |index: usize| u64::try_from(int_at(&bytes, 24 + index * 4)).ok();
+        let digit = |index: usize| u64::try_from(int_at(&bytes, digits_at + index * 4)).ok();
         match digits {
             1 => digit(0),
             2 => Some(digit(0)? | digit(1)? << 30),
@@ -159,7 +158,7 @@ impl<'a> Dicts<'a> {
     #[must_use]
     pub fn attribute(&self, object: u64, name: &str) -> Option<u64> {
         let layout = self.layout;
-        let kind = self.word(object + OB_TYPE as u64)?;
+        let kind = self.word(object + layout.at(OB_TYPE) as u64)?;
         let flags = self.word(kind + layout.type_flags as u64)?;
         if !layout.version.at_least(11) || flags & MANAGED_DICT == 0 {
             let offset = self.word(kind + layout.type_dictoffset as u64)?;
@@ -178,8 +177,8 @@ impl<'a> Dicts<'a> {
                 values if values & 1 == 1 => self.inline(keys()?, values + 1, name),
                 dict => self.lookup(dict, name),
             },
-            // The dict at -3 words, if there is one; else the values behind the object.
-            _ => match self.word(object - 24) {
+            // The dict at -3 words (-1 in a free-threaded build), if there is one; else the values behind the object.
+            _ => match self.word(object - if layout.version.is_free_threaded { 8 } else { 24 }) {
                 Some(dict) => self.lookup(dict, name),
                 None if flags & INLINE_VALUES != 0 => {
                     let size = self.word(kind + layout.type_basicsize as u64)?;
@@ -211,7 +210,7 @@ mod tests {
 
     #[test]
     fn keys_that_cannot_be_read_are_not_tried_for_ever() {
-        let layout = Layout::known(Version { major: 3, minor: 12, micro: 1 }).unwrap();
+        let layout = Layout::known(Version::new(3, 12, 1)).unwrap();
         let mut key = vec![0_u8; layout.unicode_ascii];
         key.extend(b"name");
         key[layout.unicode_length] = 4;

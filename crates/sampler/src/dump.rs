@@ -42,7 +42,9 @@ pub struct ThreadStack {
     pub name: Option<String>,
     /// The number of its interpreter, 0 for the main one.
     pub interpreter: u64,
-    /// Whether it holds the lock of its interpreter.
+    /// Whether its interpreter has a lock: not where a free-threaded build runs without.
+    pub has_lock: bool,
+    /// Whether it holds that lock.
     pub holds_gil: bool,
     /// Whether it sleeps until it gets that lock.
     pub waits_for_gil: bool,
@@ -140,8 +142,9 @@ impl Look {
             let (is_stopped, seat) = (false, &mut Seat::none());
             let mut context = Context { remote, layout: &layout, names, tree, is_stopped, seat };
             let Some(stack) = read(&state, chains.as_mut(), &mut context) else { continue };
-            let holds_gil =
-                remote.read(lock, &mut head).is_ok() && Gil::parse(&layout, &head).is_held_by(state.address);
+            let gil =
+                remote.read(lock, &mut head).map_or_else(|_| Gil::default(), |()| Gil::parse(&layout, &head));
+            let holds_gil = gil.is_held_by(state.address);
             let is_collecting = remote.bytes(collecting, 4).is_ok_and(|flag| int_at(&flag, 0) != 0);
             let tid = tasks.native(interpreter, &state).unwrap_or(0);
             let name = python_names.get(&state.ident).cloned().or_else(|| thread_names::fallback(*pid, tid));
@@ -149,6 +152,7 @@ impl Look {
                 tid,
                 name,
                 interpreter: number,
+                has_lock: !gil.is_disabled,
                 holds_gil,
                 waits_for_gil: SystemCall::open(*pid, tid)
                     .is_ok_and(|call| matches!(call.within(lock, gil::SIZE), Ok(Doing::Waits))),

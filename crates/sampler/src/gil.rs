@@ -1,7 +1,8 @@
 //! The global interpreter lock: who holds it.
 //!
 //! Up to 3.11 there is one a process, in the runtime; since 3.12 an interpreter points to its own or to the main one's. Its count
-//! of switches tells whether any other thread can have run: nothing of a thread's stack changes without the lock.
+//! of switches tells whether any other thread can have run: nothing of a thread's stack changes without the lock. Where threads run
+//! without it (free-threaded builds), nothing is known but that.
 //!
 //! Surprising: the lock of an interpreter that has ended is looked at until interpreters are listed again. It may be unmapped by
 //! then, or say anything.
@@ -13,7 +14,7 @@ use crate::layout::{Layout, NONE};
 use crate::remote::{Place, Remote, int_at, word_at};
 
 /// Bytes of a lock up to its count of switches.
-pub const HEAD: usize = 32;
+pub const HEAD: usize = 40;
 /// Bytes of a whole lock: a thread that waits in a futex within waits for it.
 pub const SIZE: u64 = 208;
 
@@ -31,6 +32,8 @@ pub struct Gil {
     pub locked: bool,
     /// How often it went to another thread.
     pub switches: u64,
+    /// Whether threads run without it (free-threaded builds).
+    pub is_disabled: bool,
 }
 
 impl Gil {
@@ -41,6 +44,7 @@ impl Gil {
             last_holder: word_at(bytes, layout.gil_last_holder),
             locked: int_at(bytes, layout.gil_locked) == 1,
             switches: word_at(bytes, layout.gil_switch_number),
+            is_disabled: layout.gil_enabled != NONE && int_at(bytes, layout.gil_enabled) == 0,
         }
     }
 
@@ -108,7 +112,8 @@ impl Lock {
         };
         self.has_new = length == bytes.len() && word_at(&bytes, HEAD + 4) != self.newest.1;
         let gil = Gil::parse(layout, &bytes);
-        self.read_all |= gil.switches != self.gil.switches || gil.last_holder != self.gil.last_holder;
+        let was = (self.gil.switches, self.gil.last_holder, self.gil.is_disabled);
+        self.read_all |= was != (gil.switches, gil.last_holder, gil.is_disabled);
         self.gil = gil;
         self.is_collecting = int_at(&bytes, HEAD) != 0;
         Ok(true)
@@ -234,7 +239,7 @@ mod tests {
     }
 
     fn own() -> (Remote, Layout) {
-        let layout = Layout::known(Version { major: 3, minor: 12, micro: 1 }).unwrap();
+        let layout = Layout::known(Version::new(3, 12, 1)).unwrap();
         (Remote::new(std::process::id()), layout)
     }
 

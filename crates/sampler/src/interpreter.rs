@@ -101,7 +101,6 @@ fn layout_of(
     let unsupported = |version, why| Err(Refusal::unsupported(version, why));
     match debug_offsets::parse(head.get(..read).unwrap_or_default()) {
         Ok(layout) => return Ok(layout),
-        Err(Unusable::FreeThreaded(version)) => return unsupported(version, refusal::FREE_THREADED),
         Err(Unusable::Unknown(version)) => return unsupported(version, refusal::UNKNOWN),
         Err(Unusable::Senseless(version)) => return unsupported(version, refusal::SENSELESS),
         Err(Unusable::Absent) => {}
@@ -127,7 +126,7 @@ fn version_in_name(path: &str) -> Option<Version> {
     let name = path.rsplit('/').next()?;
     let rest = name.strip_prefix("libpython3.").or_else(|| name.strip_prefix("python3."))?;
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    Some(Version { major: 3, minor: digits.parse().ok()?, micro: 0 })
+    Some(Version::new(3, digits.parse().ok()?, 0))
 }
 
 /// More interpreters are not followed.

@@ -30,6 +30,8 @@ pub struct Layout {
     pub interp_gc_collecting: usize,
     /// In an interpreter: pointer to its GIL (3.12 and later).
     pub interp_gil: usize,
+    /// In a GIL: an `int`, whether there is one at all (free-threaded builds).
+    pub gil_enabled: usize,
     /// In a GIL: the thread that took it last.
     pub gil_last_holder: usize,
     /// In a GIL: an `int`, 1 while it is taken.
@@ -80,6 +82,9 @@ pub struct Layout {
     pub code_firsttraceable: usize,
     /// In a code object: its instructions (3.11 and later).
     pub code_adaptive: usize,
+    /// In a code object: pointer to the copies of its instructions that threads run, the first of which is its own (free-threaded
+    /// builds, 3.14 and later).
+    pub code_copies: usize,
     /// In a code object: number of its variables (3.11).
     pub code_nlocalsplus: usize,
     /// In a code object: depth of its value stack (3.11).
@@ -92,6 +97,8 @@ pub struct Layout {
     pub unicode_length: usize,
     /// In a `str`: bits that say its kind.
     pub unicode_state: usize,
+    /// How many of these bits come before the kind.
+    pub unicode_kind_shift: u32,
     /// Size of the head of an ASCII `str`.
     pub unicode_ascii: usize,
     /// Size of the head of another compact `str`.
@@ -120,6 +127,9 @@ pub struct Layout {
 /// What a version does not have.
 pub const NONE: usize = usize::MAX;
 
+/// By as much the head of an object is longer in a free-threaded build: its thread, a lock, flags, and a second count of references.
+pub const FREE_THREADED_HEAD: usize = 16;
+
 /// In every version: `ob_size` of a variable object, and of `bytes`.
 pub const OB_SIZE: usize = 16;
 /// In every version: the type of an object.
@@ -134,11 +144,17 @@ pub const DICT_VALUES: usize = 40;
 pub const FRAME_VALUES: usize = 64;
 /// In 3.8 to 3.10, in a code object: the `bytes` of its instructions.
 pub const CODE_BYTES: usize = 48;
+/// In every version: what an object begins with behind its head, for those of which no more is known.
+pub const FIRST_FIELD: usize = 16;
+/// What comes after that, if it is a pointer.
+pub const SECOND_FIELD: usize = 24;
+/// In every version: the dict of a module.
+pub const MODULE_DICT: usize = 16;
 /// In every version: the name of a type, as C has it.
 pub const TYPE_NAME: usize = 24;
 /// In every version: what a type was derived from.
 pub const TYPE_BASE: usize = 256;
-/// In every version: the items of a tuple.
+/// Up to 3.13: the items of a tuple.
 pub const TUPLE_ITEMS: usize = 24;
 /// In every version: a pointer to the items of a list.
 pub const LIST_ITEMS: usize = 24;
@@ -162,7 +178,7 @@ pub const BUILTIN_SELF: usize = 24;
 pub const CHUNK_HEAD: usize = 24;
 
 const PYTHON_38: Layout = Layout {
-    version: Version { major: 3, minor: 8, micro: 0 },
+    version: Version::new(3, 8, 0),
     runtime_interpreters_head: 32,
     runtime_gil: 1152,
     runtime_gc_collecting: 544,
@@ -172,6 +188,7 @@ const PYTHON_38: Layout = Layout {
     interp_modules: 56,
     interp_gc_collecting: NONE,
     interp_gil: NONE,
+    gil_enabled: NONE,
     gil_last_holder: 8,
     gil_locked: 16,
     gil_switch_number: 24,
@@ -197,12 +214,14 @@ const PYTHON_38: Layout = Layout {
     code_flags: 36,
     code_firsttraceable: NONE,
     code_adaptive: NONE,
+    code_copies: NONE,
     code_nlocalsplus: NONE,
     code_stacksize: NONE,
     code_framesize: NONE,
     code_version: NONE,
     unicode_length: 16,
     unicode_state: 32,
+    unicode_kind_shift: 2,
     unicode_ascii: 48,
     unicode_compact: 72,
     type_dictoffset: 288,
@@ -217,7 +236,7 @@ const PYTHON_38: Layout = Layout {
 };
 
 const PYTHON_39: Layout = Layout {
-    version: Version { major: 3, minor: 9, micro: 0 },
+    version: Version::new(3, 9, 0),
     runtime_gil: 352,
     runtime_gc_collecting: NONE,
     interp_id: 24,
@@ -228,7 +247,7 @@ const PYTHON_39: Layout = Layout {
 };
 
 const PYTHON_310: Layout = Layout {
-    version: Version { major: 3, minor: 10, micro: 0 },
+    version: Version::new(3, 10, 0),
     frame_instr: 96,
     frame_running: 108,
     frame_head: 112,
@@ -240,7 +259,7 @@ const PYTHON_310: Layout = Layout {
 };
 
 const PYTHON_311: Layout = Layout {
-    version: Version { major: 3, minor: 11, micro: 0 },
+    version: Version::new(3, 11, 0),
     runtime_interpreters_head: 40,
     runtime_gil: 360,
     interp_id: 48,
@@ -276,7 +295,7 @@ const PYTHON_311: Layout = Layout {
 };
 
 const PYTHON_312: Layout = Layout {
-    version: Version { major: 3, minor: 12, micro: 0 },
+    version: Version::new(3, 12, 0),
     runtime_gil: NONE,
     interp_next: 0,
     interp_id: 8,
@@ -334,6 +353,7 @@ impl Layout {
             ("interp.modules", self.interp_modules),
             ("interp.gc_collecting", self.interp_gc_collecting),
             ("interp.gil", self.interp_gil),
+            ("gil.enabled", self.gil_enabled),
             ("gil.last_holder", self.gil_last_holder),
             ("gil.locked", self.gil_locked),
             ("gil.switch_number", self.gil_switch_number),
@@ -360,6 +380,7 @@ impl Layout {
             ("code.flags", self.code_flags),
             ("code.firsttraceable", self.code_firsttraceable),
             ("code.adaptive", self.code_adaptive),
+            ("code.copies", self.code_copies),
             ("code.nlocalsplus", self.code_nlocalsplus),
             ("code.stacksize", self.code_stacksize),
             ("code.framesize", self.code_framesize),
@@ -379,25 +400,32 @@ impl Layout {
             ("function.closure", self.function_closure),
             ("frame.values", if self.has_data_stack() { NONE } else { FRAME_VALUES }),
             ("code.bytes", if self.has_data_stack() { NONE } else { CODE_BYTES }),
-            ("type.name", TYPE_NAME),
-            ("type.base", TYPE_BASE),
-            ("tuple.items", TUPLE_ITEMS),
-            ("list.items", LIST_ITEMS),
-            ("set.used", SET_USED),
-            ("set.mask", SET_MASK),
-            ("set.table", SET_TABLE),
-            ("cell.value", CELL_VALUE),
-            ("method.function", METHOD_FUNCTION),
-            ("method.self", METHOD_SELF),
-            ("builtin.definition", BUILTIN_DEFINITION),
-            ("builtin.self", BUILTIN_SELF),
-            ("object.type", OB_TYPE),
-            ("bytes.size", OB_SIZE),
-            ("bytes.data", BYTES_DATA),
-            ("dict.keys", DICT_KEYS),
-            ("dict.values", DICT_VALUES),
+            ("type.name", self.at(TYPE_NAME)),
+            ("type.base", self.at(TYPE_BASE)),
+            ("tuple.items", if self.version.at_least(14) { NONE } else { self.at(TUPLE_ITEMS) }),
+            ("list.items", self.at(LIST_ITEMS)),
+            ("set.used", self.at(SET_USED)),
+            ("set.mask", self.at(SET_MASK)),
+            ("set.table", self.at(SET_TABLE)),
+            ("cell.value", self.at(CELL_VALUE)),
+            ("method.function", self.at(METHOD_FUNCTION)),
+            ("method.self", self.at(METHOD_SELF)),
+            ("builtin.definition", self.at(BUILTIN_DEFINITION)),
+            ("builtin.self", self.at(BUILTIN_SELF)),
+            ("object.type", self.at(OB_TYPE)),
+            ("bytes.size", self.at(OB_SIZE)),
+            ("bytes.data", self.at(BYTES_DATA)),
+            ("dict.keys", self.at(DICT_KEYS)),
+            ("dict.values", self.at(DICT_VALUES)),
         ];
         all.into_iter().filter(|&(_, offset)| offset != NONE).collect()
+    }
+
+    /// Where a field of an object is that is the same in every version: later in a free-threaded build, where the heads of objects are
+    /// longer.
+    #[must_use]
+    pub fn at(&self, field: usize) -> usize {
+        if self.version.is_free_threaded { field + FREE_THREADED_HEAD } else { field }
     }
 
     /// Whether frames are records on a data stack (3.11 and later), not objects of their own.

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     const fn version(minor: u8) -> Version {
-        Version { major: 3, minor, micro: 0 }
+        Version::new(3, minor, 0)
     }
 
     #[test]

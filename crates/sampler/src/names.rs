@@ -31,21 +31,31 @@ pub struct Names {
 }
 
 impl Names {
-    /// The code object at an address, where this instruction runs. An instruction that was never seen there is a sign of
+    /// The code object at an address, where this instruction runs, and where that stands in its own instructions. An instruction that was never seen there is a sign of
     /// another code object at the address of one that is gone (3.11: a generator expression where a module's body was): it is
     /// compared with what was read before. Steady programs run the same instructions again and again. Frames that are being set
     /// up are no sign of anything: they are never named, and would be compared each time.
-    pub fn code_at(&mut self, remote: Remote, layout: &Layout, address: u64, instr: u64) -> Option<u32> {
+    pub fn code_at(
+        &mut self,
+        remote: Remote,
+        layout: &Layout,
+        address: u64,
+        instr: u64,
+    ) -> Option<(u32, u64)> {
         if let Some(known) = self.codes.known(address) {
+            self.codes.learn_copies(remote, layout, known, instr);
+            let instr = self.codes.original(known, instr);
             let runs = || self.codes.get(known).is_some_and(|code| code.runs(instr));
             let is_usual = self.codes.is_believed(known)
                 && (self.codes.is_certain(known) || !runs() || self.by_place.contains_key(&(known, instr)));
             if is_usual {
-                return Some(known);
+                return Some((known, instr));
             }
             self.codes.recheck(remote, layout, vec![known]);
         }
-        self.codes.find(remote, layout, address)
+        let code = self.codes.find(remote, layout, address)?;
+        self.codes.learn_copies(remote, layout, code, instr);
+        Some((code, self.codes.original(code, instr)))
     }
 
     /// The id of an instruction of a code object, within this process.
@@ -139,7 +149,7 @@ impl Names {
             }
             last = link.code;
             let known = match link.code {
-                0 => self.codes.around(link.instr),
+                0 => self.codes.around(link.instr).map(|(code, _)| code),
                 address => self.codes.known(address),
             };
             doubted.extend(known.filter(|&known| !self.codes.is_believed(known)));

@@ -13,14 +13,14 @@ const MAX_TEXT: u64 = 4_096;
 const MAX_TABLE: u64 = 4 << 20;
 /// So much of an object is read first, and so much of it must be there.
 const BEGINNING: usize = 256;
-const HEAD: usize = 32;
+const HEAD: usize = 48;
 
 /// The text of the `str` at `address`, `None` if there is none.
 #[must_use]
 pub fn text(remote: Remote, layout: &Layout, address: u64) -> Option<String> {
     let head = beginning(remote, address).ok()?;
     let length = word_at(&head, layout.unicode_length).min(MAX_TEXT);
-    let shape = Shape::of(int_at(&head, layout.unicode_state))?;
+    let shape = Shape::of(int_at(&head, layout.unicode_state) >> layout.unicode_kind_shift)?;
     let start = if shape.ascii { layout.unicode_ascii } else { layout.unicode_compact };
     let bytes = usize::try_from(length).ok()? * shape.width;
     Some(shape.decode(&part(remote, address, &head, start, bytes).ok()?))
@@ -66,16 +66,16 @@ struct Shape {
 }
 
 impl Shape {
-    /// From the bits `interned:2, kind:3, compact:1, ascii:1`, the same in 3.8 to 3.15.
-    fn of(state: i32) -> Option<Self> {
-        let width = match (state >> 2) & 7 {
+    /// From the bits `kind:3, compact:1, ascii:1`, the same in 3.8 to 3.15.
+    fn of(kind: i32) -> Option<Self> {
+        let width = match kind & 7 {
             1 => 1,
             2 => 2,
             4 => 4,
             _ => return None,
         };
-        let compact = state & (1 << 5) != 0;
-        compact.then_some(Self { width, ascii: state & (1 << 6) != 0 })
+        let compact = kind & (1 << 3) != 0;
+        compact.then_some(Self { width, ascii: kind & (1 << 4) != 0 })
     }
 
     fn decode(&self, data: &[u8]) -> String {
@@ -92,12 +92,12 @@ impl Shape {
 ///
 /// # Errors
 /// If it cannot be read, or is too long to be a line table.
-pub fn bytes(remote: Remote, address: u64) -> io::Result<Vec<u8>> {
+pub fn bytes(remote: Remote, layout: &Layout, address: u64) -> io::Result<Vec<u8>> {
     let head = beginning(remote, address)?;
-    let size = word_at(&head, OB_SIZE);
+    let size = word_at(&head, layout.at(OB_SIZE));
     if size > MAX_TABLE {
         return Err(io::ErrorKind::InvalidData.into());
     }
     let size = usize::try_from(size).unwrap_or(0);
-    part(remote, address, &head, BYTES_DATA, size).map(Cow::into_owned)
+    part(remote, address, &head, layout.at(BYTES_DATA), size).map(Cow::into_owned)
 }

@@ -2,7 +2,7 @@
 //!
 //! A look at a lock comes first. If it did not go to another thread since the last look, only the thread that took it last can
 //! have changed its stack: the others are not read, and the time that passed is added to the stacks that they have. So idle
-//! threads cost nothing but now and then.
+//! threads cost nothing but now and then. Where there is no lock, a thread that seems to be idle is asked what it used of a processor.
 //!
 //! That look also brings the kernel's way to the target's memory into the caches, so that the stack is read in a short time. The
 //! stack itself must not be read twice for that: it would take its cache lines away from the target, which then is slow
@@ -158,7 +158,7 @@ impl Process {
                 self.list(now, writer)?;
             }
         }
-        self.choose();
+        self.choose(now);
         self.stop(now)?;
         let result = self.read(now, tree, seat);
         self.resume();
@@ -169,12 +169,13 @@ impl Process {
     }
 
     /// Which threads can have run since they were read last.
-    fn choose(&mut self) {
+    fn choose(&mut self, now: Moment) {
         self.nest();
         for thread in self.threads.iter_mut().filter(|thread| !thread.stands) {
-            let lock = self.locks.get(thread.lock);
-            thread.is_due =
-                lock.is_some_and(|lock| lock.read_all || lock.gil.last_holder == thread.state.address);
+            thread.is_due = self.locks.get(thread.lock).is_some_and(|lock| match lock.gil.is_disabled {
+                true => !thread.rests(now),
+                false => lock.read_all || lock.gil.last_holder == thread.state.address,
+            });
         }
         for lock in self.locks.iter_mut() {
             lock.read_all = false;

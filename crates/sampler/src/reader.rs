@@ -88,7 +88,7 @@ mod tests {
 
     /// A reading ends whatever the memory holds, and while it changes: nothing in it is waited for.
     fn read_any_memory(minor: u8, readings: usize) {
-        let version = Version { major: 3, minor, micro: 0 };
+        let version = Version::new(3, minor, 0);
         let layout = Layout::known(version).unwrap();
         let memory: Vec<AtomicU64> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
         let base = memory.as_ptr() as u64;
@@ -147,7 +147,7 @@ mod tests {
     /// own, and no frame of the chunk. One took it for its own caller, and a reading did not end.
     #[test]
     fn a_frame_behind_what_was_read_of_the_chunk() {
-        let layout = Layout::known(Version { major: 3, minor: 12, micro: 0 }).unwrap();
+        let layout = Layout::known(Version::new(3, 12, 0)).unwrap();
         let mut memory = vec![0_u64; WORDS];
         let base = memory.as_ptr() as u64;
         let [holder, chunk, code, code_type, type_name, text, table] =

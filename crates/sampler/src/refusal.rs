@@ -40,8 +40,6 @@ pub enum Refusal {
 }
 
 /// Text for a build without the GIL.
-pub(crate) const FREE_THREADED: &str =
-    "a free-threaded build, which has no GIL and another layout, is not supported yet";
 /// Text for a version that is not known.
 pub(crate) const UNKNOWN: &str = "its layout is not known to this version of profkit (3.8 to 3.15 are)";
 /// Text for a build whose structures do not fit.

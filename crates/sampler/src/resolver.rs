@@ -214,7 +214,7 @@ impl Resolver {
             return Some(hidden(end));
         }
         let names = &mut *context.names;
-        let code = match link.code {
+        let (code, instr) = match link.code {
             // From 3.14 on a frame that has returned has no code any more, but still its instruction.
             0 => names.codes.around(link.instr)?,
             address => names.code_at(context.remote, context.layout, address, link.instr)?,
@@ -227,14 +227,14 @@ impl Resolver {
             }
             next = link.address + known.frame_bytes;
         }
-        if link.owner != OWNER_GENERATOR && link.instr < known.first_running {
+        if link.owner != OWNER_GENERATOR && instr < known.first_running {
             // A frame that is being set up has called nothing yet: what lies on it is older.
             return (known.is_shim() || is_innermost).then(|| hidden(next));
         }
-        if link.instr.wrapping_add(2) < known.instructions || link.instr > known.end {
+        if !known.has(instr) {
             return None;
         }
-        let point = names.point(context.layout, context.tree, code, link.instr);
+        let point = names.point(context.layout, context.tree, code, instr);
         let mut parent = below.map_or(0, |below| below.stack);
         if let Some(below) = below.filter(|below| below.point != u32::MAX) {
             // A stack can come back to what it was within one reading: two that are well known and were never proven to be

@@ -203,7 +203,7 @@ impl Session {
         let line = proc_stat::command_line(pid);
         let command = self.tree.text(&line);
         let (start, _) = proc_stat::start_and_parent(pid).unwrap_or_default();
-        let version = u64::from(interpreter.layout.version.hex());
+        let version = interpreter.layout.version.hex();
         self.write_process(pid, start, version, command);
         self.family.add(pid, Some((version, command)));
         self.coverage.processes_sampled += 1;

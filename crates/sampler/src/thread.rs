@@ -103,6 +103,8 @@ pub struct Thread {
     has_used: bool,
     /// What it had used when it was last looked at without being told.
     seen: u64,
+    /// What it had used just before it was read last, if that was asked for.
+    used: Option<u64>,
     /// The last stack in which it ran, and the last of all.
     ran: u32,
     shown: u32,
@@ -149,6 +151,7 @@ impl Thread {
             cpu_read: now.ns,
             has_used: false,
             seen: 0,
+            used: None,
             ran: 0,
             shown: 0,
             name: 0,
@@ -285,6 +288,14 @@ impl Thread {
         if has_gil || is_busy {
             self.ran = self.stack;
         }
+    }
+
+    /// Whether it has not run since it was read last, so that its stack is what it was: asked where there is no lock that tells.
+    pub fn rests(&mut self, now: Moment) -> bool {
+        let used = if now.ns - self.changed < ACTIVE { None } else { self.processor_time() };
+        let rests = used.is_some() && used == self.used;
+        self.used = used;
+        rests
     }
 
     /// What is to be done of its processor time.

@@ -175,7 +175,7 @@ mod tests {
     /// In this process, where every interpreter and every thread state is the same piece of memory.
     #[test]
     fn lists_that_lead_into_themselves() {
-        let layout = Layout::known(Version { major: 3, minor: 10, micro: 1 }).unwrap();
+        let layout = Layout::known(Version::new(3, 10, 1)).unwrap();
         let own = [layout.runtime_interpreters_head, layout.interp_next, layout.interp_threads_head];
         let own = own.into_iter().chain([layout.thread_next, layout.thread_interp]);
         let mut words = vec![0_u64; own.clone().max().unwrap() / 8 + 64];
@@ -192,7 +192,7 @@ mod tests {
     /// An interpreter with one thread state, whose list leads on to where nothing is.
     #[test]
     fn a_list_that_is_cut_off_says_so() {
-        let layout = Layout::known(Version { major: 3, minor: 10, micro: 1 }).unwrap();
+        let layout = Layout::known(Version::new(3, 10, 1)).unwrap();
         let (mut head, mut thread) = (vec![0_u64; 64], vec![0_u64; 64]);
         let address = head.as_ptr() as u64;
         head[layout.interp_threads_head / 8] = thread.as_ptr() as u64;

@@ -5,6 +5,7 @@ for variable in "${!PYTHON_@}"; do
   ln -s "${!variable}/bin/python$series" "$series"
   "./$series" -c 'import marshal, pstats, cProfile'
 done
+ln -s "$PROFKIT_REFERENCE/free-threaded/bin/python3.14t" 3.14t
 # Those of sid need its C library. Started by its loader they see this machine's files, as they would not in a chroot;
 # CPython finds its prefix by argv[0].
 sid=$PROFKIT_REFERENCE/sid

@@ -34,11 +34,18 @@ pub(crate) const REFERENCE: &[Part] = &[
         makes: &["usr/bin/python3.14", "usr/bin/python3.15", "usr/lib/go-1.27/bin/go"],
     },
     Part {
+        name: "free-threaded",
+        recipe: recipe!("free-threaded.sh"),
+        inputs: &[],
+        pythons: &[],
+        makes: &["bin/python3.14t", "include/python3.14t/Python.h"],
+    },
+    Part {
         name: "python",
         recipe: recipe!("python.sh"),
         inputs: &[],
         pythons: &["2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13"],
-        makes: &["2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15"],
+        makes: &["2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15"],
     },
     Part {
         name: "venv",

@@ -108,7 +108,7 @@ fn a_dump_tells_it_too() {
 }
 
 /// Each step of a task is shorter than the sampler needs to look after it, and the tasks take turns.
-fn turns_are_told_apart(interpreter: &Interpreter) {
+pub(super) fn turns_are_told_apart(interpreter: &Interpreter) {
     let code = "
 import asyncio, time
 def spin():

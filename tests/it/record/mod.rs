@@ -10,6 +10,7 @@ mod depths;
 mod dump;
 mod embedded;
 mod exact;
+mod free_threaded;
 mod front;
 mod interpreter;
 mod pause;

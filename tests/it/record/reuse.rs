@@ -47,6 +47,6 @@ mod reference {
 
     versions!(
         python_3_8 "3.8", python_3_9 "3.9", python_3_10 "3.10", python_3_11 "3.11", python_3_12 "3.12",
-        python_3_13 "3.13", python_3_14 "3.14", python_3_15 "3.15"
+        python_3_13 "3.13", python_3_14 "3.14", python_3_15 "3.15", python_3_14t "3.14t"
     );
 }

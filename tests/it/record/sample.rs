@@ -68,7 +68,7 @@ fn values(interpreter: &Interpreter) {
 }
 
 /// What threads used that were gone before anybody asked is in the clock of their process.
-fn brief_threads(interpreter: &Interpreter) {
+pub(super) fn brief_threads(interpreter: &Interpreter) {
     interpreter.program("brief.py");
     for rate in ["100", "1000"] {
         let (used, stderr) = printed(interpreter, rate, &[interpreter.python(), "brief.py"]);
@@ -81,7 +81,7 @@ fn brief_threads(interpreter: &Interpreter) {
 
 /// A stack may change and come back to what it was within one reading: what was read between has callers of one moment and callees
 /// of another.
-fn as_fast_as_possible(interpreter: &Interpreter) {
+pub(super) fn as_fast_as_possible(interpreter: &Interpreter) {
     let mut program = branches(interpreter, "calls");
     program[4] = "30";
     let (child, stdout, pid) = start(&mut interpreter.bare(&program));
@@ -98,7 +98,7 @@ fn as_fast_as_possible(interpreter: &Interpreter) {
     assert!(impossible * 20_000 <= seen, "{impossible} of {seen}: {lines:#?}");
 }
 
-fn short_ones(interpreter: &Interpreter, count: usize, milliseconds: usize) {
+pub(super) fn short_ones(interpreter: &Interpreter, count: usize, milliseconds: usize) {
     interpreter.program("many.py");
     let (number, time) = (count.to_string(), milliseconds.to_string());
     let stderr = sample(interpreter, "1000", &[interpreter.python(), "many.py", &number, &time]);

@@ -77,6 +77,6 @@ mod reference {
     versions!(
         python_3_8 "3.8" "calls", python_3_9 "3.9" "coroutines", python_3_10 "3.10" "generators",
         python_3_11 "3.11" "generators", python_3_12 "3.12" "coroutines", python_3_13 "3.13" "c",
-        python_3_14 "3.14" "coroutines", python_3_15 "3.15" "generators"
+        python_3_14 "3.14" "coroutines", python_3_15 "3.15" "generators", python_3_14t "3.14t" "coroutines"
     );
 }

@@ -11,7 +11,7 @@ fn truth(interpreter: &Interpreter, what: &str) -> (f64, Report) {
     (truth, Report::of(interpreter, "out.pb.gz"))
 }
 
-fn threads_that_sleep_from_the_beginning(interpreter: &Interpreter) {
+pub(super) fn threads_that_sleep_from_the_beginning(interpreter: &Interpreter) {
     let (truth, report) = truth(interpreter, "begins");
     let [first, second] = ["first", "second"].map(|name| report.total(name, "truth.py", "wall"));
     // A tenth of a second is ten samples.
@@ -40,7 +40,7 @@ fn threads_that_sleep_have_nothing_of_those_that_come_and_go(interpreter: &Inter
 }
 
 /// What runs in another interpreter stands on what called it, and is counted once.
-fn threads_in_two_interpreters(interpreter: &Interpreter) {
+pub(super) fn threads_in_two_interpreters(interpreter: &Interpreter) {
     let (truth, report) = truth(interpreter, "nested");
     let [wall, cpu] = ["wall", "cpu"].map(|value| {
         [("inside", "truth.py"), ("burns", ">")].map(|(name, file)| report.total(name, file, value))

@@ -4,10 +4,9 @@ use profkit_sampler::asyncio::offsets::{CALLBACK, CALLBACKS, PENDING, TaskOffset
 use profkit_sampler::dump::dump_with_awaits;
 use profkit_sampler::layout::{LIST_ITEMS, TUPLE_ITEMS};
 use profkit_sampler::remote::{Remote, int_at};
-use profkit_sampler::version::Version;
 use serde_json::Value;
 
-use super::sampler::{Running, VERSIONS};
+use super::sampler::{Running, VERSIONS, number};
 use super::tools::reader;
 
 /// No header has them: the interpreter says where things are, and they must be where the tables say.
@@ -18,7 +17,7 @@ fn tasks_are_laid_out_as_the_tables_say() {
         let said: Value = serde_json::from_str(&running.line).unwrap();
         let address = |name: &str| said[name].as_u64().unwrap();
         let size = usize::try_from(address("size")).unwrap();
-        let offsets = TaskOffsets::known(Version::parse(&format!("{version}.0")).unwrap(), size);
+        let offsets = TaskOffsets::known(number(version), size);
         let offsets = offsets.unwrap_or_else(|| panic!("{version}: no table for tasks of {size} bytes"));
         let remote = Remote::new(running.pid());
         let word = |address: u64, offset: usize| remote.word(address + offset as u64).unwrap();

@@ -56,6 +56,12 @@ int main(void) {
     OFF(gil.locked, struct _gil_runtime_state, locked);
     OFF(gil.switch_number, struct _gil_runtime_state, switch_number);
     NUM(gil.size, sizeof(struct _gil_runtime_state));
+#ifdef Py_GIL_DISABLED
+    OFF(gil.enabled, struct _gil_runtime_state, enabled);
+#if PY_VERSION_HEX >= 0x030E0000
+    OFF(code.copies, PyCodeObject, co_tlbc);
+#endif
+#endif
     OFF(thread.next, PyThreadState, next);
     OFF(thread.interp, PyThreadState, interp);
     OFF(thread.thread_id, PyThreadState, thread_id);

@@ -45,6 +45,8 @@ struct Thread {
     tid: u32,
     name: Option<String>,
     interpreter: u64,
+    #[serde(skip)]
+    has_lock: bool,
     state: State,
     collects_garbage: bool,
     frames: Vec<Frame>,
@@ -203,6 +205,7 @@ impl From<ThreadStack> for Thread {
             tid: thread.tid,
             name: thread.name,
             interpreter: thread.interpreter,
+            has_lock: thread.has_lock,
             state,
             collects_garbage: thread.collects_garbage,
             frames: thread.frames.into_iter().map(Frame::from).collect(),
@@ -234,7 +237,8 @@ impl Thread {
         title.push_str(match self.state {
             State::HoldsGil => ": holds the GIL",
             State::WaitsForGil => ": waits for the GIL",
-            State::Runs => ": runs without the GIL",
+            State::Runs if self.has_lock => ": runs without the GIL",
+            State::Runs => ": runs",
             State::Idle => ": idle",
         });
         if self.collects_garbage {

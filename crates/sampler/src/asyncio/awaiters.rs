@@ -8,8 +8,8 @@ use super::kinds::Kind;
 use super::offsets::{CALLBACK, CALLBACKS, PENDING};
 use super::walk::{Task, Walk};
 use crate::layout::{
-    BUILTIN_DEFINITION, BUILTIN_SELF, CELL_VALUE, LIST_ITEMS, METHOD_FUNCTION, METHOD_SELF, NONE, OB_SIZE,
-    SET_MASK, SET_TABLE, SET_USED, TUPLE_ITEMS,
+    BUILTIN_DEFINITION, BUILTIN_SELF, CELL_VALUE, FIRST_FIELD, LIST_ITEMS, METHOD_FUNCTION, METHOD_SELF,
+    NONE, OB_SIZE, SECOND_FIELD, SET_MASK, SET_TABLE, SET_USED, TUPLE_ITEMS,
 };
 use crate::remote::{int_at, word_at};
 
@@ -69,15 +69,16 @@ impl Walk<'_, '_> {
         if int_at(head, self.offsets.state) != PENDING {
             return None;
         }
+        let layout = self.context.layout;
         let mut callbacks = Vec::new();
-        callbacks.extend(Some(word_at(head, CALLBACK)).filter(|&first| first != 0));
-        match word_at(head, CALLBACKS) {
+        callbacks.extend(Some(word_at(head, layout.at(CALLBACK))).filter(|&first| first != 0));
+        match word_at(head, layout.at(CALLBACKS)) {
             0 => {}
             list => {
-                let items = self.word(list + LIST_ITEMS as u64).unwrap_or(0);
-                let count = self.number(list + OB_SIZE as u64)?;
+                let items = self.word(list + layout.at(LIST_ITEMS) as u64).unwrap_or(0);
+                let count = self.number(list + layout.at(OB_SIZE) as u64)?;
                 for pair in self.words(items, count)? {
-                    callbacks.push(self.word(pair + TUPLE_ITEMS as u64)?);
+                    callbacks.push(self.word(pair + layout.at(TUPLE_ITEMS) as u64)?);
                 }
             }
         }
@@ -111,14 +112,15 @@ impl Walk<'_, '_> {
 
     /// The members of a set.
     fn members(&mut self, set: u64) -> Option<Vec<u64>> {
-        let head = self.bytes(set, SET_TABLE + 8)?.to_vec();
-        let places = word_at(&head, SET_MASK).checked_add(1)?;
-        let words = self.words(word_at(&head, SET_TABLE), places.checked_mul(2)?)?;
+        let layout = self.context.layout;
+        let head = self.bytes(set, layout.at(SET_TABLE) + 8)?.to_vec();
+        let places = word_at(&head, layout.at(SET_MASK)).checked_add(1)?;
+        let words = self.words(word_at(&head, layout.at(SET_TABLE)), places.checked_mul(2)?)?;
         // A place whose member was removed has the hash -1, which no object has.
         let is_used = |place: &&[u64]| matches!(place, [key, hash] if *key != 0 && *hash != u64::MAX);
         let members: Vec<u64> =
             words.chunks_exact(2).filter(is_used).filter_map(|place| place.first().copied()).collect();
-        (members.len() as u64 == word_at(&head, SET_USED)).then_some(members)
+        (members.len() as u64 == word_at(&head, layout.at(SET_USED))).then_some(members)
     }
 
     /// What a callback tells of who waits (up to 3.13).
@@ -129,19 +131,20 @@ impl Walk<'_, '_> {
         found: &mut Vec<Awaiter>,
         between: usize,
     ) -> Option<()> {
+        let layout = self.context.layout;
         match self.kind(callback)? {
             Kind::Wakeup => {
-                let task = self.word(callback + 16)?;
+                let task = self.word(callback + layout.at(FIRST_FIELD) as u64)?;
                 found.push(Awaiter { task, waits_for: future });
             }
             Kind::Builtin if self.is_wakeup(callback)? => {
-                let task = self.word(callback + BUILTIN_SELF as u64)?;
+                let task = self.word(callback + layout.at(BUILTIN_SELF) as u64)?;
                 found.push(Awaiter { task, waits_for: future });
             }
             Kind::Function if self.is_function(callback, &HAND_ON, "asyncio/tasks.py") => {
-                let cells = self.word(callback + self.context.layout.function_closure as u64)?;
+                let cells = self.word(callback + layout.function_closure as u64)?;
                 for cell in self.items(cells)? {
-                    let value = self.number(cell + CELL_VALUE as u64)?;
+                    let value = self.number(cell + layout.at(CELL_VALUE) as u64)?;
                     if value != 0 && self.kind(value)? == Kind::Future {
                         self.between(value, found, between)?;
                     }
@@ -149,22 +152,22 @@ impl Walk<'_, '_> {
             }
             Kind::Partial => {
                 // `fn`, `args`.
-                let function = self.word(callback + 16)?;
+                let function = self.word(callback + layout.at(FIRST_FIELD) as u64)?;
                 if self.kind(function)? == Kind::Function
                     && self.is_function(function, &["_release_waiter"], "asyncio/tasks.py")
                 {
-                    let arguments = self.word(callback + 24)?;
+                    let arguments = self.word(callback + layout.at(SECOND_FIELD) as u64)?;
                     for future in self.items(arguments)? {
                         self.between(future, found, between)?;
                     }
                 }
             }
             Kind::Method => {
-                let function = self.word(callback + METHOD_FUNCTION as u64)?;
+                let function = self.word(callback + layout.at(METHOD_FUNCTION) as u64)?;
                 if self.kind(function)? == Kind::Function
                     && self.is_function(function, &["_on_task_done"], "asyncio/taskgroups.py")
                 {
-                    let group = self.word(callback + METHOD_SELF as u64)?;
+                    let group = self.word(callback + layout.at(METHOD_SELF) as u64)?;
                     self.charge(ATTRIBUTE)?;
                     let task = self.dicts().attribute(group, "_parent_task")?;
                     found.push(Awaiter { task, waits_for: 0 });
@@ -178,7 +181,7 @@ impl Walk<'_, '_> {
     /// Whether a function in C wakes a task up (3.10 and later).
     fn is_wakeup(&mut self, builtin: u64) -> Option<bool> {
         const NAME: &[u8] = b"task_wakeup\0";
-        let definition = self.word(builtin + BUILTIN_DEFINITION as u64)?;
+        let definition = self.word(builtin + self.context.layout.at(BUILTIN_DEFINITION) as u64)?;
         let name = self.word(definition)?;
         Some(self.bytes(name, NAME.len())? == NAME)
     }
@@ -197,8 +200,9 @@ impl Walk<'_, '_> {
 
     /// The items of a tuple.
     fn items(&mut self, tuple: u64) -> Option<Vec<u64>> {
-        let count = self.number(tuple + OB_SIZE as u64)?;
-        self.words(tuple + TUPLE_ITEMS as u64, count)
+        let layout = self.context.layout;
+        let count = self.number(tuple + layout.at(OB_SIZE) as u64)?;
+        self.words(tuple + layout.at(TUPLE_ITEMS) as u64, count)
     }
 
     /// Words that follow each other; `None` if they are more than can be.

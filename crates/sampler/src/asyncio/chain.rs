@@ -148,11 +148,11 @@ mod tests {
     #[test]
     fn any_memory() {
         for (minor, size) in [(8, 144), (9, 184), (10, 184), (10, 192), (11, 176), (12, 176)] {
-            let version = Version { major: 3, minor, micro: 0 };
+            let version = Version::new(3, minor, 0);
             let offsets = TaskOffsets::known(version, size).unwrap();
             follow_any_memory(&Layout::known(version).unwrap(), offsets);
         }
-        let version = Version { major: 3, minor: 12, micro: 0 };
+        let version = Version::new(3, 12, 0);
         let said = TaskOffsets {
             awaited_by: 96,
             awaited_by_is_set: 108,

@@ -93,10 +93,10 @@ fn look(remote: Remote, layout: &Layout, address: u64, budget: &mut usize) -> Op
     let mut at = address;
     for depth in 0..MAX_BASES {
         *budget = budget.checked_sub(2)?;
-        let head = remote.bytes(at, TYPE_BASE + 8).ok()?;
+        let head = remote.bytes(at, layout.at(TYPE_BASE) + 8).ok()?;
         let flags = word_at(&head, layout.type_flags);
         let mut name = [0; 32];
-        remote.gather(&mut name, &[Place::new(word_at(&head, TYPE_NAME), 32)]).ok()?;
+        remote.gather(&mut name, &[Place::new(word_at(&head, layout.at(TYPE_NAME)), 32)]).ok()?;
         let name = name.split(|&byte| byte == 0).next()?;
         match name {
             b"_asyncio.Task" => return Some((Kind::Task, true)),
@@ -113,7 +113,7 @@ fn look(remote: Remote, layout: &Layout, address: u64, budget: &mut usize) -> Op
                 return Some((kind, true));
             }
         }
-        at = word_at(&head, TYPE_BASE);
+        at = word_at(&head, layout.at(TYPE_BASE));
         if at == 0 {
             return Some((Kind::Other, name == b"object"));
         }

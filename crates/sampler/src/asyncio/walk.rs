@@ -3,7 +3,7 @@
 use super::kinds::{Kind, Kinds};
 use super::offsets::{MAX_TASK, TaskOffsets};
 use crate::dicts::Dicts;
-use crate::layout::{BYTES_DATA, CODE_BYTES, FRAME_VALUES, NONE, OB_TYPE};
+use crate::layout::{BYTES_DATA, CODE_BYTES, FIRST_FIELD, FRAME_VALUES, NONE, OB_TYPE};
 use crate::reading::Context;
 use crate::remote::{Place, int_at, word_at};
 
@@ -113,7 +113,8 @@ impl<'a, 'b> Walk<'a, 'b> {
         if object == 0 || !object.is_multiple_of(8) {
             return None;
         }
-        let kind = word_at(self.bytes(object, OB_TYPE + 8)?, OB_TYPE);
+        let type_at = self.context.layout.at(OB_TYPE);
+        let kind = word_at(self.bytes(object, type_at + 8)?, type_at);
         self.of_type(kind)
     }
 
@@ -126,7 +127,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         self.charge(1)?;
         let mut head = [0; MAX_TASK];
         self.context.remote.read(address, head.get_mut(..self.offsets.size)?).ok()?;
-        let kind = self.of_type(word_at(&head, OB_TYPE))?;
+        let kind = self.of_type(word_at(&head, self.context.layout.at(OB_TYPE)))?;
         let offsets = &self.offsets;
         (kind == Kind::Task).then(|| Task {
             address,
@@ -152,8 +153,8 @@ impl<'a, 'b> Walk<'a, 'b> {
         while frames.len() < MAX_DEPTH {
             let mut kind = self.kind(at)?;
             if kind == Kind::Step {
-                // `cw_coroutine`, `ags_gen`, `agt_gen`, `wrapped`: the first field of each.
-                at = self.word(at + 16)?;
+                // `cw_coroutine`, `ags_gen`, `agt_gen`, `wrapped`.
+                at = self.word(at + self.context.layout.at(FIRST_FIELD) as u64)?;
                 kind = self.kind(at)?;
             }
             if !kind.has_frame() {
@@ -189,13 +190,13 @@ impl<'a, 'b> Walk<'a, 'b> {
             (address, word_at(&frame, layout.frame_code), instr.cast_unsigned(), top)
         };
         let Context { remote, names, tree, .. } = &mut *self.context;
-        let mut index = names.code_at(*remote, layout, code, instr)?;
+        let (mut index, mut own) = names.code_at(*remote, layout, code, instr)?;
         // What is suspended has run: this was code that is gone.
-        if !names.codes.get(index)?.runs(instr) {
+        if !names.codes.get(index)?.runs(own) {
             names.recheck(*remote, layout, std::iter::once(code));
-            index = names.codes.find(*remote, layout, code)?;
+            (index, own) = names.code_at(*remote, layout, code, instr)?;
         }
-        let point = names.point(layout, tree, index, instr);
+        let point = names.point(layout, tree, index, own);
         let id = names.frame(point);
         let mut awaited = 0;
         if top > frame && (kind != Kind::Generator || self.is_in_yield_from(code, instr)?) {
@@ -283,7 +284,7 @@ mod tests {
 
     #[test]
     fn no_more_tasks_are_read_than_the_budget_has() {
-        let version = Version { major: 3, minor: 12, micro: 0 };
+        let version = Version::new(3, 12, 0);
         let (layout, offsets) = (Layout::known(version).unwrap(), TaskOffsets::known(version, 176).unwrap());
         let (mut kind, mut task) = ([0_u64; 64], [0_u64; MAX_TASK / 8]);
         let name = *b"_asyncio.Task\0                  ";

@@ -27,8 +27,9 @@ impl Seal {
     pub(super) fn new(layout: &Layout, address: u64, head: &[u8]) -> Self {
         // All fields from the type to the line table stay as they are, whichever the version.
         let end = layout.code_linetable + 8;
-        let bytes = head.get(OB_TYPE..end).unwrap_or_default();
-        let place = Place::new(address + OB_TYPE as u64, bytes.len());
+        let begin = layout.at(OB_TYPE);
+        let bytes = head.get(begin..end).unwrap_or_default();
+        let place = Place::new(address + begin as u64, bytes.len());
         Self(vec![(place, digest_head(layout, bytes))])
     }
 
@@ -46,7 +47,7 @@ impl Seal {
         for &(field, text) in texts {
             self.0.extend(part_of_text(layout, word_at(head, field), text));
         }
-        let table_data = word_at(head, layout.code_linetable) + BYTES_DATA as u64;
+        let table_data = word_at(head, layout.code_linetable) + layout.at(BYTES_DATA) as u64;
         let beginning = table.get(..MAX_TABLE).unwrap_or(table);
         if !beginning.is_empty() {
             self.0.push((Place::new(table_data, beginning.len()), digest(beginning)));
@@ -116,7 +117,7 @@ mod tests {
     use crate::version::Version;
 
     fn layout(minor: u8) -> Layout {
-        Layout::known(Version { major: 3, minor, micro: 0 }).unwrap()
+        Layout::known(Version::new(3, minor, 0)).unwrap()
     }
 
     /// As CPython has it in memory, from the head of a `str` on.
