@@ -65,8 +65,9 @@ mod tests {
 
     use super::*;
     use crate::clock::Dice;
-    use crate::layout::{CHUNK_HEAD, OB_SIZE, OB_TYPE};
+    use crate::layout::{CHUNK_HEAD, OB_SIZE, OB_TYPE, TYPE_NAME};
     use crate::names::Names;
+    use crate::reading::OWNER_ENTRY;
     use crate::remote::Remote;
     use crate::seat::Seat;
     use crate::tree::Tree;
@@ -143,52 +144,113 @@ mod tests {
         }
     }
 
+    /// The memory of a thread of 3.12 whose frames are all of one function.
+    struct Memory {
+        words: Vec<u64>,
+        layout: Layout,
+        names: Names,
+        tree: Tree,
+    }
+
+    impl Memory {
+        const THREAD: usize = 0;
+        const HOLDER: usize = 512;
+        const CHUNK: usize = 768;
+        const CODE: usize = 1_024;
+
+        fn new() -> Self {
+            let layout = Layout::known(Version::new(3, 12, 0)).unwrap();
+            let mut memory =
+                Self { words: vec![0; WORDS], layout, names: Names::default(), tree: Tree::default() };
+            let code = memory.address(Self::CODE);
+            let [code_type, type_name, text, table] =
+                [1_280, 1_408, 1_536, 1_792].map(|word| memory.address(word));
+            memory.set(code, OB_TYPE, code_type);
+            memory.set(code, OB_SIZE, 8);
+            memory.set(code, layout.code_qualname, text);
+            memory.set(code, layout.code_filename, text);
+            memory.set(code, layout.code_linetable, table);
+            memory.set(code, layout.code_framesize, memory.frame_words());
+            // One character of ASCII.
+            memory.set(text, layout.unicode_length, 1);
+            memory.set(text, layout.unicode_state, 1 << 2 | 1 << 5 | 1 << 6);
+            memory.set(code_type, TYPE_NAME, type_name);
+            memory.set(type_name, 0, u64::from_le_bytes(*b"code\0\0\0\0"));
+            memory.set(memory.address(Self::THREAD), layout.thread_cframe, memory.address(Self::HOLDER));
+            memory.set(memory.address(Self::THREAD), layout.thread_chunk, memory.address(Self::CHUNK));
+            memory
+        }
+
+        fn address(&self, word: usize) -> u64 {
+            self.words.as_ptr() as u64 + word as u64 * 8
+        }
+
+        fn set(&mut self, object: u64, field: usize, value: u64) {
+            let at = object - self.address(0) + field as u64;
+            let (word, shift) = (usize::try_from(at / 8).unwrap(), at % 8 * 8);
+            self.words[word] = self.words[word] & !(u64::MAX << shift) | value << shift;
+        }
+
+        fn frame_words(&self) -> u64 {
+            self.layout.frame_head as u64 / 8 + 2
+        }
+
+        /// Where a frame of the data stack lies, the outermost is 0.
+        fn frame(&self, number: u64) -> u64 {
+            self.address(Self::CHUNK) + CHUNK_HEAD as u64 + 8 + number * self.frame_words() * 8
+        }
+
+        fn set_frame(&mut self, frame: u64, previous: u64, owner: u8) {
+            let (layout, code) = (self.layout, self.address(Self::CODE));
+            self.set(frame, layout.frame_code, code);
+            self.set(frame, layout.frame_previous, previous);
+            self.set(frame, layout.frame_instr, code + layout.code_adaptive as u64 + 4);
+            self.set(frame, layout.frame_owner, owner.into());
+        }
+
+        /// How deep the stack is, and whether it is cut, where a frame of the data stack is the innermost.
+        fn read(&mut self, reader: &mut Reader, innermost: u64) -> (usize, bool) {
+            let (layout, innermost) = (self.layout, self.frame(innermost));
+            self.set(self.address(Self::HOLDER), layout.cframe_frame, innermost);
+            let top = innermost + self.frame_words() * 8;
+            self.set(self.address(Self::THREAD), layout.thread_top(), top);
+            let remote = Remote::new(std::process::id());
+            let (names, tree, seat) = (&mut self.names, &mut self.tree, &mut Seat::none());
+            let mut context = Context { remote, layout: &layout, names, tree, is_stopped: false, seat };
+            let reading = reader.read(&mut context).unwrap();
+            (tree.frames_of(reading.stack).len(), reading.cut)
+        }
+    }
+
     /// A chunk that says less of its size than is in use is read too short for ever: the frame behind is read by a call of its
     /// own, and no frame of the chunk. One took it for its own caller, and a reading did not end.
     #[test]
     fn a_frame_behind_what_was_read_of_the_chunk() {
-        let layout = Layout::known(Version::new(3, 12, 0)).unwrap();
-        let mut memory = vec![0_u64; WORDS];
-        let base = memory.as_ptr() as u64;
-        let [holder, chunk, code, code_type, type_name, text, table] =
-            [512, 768, 1_024, 1_280, 1_408, 1_536, 1_792].map(|word| base + word * 8);
-        let outer = chunk + CHUNK_HEAD as u64 + 8;
-        let words = layout.frame_head as u64 / 8 + 2;
-        let inner = outer + words * 8;
-        let mut set = |address: u64, value: u64| {
-            let (word, shift) = (usize::try_from((address - base) / 8).unwrap(), address % 8 * 8);
-            memory[word] = memory[word] & !(u64::MAX << shift) | value << shift;
-        };
-        set(code + OB_TYPE as u64, code_type);
-        set(code + OB_SIZE as u64, 8);
-        set(code + layout.code_qualname as u64, text);
-        set(code + layout.code_filename as u64, text);
-        set(code + layout.code_linetable as u64, table);
-        // One character of ASCII.
-        set(text + layout.unicode_length as u64, 1);
-        set(text + layout.unicode_state as u64, 1 << 2 | 1 << 5 | 1 << 6);
-        set(code_type + 24, type_name);
-        set(type_name, u64::from_le_bytes(*b"code\0\0\0\0"));
-        set(code + layout.code_framesize as u64, words);
-        for (frame, previous) in [(outer, 0), (inner, outer)] {
-            set(frame + layout.frame_code as u64, code);
-            set(frame + layout.frame_previous as u64, previous);
-            set(frame + layout.frame_instr as u64, code + layout.code_adaptive as u64 + 4);
-        }
-        set(base + layout.thread_cframe as u64, holder);
-        set(base + layout.thread_chunk as u64, chunk);
-        set(chunk + 8, inner - chunk);
-        let mut names = Names::default();
-        let mut tree = Tree::default();
-        let mut reader = Reader::new(&layout, base);
-        for innermost in [outer, inner] {
-            set(holder + layout.cframe_frame as u64, innermost);
-            set(base + layout.thread_chunk as u64 + 8, innermost + words * 8);
-            let remote = Remote::new(std::process::id());
-            let (names, tree, seat) = (&mut names, &mut tree, &mut Seat::none());
-            let mut context = Context { remote, layout: &layout, names, tree, is_stopped: false, seat };
-            let reading = reader.read(&mut context).unwrap();
-            assert_eq!((tree.frames_of(reading.stack).len(), reading.cut), (1, innermost == inner));
-        }
+        let mut memory = Memory::new();
+        let [outer, inner] = [0, 1].map(|number| memory.frame(number));
+        memory.set_frame(outer, 0, 0);
+        memory.set_frame(inner, outer, 0);
+        memory.set(memory.address(Memory::CHUNK), 8, inner - memory.address(Memory::CHUNK));
+        let mut reader = Reader::new(&memory.layout, memory.address(Memory::THREAD));
+        assert_eq!(memory.read(&mut reader, 0), (1, false));
+        assert_eq!(memory.read(&mut reader, 1), (1, true));
+    }
+
+    /// C calls Python from another depth of its own stack, and then from where it did so before, further in.
+    #[test]
+    fn the_outermost_frame_of_before_lies_within_the_stack() {
+        let mut memory = Memory::new();
+        let [outer, inner] = [0, 1].map(|number| memory.frame(number));
+        let [entry, other_entry] = [1_920, 1_984].map(|word| memory.address(word));
+        memory.set(memory.address(Memory::CHUNK), 8, 1_024);
+        memory.set_frame(entry, 0, OWNER_ENTRY);
+        memory.set_frame(outer, entry, 0);
+        let mut reader = Reader::new(&memory.layout, memory.address(Memory::THREAD));
+        assert_eq!(memory.read(&mut reader, 0), (1, false));
+        memory.set_frame(other_entry, 0, OWNER_ENTRY);
+        memory.set_frame(outer, other_entry, 0);
+        memory.set_frame(entry, outer, OWNER_ENTRY);
+        memory.set_frame(inner, entry, 0);
+        assert_eq!(memory.read(&mut reader, 1), (2, false));
     }
 }

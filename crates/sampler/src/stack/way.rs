@@ -12,6 +12,19 @@ const MAX_GUESSES: u32 = 64;
 impl StackReader {
     /// Follows the frames of a state from the innermost out. False if the way was lost: what was read is not one stack.
     pub(super) fn walk(&mut self, context: &Context<'_>, from: State, first: State) -> bool {
+        if self.walk_to_root(context, from, first) {
+            return true;
+        }
+        // Where the outermost frame was may be one that is not the outermost: C has called Python from elsewhere since.
+        let root = std::mem::take(&mut self.root);
+        let is_whole = root != 0 && self.walk_to_root(context, from, first);
+        if !is_whole {
+            self.root = root;
+        }
+        is_whole
+    }
+
+    fn walk_to_root(&mut self, context: &Context<'_>, from: State, first: State) -> bool {
         let layout = context.layout;
         self.resolver.links.clear();
         self.may_be_root = self.root;
