@@ -67,7 +67,7 @@ fn beginning(file: &Packed<'_>) -> Option<usize> {
 /// have been no room for that, either.
 fn empty(file: &Packed<'_>, facts: &Facts) -> Option<String> {
     let name = std::str::from_utf8(file.name).ok().filter(|_| file.content.is_empty())?;
-    let (pid, start) = traces::process_of(name)?;
+    let (pid, start) = header::process_of(name)?;
     let pid = i64::from(pid);
     let is_known = facts.missed.iter().any(|missed| (missed.pid, missed.start) == (pid, start));
     let reason = "its file is empty, as where the disk is full or files may not be that long (`ulimit -f`)";

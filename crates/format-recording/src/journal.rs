@@ -1,7 +1,8 @@
 //! What the files `recording` and `processes` say.
 
 use foldhash::HashMap;
-use profkit_recording::{header, journal};
+use profkit_recording::header;
+use profkit_recording::journal::{self, Entry};
 
 /// The facts of a folder that are in no trace.
 #[derive(Clone, Default, Debug)]
@@ -47,14 +48,13 @@ impl Facts {
     pub(crate) fn read_journal(&mut self, text: &[u8]) {
         let mut missed: Vec<Missed> = Vec::new();
         for line in text.split_inclusive(|&byte| byte == b'\n').filter_map(|line| line.strip_suffix(b"\n")) {
-            let fields: Vec<Vec<u8>> = line.split(|&byte| byte == b'\t').map(journal::unescape).collect();
-            let [event, _, pid, start, rest @ ..] = fields.as_slice() else { continue };
-            let (Some(pid), Some(start)) = (number(pid), number(start)) else { continue };
-            match (event.as_slice(), rest) {
-                (b"start", [_, _, arguments, ..]) => {
+            let Some(Entry { event, pid, start, rest, .. }) = Entry::parse(line) else { continue };
+            let pid = i64::from(pid);
+            match (event, rest.as_slice()) {
+                (journal::START, [_, _, arguments, ..]) => {
                     self.commands.insert((pid, start), command_line(arguments));
                 }
-                (b"missed", [reason, ..]) => {
+                (journal::MISSED, [reason, ..]) => {
                     let one = Missed { pid, start, reason: reason.clone() };
                     if !missed.contains(&one) {
                         missed.push(one);

@@ -16,7 +16,7 @@ pub(crate) fn start_ticks() -> u64 {
 
 /// Tells the journal that this program has begun.
 pub(crate) fn write_start(carried: &Carried) {
-    let mut line = line("start", carried);
+    let mut line = line(journal::START, carried);
     // SAFETY: no arguments, cannot fail.
     line.number(u64::try_from(unsafe { libc::getppid() }).unwrap_or(0));
     let mut path = [0; 1024];
@@ -31,7 +31,7 @@ pub(crate) fn write_start(carried: &Carried) {
 
 /// Tells the journal that this process is not traced, and why.
 pub(crate) fn write_missed(carried: &Carried, reason: &[u8]) {
-    let mut line = line("missed", carried);
+    let mut line = line(journal::MISSED, carried);
     line.field(reason);
     write(carried, &mut line);
 }

@@ -169,7 +169,7 @@ impl Births {
         while let Some((due, pid)) = self.young.pop_front_if(|(due, _)| u128::from(*due) <= now) {
             // It may run another program since, or be another process.
             if self.running.get(&pid).is_some_and(|run| run.since + YOUNG == due) {
-                orders.push(Command::Add(pid, None));
+                orders.push(Command::Add(pid));
             }
         }
     }
@@ -298,7 +298,7 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         let Some(mut births) = births else { return };
-        assert!(told.iter().all(|order| matches!(order, Command::Add(pid, None) if *pid == child.id())));
+        assert!(told.iter().all(|order| matches!(order, Command::Add(pid) if *pid == child.id())));
         assert!(!told.is_empty());
         let gone = gone(births.orders());
         assert!(matches!(gone.as_slice(), [gone] if gone.pid == child.id()), "{gone:?}");

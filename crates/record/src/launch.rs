@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use profkit_recording::carrier;
-use profkit_recording::stream::Writer;
+use profkit_recording::header::file_name;
+use profkit_recording::stream::{EXTENSION, Writer};
 
 use crate::agent::Trace;
 use crate::births::Births;
@@ -17,7 +18,7 @@ use crate::error::RecordError;
 use crate::files::Files;
 use crate::folder::{self, Folder};
 use crate::missed::{self, Missed};
-use crate::process::{Process, has_ended, start_ticks, still_runs};
+use crate::process::{arguments, has_ended, start_ticks, still_runs};
 use crate::sampling::{LOOK, Sample, Sampling};
 use crate::sentinel::Sentinel;
 use crate::signals::{Caller, Signals};
@@ -185,14 +186,9 @@ impl Launch {
         let folder = Folder::create(&self.folder, kind, &self.command())?;
         let begin = Instant::now();
         let begun = self.begin(&folder, measurement, (&signals, &files), &sentinel);
-        let (mut child, mut recorders) = begun.inspect_err(|_| {
+        let (pid, mut child, mut recorders) = begun.inspect_err(|_| {
             let _ = std::fs::remove_dir_all(&folder.path);
         })?;
-        let pid = match (&child, &self.target) {
-            (Some(child), _) => child.id(),
-            (None, Target::Process(pid)) => *pid,
-            (None, Target::Command(_)) => 0,
-        };
         let mut waited = Waited { pid, child: child.as_mut(), start: start_ticks(pid), looked: begin };
         let status = self.wait(&mut waited, &signals, &mut sentinel, &folder, &mut recorders, on_event)?;
         let is_own = waited.child.is_some();
@@ -221,27 +217,27 @@ impl Launch {
             Target::Command(command) => command.clone(),
             Target::Process(pid) => {
                 use std::os::unix::ffi::OsStringExt;
-                let arguments = Process { pid: *pid, start: 0, program: PathBuf::new() }.arguments();
+                let arguments = arguments(*pid);
                 let arguments = arguments.strip_suffix(&[0]).unwrap_or(&arguments);
                 arguments.split(|&byte| byte == 0).map(|part| OsString::from_vec(part.to_vec())).collect()
             }
         }
     }
 
-    /// Starts the command and the recorder.
+    /// Starts the command and the recorder. The first process, if it was started here also as a child.
     fn begin(
         &self,
         folder: &Folder,
         measurement: Measurement,
         own: (&Signals, &Files),
         sentinel: &Sentinel,
-    ) -> Result<(Option<Child>, Recorders), RecordError> {
+    ) -> Result<(u32, Option<Child>, Recorders), RecordError> {
         let subprocesses = !matches!(self.recorder, Recorder::Sample(Sample { subprocesses: false, .. }));
         if subprocesses && matches!(self.target, Target::Command(_)) {
             watch::adopt();
         }
-        let (mut child, births) = match &self.target {
-            Target::Process(_) => (None, None),
+        let (root, mut child, births) = match &self.target {
+            Target::Process(pid) => (*pid, None, None),
             Target::Command(command) => {
                 let variables = match &self.recorder {
                     Recorder::Sample(_) => Vec::new(),
@@ -250,9 +246,11 @@ impl Launch {
                 let start = || start(command, &variables, own);
                 if subprocesses {
                     let (child, births) = Births::below(start);
-                    (Some(child?), births.ok())
+                    let child = child?;
+                    (child.id(), Some(child), births.ok())
                 } else {
-                    (Some(start()?), None)
+                    let child = start()?;
+                    (child.id(), Some(child), None)
                 }
             }
         };
@@ -260,14 +258,9 @@ impl Launch {
             // Below another trace, that one has the processes.
             let births = births.filter(|_| std::env::var_os(carrier::VARIABLE).is_none());
             let missed = Some(Missed::new(&folder.path, births));
-            return Ok((child, Recorders { sampling: None, missed }));
+            return Ok((root, child, Recorders { sampling: None, missed }));
         };
-        let root = match (&child, &self.target) {
-            (Some(child), _) => child.id(),
-            (None, Target::Process(pid)) => *pid,
-            (None, Target::Command(_)) => 0,
-        };
-        let stream = folder.path.join(format!("{root}-{}-0.samples", start_ticks(root).unwrap_or(0)));
+        let stream = folder.path.join(file_name(root, start_ticks(root).unwrap_or(0), 0, EXTENSION));
         let caller = sample.subprocesses.then(Caller::of_this_thread);
         let sampling = Writer::create(&stream).and_then(|stream| {
             Sampling::start(stream, root, sample, vec![sentinel.pid()], child.is_some(), (births, caller))
@@ -285,7 +278,7 @@ impl Launch {
                 sampling.stop();
                 Err(RecordError::Refused(root, refusal))
             }
-            _ => Ok((child, Recorders { sampling: Some(sampling), missed: None })),
+            _ => Ok((root, child, Recorders { sampling: Some(sampling), missed: None })),
         }
     }
 

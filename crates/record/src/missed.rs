@@ -6,8 +6,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use profkit_recording::journal;
-use profkit_recording::stream::Writer;
+use profkit_recording::header::file_name;
+use profkit_recording::journal::{self, Entry};
+use profkit_recording::stream::{EXTENSION, Writer};
 use profkit_sampler::clock;
 use profkit_sampler::session::Gone;
 
@@ -46,7 +47,7 @@ impl Missed {
             if let Some(sampling) = sampling {
                 sampling.add(pid);
             } else {
-                let stream = self.journal.folder.join(format!("{pid}-{start}-0.samples"));
+                let stream = self.journal.folder.join(file_name(pid, start, 0, EXTENSION));
                 let sample = Sample { rate: RATE, subprocesses: false, awaits: false, pause: false };
                 let Ok(stream) = Writer::create(&stream) else { continue };
                 let Ok((started, _)) = Sampling::start(stream, pid, sample, Vec::new(), false, (None, None))
@@ -98,16 +99,12 @@ impl Journal {
         let whole = self.rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         let lines: Vec<u8> = self.rest.drain(..whole).collect();
         for line in lines.split(|&byte| byte == b'\n') {
-            let mut fields = line.split(|&byte| byte == b'\t');
-            let event = fields.next();
-            let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<u64>().ok();
-            let (Some(at), Some(pid), Some(start)) = (number(), number(), number()) else { continue };
-            let Ok(pid) = u32::try_from(pid) else { continue };
+            let Some(Entry { event, unix_ns, pid, start, .. }) = Entry::parse(line) else { continue };
             match event {
-                Some(b"start") if self.is_asked => {
-                    self.begun.insert((pid, start), at);
+                journal::START if self.is_asked => {
+                    self.begun.insert((pid, start), unix_ns);
                 }
-                Some(b"missed") => self.missed.push(pid),
+                journal::MISSED => self.missed.push(pid),
                 _ => {}
             }
         }

@@ -32,12 +32,11 @@ impl Process {
             Err(_) => Some(Self { pid, start, program: PathBuf::new() }),
         }
     }
+}
 
-    /// Its arguments, with a NUL after each.
-    #[must_use]
-    pub fn arguments(&self) -> Vec<u8> {
-        fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default()
-    }
+/// The arguments of a process, with a NUL after each.
+pub(crate) fn arguments(pid: u32) -> Vec<u8> {
+    fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
 
 /// When a process started, in clock ticks since boot; `None` if it does not run: zombies have ended.
@@ -92,7 +91,7 @@ mod tests {
     fn this_process_runs_and_one_that_cannot_be_does_not() {
         let process = Process::look(std::process::id()).unwrap();
         assert!(process.start > 0 && process.program.is_absolute());
-        assert!(process.arguments().ends_with(&[0]));
+        assert!(arguments(process.pid).ends_with(&[0]));
         assert_eq!(Process::look(u32::MAX), None);
     }
 

@@ -102,14 +102,14 @@ impl Sampling {
             is_told,
         };
         for process in sampling.watcher.known().filter(|process| process.pid != root && sample.subprocesses) {
-            let _ = sampling.commands.send(Command::Add(process.pid, None));
+            let _ = sampling.commands.send(Command::Add(process.pid));
         }
         Ok((sampling, first))
     }
 
     /// Samples one more process.
     pub(crate) fn add(&self, pid: u32) {
-        let _ = self.commands.send(Command::Add(pid, None));
+        let _ = self.commands.send(Command::Add(pid));
     }
 
     /// Looks for processes that came and went. How long the next look can wait.
@@ -134,10 +134,10 @@ impl Sampling {
         for change in self.watcher.look(thoroughly) {
             let command = match change {
                 // It is added once more where the kernel has told of it.
-                Change::Began(process) if self.subprocesses => Command::Add(process.pid, None),
+                Change::Began(process) if self.subprocesses => Command::Add(process.pid),
                 Change::Ended(process) => Command::Remove(process.pid),
                 // The sampler sees itself that the interpreter it knew is gone, and looks for the next one.
-                Change::Became(process) => Command::Add(process.pid, None),
+                Change::Became(process) => Command::Add(process.pid),
                 Change::Began(_) => continue,
             };
             let _ = self.commands.send(command);
@@ -167,7 +167,7 @@ impl Sampling {
     /// Everything that was seen until now is on disk afterwards.
     pub(crate) fn flush(&self) {
         let (done, is_done) = channel();
-        if self.commands.send(Command::Flush(Some(done))).is_ok() {
+        if self.commands.send(Command::Flush(done)).is_ok() {
             let _ = is_done.recv_timeout(PATIENCE);
         }
     }

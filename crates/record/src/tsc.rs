@@ -38,12 +38,13 @@ fn both() -> Option<(u64, u64)> {
     let try_once = |_| {
         // SAFETY: every x86-64 has it.
         let before = unsafe { _rdtsc() };
-        let now = monotonic();
+        let now = profkit_sampler::clock::now(libc::CLOCK_MONOTONIC)?;
         // SAFETY: see above.
         let after = unsafe { _rdtsc() };
-        (after.wrapping_sub(before), before + after.wrapping_sub(before) / 2, now)
+        let now = u64::try_from(now.as_nanos()).ok()?;
+        Some((after.wrapping_sub(before), before + after.wrapping_sub(before) / 2, now))
     };
-    let (_, ticks, now) = (0..16).map(try_once).min()?;
+    let (_, ticks, now) = (0..16).filter_map(try_once).min()?;
     Some((ticks, now))
 }
 
@@ -51,12 +52,4 @@ fn both() -> Option<(u64, u64)> {
 #[cfg(not(target_arch = "x86_64"))]
 fn both() -> Option<(u64, u64)> {
     None
-}
-
-#[cfg(target_arch = "x86_64")]
-fn monotonic() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the place is valid.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }

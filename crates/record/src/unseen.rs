@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use profkit_recording::header::process_of;
 use profkit_recording::journal::{self, Line};
-use profkit_recording::trace::process_of;
 use profkit_sampler::binary::Binaries;
 use profkit_sampler::refusal::Refusal;
 use profkit_sampler::session::{Command, Gone, is_python};
@@ -15,7 +15,7 @@ use profkit_sampler::{interpreter, maps, proc_stat};
 use crate::agent::PRELOAD;
 use crate::births::Births;
 use crate::missed::{Journal, unix_time};
-use crate::process::Process;
+use crate::process::{Process, arguments};
 
 /// Why a process is one of these.
 const REASON: &str = "nothing of profkit was loaded into it: it is a static or setuid program, or was started with an environment of \
@@ -55,7 +55,7 @@ impl Unseen {
         let (mut added, mut ended) = (Vec::new(), Vec::new());
         for order in self.births.orders() {
             match order {
-                Command::Add(pid, _) => added.push(pid),
+                Command::Add(pid) => added.push(pid),
                 Command::Gone(gone) => ended.push(gone),
                 _ => {}
             }
@@ -145,7 +145,7 @@ impl Unseen {
 
     fn tell(&self, process: &Process) {
         let program = process.program.as_os_str().as_bytes();
-        self.write(process.pid, process.start, program, &process.arguments());
+        self.write(process.pid, process.start, program, &arguments(process.pid));
     }
 
     fn write(&self, pid: u32, start: u64, program: &[u8], arguments: &[u8]) {
@@ -154,13 +154,13 @@ impl Unseen {
             let _ = journal::append_in(&self.folder, line.finish());
         };
         if !arguments.is_empty() {
-            let mut began = Line::new("start", pid, start);
+            let mut began = Line::new(journal::START, pid, start);
             began.number(0);
             began.field(program);
             began.arguments(arguments);
             append(began);
         }
-        let mut missed = Line::new("missed", pid, start);
+        let mut missed = Line::new(journal::MISSED, pid, start);
         missed.field(REASON.as_bytes());
         append(missed);
     }

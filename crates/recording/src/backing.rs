@@ -7,7 +7,8 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
-use crate::trace::CHUNK;
+use crate::header::file_name;
+use crate::trace::{CHUNK, EXTENSION};
 
 /// Ids are 32 bits and count 8 bytes.
 const MOST: u64 = 8 << 32;
@@ -56,7 +57,7 @@ pub(crate) fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
 pub(crate) fn new_file(folder: &Path, (pid, start): (u32, u64)) -> io::Result<(File, PathBuf)> {
     let mut number = 0u32;
     loop {
-        let path = folder.join(format!("{pid}-{start}-{number}.trace"));
+        let path = folder.join(file_name(pid, start, number, EXTENSION));
         match File::options().read(true).write(true).create_new(true).mode(0o666).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
             other => return other.map(|file| (file, path)),

@@ -1,4 +1,5 @@
-//! The file `recording`: what makes a folder a recording, and what is known before anything is recorded.
+//! The file `recording`: what makes a folder a recording, and what is known before anything is recorded. And how the others of
+//! the folder are called.
 //!
 //! Its first line is [`FIRST_LINE`]; each further one is a key, a tab and a value with the escapes of
 //! [`journal`](crate::journal). Keys that a reader does not know are left alone.
@@ -14,6 +15,8 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use crate::trace;
+
 /// The name of the file.
 pub const FILE: &str = "recording";
 
@@ -22,6 +25,19 @@ pub const FIRST_LINE: &str = "profkit recording 1\n";
 
 /// The extension of the folder.
 pub const FOLDER_EXTENSION: &str = "recording";
+
+/// The name of a file of a process: by its number, its start in clock ticks since boot, and how many it had before.
+#[must_use]
+pub fn file_name(pid: u32, start: u64, number: u32, extension: &str) -> String {
+    format!("{pid}-{start}-{number}.{extension}")
+}
+
+/// The process, by its number and its start, in the name of a trace file.
+#[must_use]
+pub fn process_of(name: &str) -> Option<(u32, u64)> {
+    let mut parts = name.strip_suffix(trace::EXTENSION)?.strip_suffix('.')?.split('-');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
 
 /// Whether the recording in a folder may be the one that began then: one that cannot be read may be. By the time that a daemon
 /// of an earlier recording asks, the folder of this path may be gone, or belong to another.
@@ -37,6 +53,15 @@ pub fn is_of(folder: &Path, start_ns: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream;
+
+    #[test]
+    fn a_file_tells_its_process() {
+        let names = [trace::EXTENSION, stream::EXTENSION].map(|extension| file_name(17, 99, 2, extension));
+        assert_eq!(names, ["17-99-2.trace", "17-99-2.samples"]);
+        assert_eq!(names.each_ref().map(|name| process_of(name)), [Some((17, 99)), None]);
+        assert_eq!(process_of("processes"), None);
+    }
 
     #[test]
     fn a_recording_is_told_by_its_begin() {

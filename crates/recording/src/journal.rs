@@ -8,7 +8,6 @@
 //! | event | by | adds |
 //! |---|---|---|
 //! | `start` | the object that is loaded into every dynamic program; the front, of a Python that it is not loaded into (parent's pid: 0) | parent's pid, executable, arguments |
-//! | `exec` | the same, before `execve` and `posix_spawn` | path of the program |
 //! | `traced` | the tracer, when it works | Python's version (hexadecimal, `PY_VERSION_HEX`) |
 //! | `missed` | whoever notices | why the process is not in the recording |
 
@@ -23,6 +22,12 @@ use crate::backing::may_be_so_long;
 
 /// The name of the file.
 pub const FILE: &str = "processes";
+/// A process began a program.
+pub const START: &str = "start";
+/// The tracer works in it.
+pub const TRACED: &str = "traced";
+/// It is not in the recording.
+pub const MISSED: &str = "missed";
 /// What is said of a process that is not in the recording, before a colon and the reason.
 pub const NOT_COVERED: &str = "not covered";
 
@@ -105,6 +110,33 @@ impl Line {
     pub fn finish(&mut self) -> &[u8] {
         self.bytes[self.len] = b'\n';
         &self.bytes[..=self.len]
+    }
+}
+
+/// A line, taken apart.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry<'l> {
+    /// The event.
+    pub event: &'l str,
+    /// Nanoseconds since 1970.
+    pub unix_ns: u64,
+    /// The process, as it sees itself.
+    pub pid: u32,
+    /// Its start in clock ticks since boot.
+    pub start: u64,
+    /// What the event adds, without escapes.
+    pub rest: Vec<Vec<u8>>,
+}
+
+impl<'l> Entry<'l> {
+    /// From a line without its newline; `None` if it is torn or of a later version.
+    #[must_use]
+    pub fn parse(line: &'l [u8]) -> Option<Self> {
+        let mut fields = line.split(|&byte| byte == b'\t');
+        let mut text = || std::str::from_utf8(fields.next()?).ok();
+        let (event, unix_ns, pid, start) = (text()?, text()?, text()?, text()?);
+        let (unix_ns, pid, start) = (unix_ns.parse().ok()?, pid.parse().ok()?, start.parse().ok()?);
+        Some(Self { event, unix_ns, pid, start, rest: fields.map(unescape).collect() })
     }
 }
 

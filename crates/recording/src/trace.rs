@@ -69,12 +69,8 @@ pub struct Header {
     pub reserved: u32,
 }
 
-/// The process, by its number and its start, in the name of a trace file.
-#[must_use]
-pub fn process_of(name: &str) -> Option<(u32, u64)> {
-    let mut parts = name.strip_suffix(".trace")?.split('-');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
+/// The extension of a trace's file.
+pub const EXTENSION: &str = "trace";
 
 /// Values of [`Header::state`].
 pub mod state {

@@ -50,14 +50,14 @@ impl Default for Options {
 /// What can be asked of a session that runs.
 #[derive(Debug)]
 pub enum Command {
-    /// Samples a process too; if it is not a Python yet, as soon as it is one. The answer is what it was at the first look.
-    Add(u32, Option<Sender<Result<(), Refusal>>>),
+    /// Samples a process too; if it is not a Python yet, as soon as it is one.
+    Add(u32),
     /// A process is no longer of interest.
     Remove(u32),
     /// A process has ended; it may have done so before it was sampled.
     Gone(Gone),
     /// Writes everything that was seen, and answers when that is done: a snapshot can be read then.
-    Flush(Option<Sender<()>>),
+    Flush(Sender<()>),
     /// Ends the session.
     Stop,
 }
@@ -407,16 +407,16 @@ impl Session {
 
     fn carry_out(&mut self, command: Command) -> Option<Outcome> {
         match command {
-            Command::Add(pid, answer) => {
-                let result = self.add_process(pid);
-                // Nobody may wait for the answer any more.
-                answer.map(|answer| answer.send(result));
+            Command::Add(pid) => {
+                // What cannot be sampled yet is asked again.
+                let _ = self.add_process(pid);
             }
             Command::Remove(pid) => self.remove_process(pid),
             Command::Gone(gone) => self.note_gone(&gone),
             Command::Flush(answer) => {
                 self.flush();
-                answer.map(|answer| answer.send(()));
+                // Nobody may wait for the answer any more.
+                let _ = answer.send(());
             }
             Command::Stop => return Some(Outcome::Stopped),
         }

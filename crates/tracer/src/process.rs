@@ -7,7 +7,7 @@ use std::ffi::c_void;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use profkit_recording::journal::{Line, append_in};
+use profkit_recording::journal::{Line, MISSED, TRACED, append_in};
 use profkit_recording::stat::Stat;
 use profkit_recording::trace::{self, state as ending};
 use profkit_recording::trace_writer::{Beginning, Full, TraceFile};
@@ -165,7 +165,7 @@ impl Process {
             }
             Err(error) => {
                 let reason = format!("no file after fork: {error}");
-                if !journal(&self.options, "missed", |line| line.field(reason.as_bytes())) {
+                if !journal(&self.options, MISSED, |line| line.field(reason.as_bytes())) {
                     // The file of the parent is still mapped.
                     self.file.header().children_missed.fetch_add(1, Ordering::Relaxed);
                 }
@@ -249,6 +249,6 @@ fn make_file(options: &Options, choice: Choice, python: u32, cost: [u32; 4]) -> 
     if let Err(Full::Disk(error)) = file.text(trace::text::ARGUMENTS, 0, 0, &[&arguments]) {
         return Err(error);
     }
-    journal(options, "traced", |line| line.field(format!("{python:08x}").as_bytes()));
+    journal(options, TRACED, |line| line.field(format!("{python:08x}").as_bytes()));
     Ok(file)
 }

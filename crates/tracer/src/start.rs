@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use profkit_recording::journal::MISSED;
 use profkit_recording::trace::state as ending;
 use pyo3_ffi as ffi;
 use pyo3_ffi::{PyMethodDef, PyModuleDef, PyObject};
@@ -29,7 +30,7 @@ pub unsafe extern "C" fn profkit_tracer_start(options: *const c_char) -> c_int {
         Ok(options) => match start(options.clone()) {
             Ok(()) => 0,
             Err(reason) => {
-                process::journal(&options, "missed", |line| line.field(reason.as_bytes()));
+                process::journal(&options, MISSED, |line| line.field(reason.as_bytes()));
                 1
             }
         },
