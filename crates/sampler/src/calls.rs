@@ -16,7 +16,7 @@ const RARE: u32 = 16;
 /// What was seen as often is counted in one of 64 readings only.
 const SETTLED: u32 = 32;
 /// What was seen as often is well known, and was not seen by mistake.
-pub const FAMILIAR: u32 = 8;
+pub(crate) const FAMILIAR: u32 = 8;
 /// A call is proven by so many second readings, unless they are less than this part: a stack that changes every few microseconds
 /// comes back to what never was, too, once in a thousand times.
 const PROOFS: u32 = 3;

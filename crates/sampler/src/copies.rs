@@ -15,7 +15,7 @@ const HOLDER: usize = 16;
 
 /// What the thread state said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
+pub(crate) struct State {
     /// The innermost frame.
     pub frame: u64,
     /// The newest chunk of the data stack.
@@ -26,7 +26,7 @@ pub struct State {
 
 /// What it said before, directly behind the newest chunk of the data stack, and at the end.
 #[derive(Clone, Copy, Debug)]
-pub struct States {
+pub(crate) struct States {
     /// Before.
     pub first: State,
     /// Directly behind the newest chunk of the data stack.
@@ -37,7 +37,7 @@ pub struct States {
 
 /// Where the copies are in the buffer.
 #[derive(Debug)]
-pub struct Copies {
+pub(crate) struct Copies {
     address: u64,
     again: usize,
     last: usize,
@@ -49,7 +49,7 @@ pub struct Copies {
 impl Copies {
     /// Of the thread state at an address.
     #[must_use]
-    pub fn new(address: u64) -> Self {
+    pub(crate) fn new(address: u64) -> Self {
         Self {
             address,
             again: 0,
@@ -62,25 +62,25 @@ impl Copies {
 
     /// Whether the read must be laid out anew.
     #[must_use]
-    pub fn is_stale(&self) -> bool {
+    pub(crate) fn is_stale(&self) -> bool {
         self.is_stale || self.holders.is_stale()
     }
 
     /// Appends the first copy to places, at the beginning of the buffer; where it ends.
-    pub fn lay_out_first(&mut self, layout: &Layout, places: &mut Vec<Place>) -> usize {
+    pub(crate) fn lay_out_first(&mut self, layout: &Layout, places: &mut Vec<Place>) -> usize {
         self.is_stale = false;
         places.push(Place::new(self.address, state_bytes(layout)));
         self.holders.lay_out(places, state_bytes(layout))
     }
 
     /// The same for the second copy, from `at` on.
-    pub fn lay_out_again(&mut self, layout: &Layout, places: &mut Vec<Place>, at: usize) -> usize {
+    pub(crate) fn lay_out_again(&mut self, layout: &Layout, places: &mut Vec<Place>, at: usize) -> usize {
         self.again = at;
         self.lay_out(layout, places, at)
     }
 
     /// The same for the last one.
-    pub fn lay_out_last(&mut self, layout: &Layout, places: &mut Vec<Place>, at: usize) -> usize {
+    pub(crate) fn lay_out_last(&mut self, layout: &Layout, places: &mut Vec<Place>, at: usize) -> usize {
         self.last = at;
         self.lay_out(layout, places, at)
     }
@@ -92,7 +92,7 @@ impl Copies {
     }
 
     /// What the copies say, of `filled` bytes; `None` if the thread state was not read, or its frame holder not along with it.
-    pub fn states(
+    pub(crate) fn states(
         &mut self,
         context: &Context<'_>,
         buffer: &mut Vec<u8>,
@@ -121,7 +121,7 @@ impl Copies {
 
     /// Reads the last copy once more; what it says.
     #[must_use]
-    pub fn read_last(
+    pub(crate) fn read_last(
         &self,
         layout: &Layout,
         remote: Remote,
@@ -146,12 +146,12 @@ impl Copies {
     }
 
     /// A frame holder may be gone with its memory. Whether one was read there.
-    pub fn forget(&mut self, address: u64) -> bool {
+    pub(crate) fn forget(&mut self, address: u64) -> bool {
         self.holders.forget(address)
     }
 
     /// Frame holders that are no longer used are no longer read along.
-    pub fn age(&mut self) {
+    pub(crate) fn age(&mut self) {
         self.holders.age();
     }
 }

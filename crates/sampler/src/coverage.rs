@@ -2,7 +2,8 @@
 
 use profkit_recording::stream::counter;
 
-use crate::process::{Counts, LOCK_INTERVAL};
+pub use crate::process::Counts;
+use crate::process::LOCK_INTERVAL;
 use crate::session::Options;
 use crate::thread::CPU_INTERVAL;
 

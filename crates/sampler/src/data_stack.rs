@@ -27,7 +27,7 @@ impl Span {
 
 /// The chunks of one thread.
 #[derive(Debug, Default)]
-pub struct DataStack {
+pub(crate) struct DataStack {
     /// The newest chunk; 0 if there is none yet.
     pub chunk: u64,
     /// Its bytes.
@@ -43,7 +43,7 @@ pub struct DataStack {
 
 impl DataStack {
     /// Guesses are made anew.
-    pub fn refresh(&mut self, remote: Remote) {
+    pub(crate) fn refresh(&mut self, remote: Remote) {
         // Behind the chunk may be nothing.
         self.window = (self.deepest + SLACK).min(self.size);
         self.deepest = 0;
@@ -51,7 +51,7 @@ impl DataStack {
     }
 
     /// The chunk and its top are these now. Whether the read was laid out for other chunks or a smaller depth.
-    pub fn misses(&mut self, remote: Remote, read: &[u8], chunk: u64, top: u64) -> bool {
+    pub(crate) fn misses(&mut self, remote: Remote, read: &[u8], chunk: u64, top: u64) -> bool {
         let used = usize::try_from(top.saturating_sub(chunk)).unwrap_or(0).min(MAX_BYTES);
         let moved = chunk != self.chunk || !self.fits(read);
         if moved {
@@ -79,7 +79,7 @@ impl DataStack {
 
     /// Where the frames of each chunk begin and end, the oldest first; those of the newest end at its top.
     #[must_use]
-    pub fn extents(&self, read: &[u8], top: u64) -> Vec<(u64, u64)> {
+    pub(crate) fn extents(&self, read: &[u8], top: u64) -> Vec<(u64, u64)> {
         let extent = |span: &Span| {
             let end = match span.head(read) {
                 Some(head) if span.address != self.chunk => span.address + used(head) as u64,
@@ -91,13 +91,13 @@ impl DataStack {
     }
 
     /// Appends the newest chunk to places, from `at` in the buffer on; where it ends.
-    pub fn lay_out_newest(&mut self, places: &mut Vec<Place>, at: usize) -> usize {
+    pub(crate) fn lay_out_newest(&mut self, places: &mut Vec<Place>, at: usize) -> usize {
         self.spans.clear();
         self.lay_out(places, at, (self.chunk, self.window))
     }
 
     /// The same for those below it.
-    pub fn lay_out_older(&mut self, places: &mut Vec<Place>, at: usize) -> usize {
+    pub(crate) fn lay_out_older(&mut self, places: &mut Vec<Place>, at: usize) -> usize {
         let older = std::mem::take(&mut self.older);
         let end = older.iter().fold(at, |at, &chunk| self.lay_out(places, at, chunk));
         self.older = older;
@@ -116,7 +116,7 @@ impl DataStack {
     /// Where an address is in the buffer, and where what was to be read there ends.
     #[inline]
     #[must_use]
-    pub fn find(&self, address: u64) -> Option<(usize, usize)> {
+    pub(crate) fn find(&self, address: u64) -> Option<(usize, usize)> {
         self.spans.iter().find_map(|span| {
             let within = usize::try_from(address.wrapping_sub(span.address)).ok()?;
             (within < span.length).then_some((span.at + within, span.at + span.length))
@@ -125,20 +125,20 @@ impl DataStack {
 
     /// Where the first frame of the newest chunk lies.
     #[must_use]
-    pub fn first_frame(&self) -> u64 {
+    pub(crate) fn first_frame(&self) -> u64 {
         // The very first chunk leaves its first word free.
         self.chunk + CHUNK_HEAD as u64 + if self.older.is_empty() { 8 } else { 0 }
     }
 
     /// Whether an outermost frame of a chunk may lie there.
     #[must_use]
-    pub fn is_start(&self, address: u64) -> bool {
+    pub(crate) fn is_start(&self, address: u64) -> bool {
         is_start(self.chunk, address) || self.older.iter().any(|&(chunk, _)| is_start(chunk, address))
     }
 
     /// Whether nothing lies below an address.
     #[must_use]
-    pub fn begins(&self, address: u64) -> bool {
+    pub(crate) fn begins(&self, address: u64) -> bool {
         is_start(self.oldest(), address)
     }
 

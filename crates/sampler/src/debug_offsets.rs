@@ -8,9 +8,9 @@ use crate::layout::{FREE_THREADED_HEAD, Layout, NONE};
 use crate::version::Version;
 
 /// What the structure begins with.
-pub const COOKIE: &[u8; 8] = b"xdebugpy";
+pub(crate) const COOKIE: &[u8; 8] = b"xdebugpy";
 /// Bytes to read: as far as the last field that is used, of any version.
-pub const SIZE: usize = 1024;
+pub(crate) const SIZE: usize = 1024;
 
 /// A structure's name, and its fields in order.
 type Section = (&'static str, &'static [&'static str]);
@@ -205,7 +205,7 @@ const PYTHON_315: &[Section] = &[
 
 /// Why a runtime's own description cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unusable {
+pub(crate) enum Unusable {
     /// It is not there (before 3.13), or not yet.
     Absent,
     /// A version whose description is not known here.
@@ -218,7 +218,7 @@ pub enum Unusable {
 ///
 /// # Errors
 /// If they do not describe one that can be read.
-pub fn parse(runtime: &[u8]) -> Result<Layout, Unusable> {
+pub(crate) fn parse(runtime: &[u8]) -> Result<Layout, Unusable> {
     if runtime.get(..8) != Some(COOKIE.as_slice()) {
         return Err(Unusable::Absent);
     }

@@ -18,7 +18,7 @@ const MANAGED_DICT: u64 = 1 << 4;
 
 /// Looks things up in one process.
 #[derive(Clone, Copy, Debug)]
-pub struct Dicts<'a> {
+pub(crate) struct Dicts<'a> {
     remote: Remote,
     layout: &'a Layout,
 }
@@ -26,32 +26,32 @@ pub struct Dicts<'a> {
 impl<'a> Dicts<'a> {
     /// In the process with this memory.
     #[must_use]
-    pub fn new(remote: Remote, layout: &'a Layout) -> Self {
+    pub(crate) fn new(remote: Remote, layout: &'a Layout) -> Self {
         Self { remote, layout }
     }
 
     /// The dict of an imported module of an interpreter.
     #[must_use]
-    pub fn module(&self, interpreter: u64, name: &str) -> Option<u64> {
+    pub(crate) fn module(&self, interpreter: u64, name: &str) -> Option<u64> {
         let modules = self.word(interpreter + self.layout.interp_modules as u64)?;
         self.word(self.lookup(modules, name)? + self.layout.at(MODULE_DICT) as u64)
     }
 
     /// A pointer that is not null.
     #[must_use]
-    pub fn word(&self, address: u64) -> Option<u64> {
+    pub(crate) fn word(&self, address: u64) -> Option<u64> {
         self.remote.word(address).ok().filter(|&word| word != 0)
     }
 
     /// A `str`.
     #[must_use]
-    pub fn text(&self, address: u64) -> Option<String> {
+    pub(crate) fn text(&self, address: u64) -> Option<String> {
         objects::text(self.remote, self.layout, address)
     }
 
     /// The value of an ASCII key.
     #[must_use]
-    pub fn lookup(&self, dict: u64, name: &str) -> Option<u64> {
+    pub(crate) fn lookup(&self, dict: u64, name: &str) -> Option<u64> {
         let entries = self.entries(dict)?;
         let at = self.position(&entries, name)?;
         entries.get(at).map(|&(_, value)| value)
@@ -86,7 +86,7 @@ impl<'a> Dicts<'a> {
 
     /// Keys and values of a dict.
     #[must_use]
-    pub fn entries(&self, dict: u64) -> Option<Vec<(u64, u64)>> {
+    pub(crate) fn entries(&self, dict: u64) -> Option<Vec<(u64, u64)>> {
         let head = self.remote.bytes(dict, self.layout.at(DICT_VALUES) + 8).ok()?;
         let values = word_at(&head, self.layout.at(DICT_VALUES));
         let mut entries = self.keys(word_at(&head, self.layout.at(DICT_KEYS)))?;
@@ -140,7 +140,7 @@ impl<'a> Dicts<'a> {
 
     /// A non-negative `int` that fits 64 bits: digits of 30 bits.
     #[must_use]
-    pub fn integer(&self, address: u64) -> Option<u64> {
+    pub(crate) fn integer(&self, address: u64) -> Option<u64> {
         let digits_at = self.layout.at(OB_SIZE) + 8;
         let bytes = self.remote.bytes(address, digits_at + 12).ok()?;
         let tag = word_at(&bytes, self.layout.at(OB_SIZE));
@@ -156,7 +156,7 @@ impl<'a> Dicts<'a> {
 
     /// An attribute of an instance.
     #[must_use]
-    pub fn attribute(&self, object: u64, name: &str) -> Option<u64> {
+    pub(crate) fn attribute(&self, object: u64, name: &str) -> Option<u64> {
         let layout = self.layout;
         let kind = self.word(object + layout.at(OB_TYPE) as u64)?;
         let flags = self.word(kind + layout.type_flags as u64)?;

@@ -14,9 +14,9 @@ use crate::layout::{Layout, NONE};
 use crate::remote::{Place, Remote, int_at, word_at};
 
 /// Bytes of a lock up to its count of switches.
-pub const HEAD: usize = 40;
+pub(crate) const HEAD: usize = 40;
 /// Bytes of a whole lock: a thread that waits in a futex within waits for it.
-pub const SIZE: u64 = 208;
+pub(crate) const SIZE: u64 = 208;
 
 /// For a thread that took a lock and is not known, threads are listed so soon after they were listed last; less and less often
 /// up to the other, as long as none is found and nobody else takes the lock.
@@ -25,7 +25,7 @@ pub(crate) const LIST_SELDOM: u64 = 100_000_000;
 
 /// What a lock says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Gil {
+pub(crate) struct Gil {
     /// The thread state that took it last.
     pub last_holder: u64,
     /// Whether it is taken now.
@@ -39,7 +39,7 @@ pub struct Gil {
 impl Gil {
     /// From the first [`HEAD`] bytes of the lock.
     #[must_use]
-    pub fn parse(layout: &Layout, bytes: &[u8]) -> Self {
+    pub(crate) fn parse(layout: &Layout, bytes: &[u8]) -> Self {
         Self {
             last_holder: word_at(bytes, layout.gil_last_holder),
             locked: int_at(bytes, layout.gil_locked) == 1,
@@ -50,7 +50,7 @@ impl Gil {
 
     /// Whether the thread state holds it.
     #[must_use]
-    pub fn is_held_by(&self, state: u64) -> bool {
+    pub(crate) fn is_held_by(&self, state: u64) -> bool {
         self.locked && self.last_holder == state
     }
 }
@@ -59,7 +59,7 @@ impl Gil {
 ///
 /// # Errors
 /// If memory cannot be read.
-pub fn address(interpreter: &Interpreter, of: u64) -> io::Result<u64> {
+pub(crate) fn address(interpreter: &Interpreter, of: u64) -> io::Result<u64> {
     let layout = &interpreter.layout;
     if layout.interp_gil == NONE {
         return Ok(interpreter.runtime + layout.runtime_gil as u64);
@@ -69,7 +69,7 @@ pub fn address(interpreter: &Interpreter, of: u64) -> io::Result<u64> {
 
 /// Where the flag is that says that the garbage collector of an interpreter runs.
 #[must_use]
-pub fn collecting_address(interpreter: &Interpreter, of: u64) -> u64 {
+pub(crate) fn collecting_address(interpreter: &Interpreter, of: u64) -> u64 {
     let layout = &interpreter.layout;
     if layout.interp_gc_collecting == NONE {
         return interpreter.runtime + layout.runtime_gc_collecting as u64;
@@ -79,7 +79,7 @@ pub fn collecting_address(interpreter: &Interpreter, of: u64) -> u64 {
 
 /// A lock, and the interpreters that share it.
 #[derive(Debug, Default)]
-pub struct Lock {
+pub(crate) struct Lock {
     /// Where it is; 0 if it is gone.
     pub address: u64,
     /// Where the flag is that says that garbage is collected.
@@ -139,30 +139,30 @@ impl Lock {
 
 /// The locks of a process. Threads know theirs by its index, so one that is gone leaves its place to another.
 #[derive(Debug, Default)]
-pub struct Locks(Vec<Lock>);
+pub(crate) struct Locks(Vec<Lock>);
 
 impl Locks {
     /// The lock with an index, if it is not gone.
     #[must_use]
-    pub fn get(&self, index: usize) -> Option<&Lock> {
+    pub(crate) fn get(&self, index: usize) -> Option<&Lock> {
         self.0.get(index).filter(|lock| lock.address != 0)
     }
 
     /// Every thread of one is to be read.
-    pub fn read_all(&mut self, index: usize) {
+    pub(crate) fn read_all(&mut self, index: usize) {
         if let Some(lock) = self.0.get_mut(index) {
             lock.read_all = true;
         }
     }
 
     /// All that are there.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Lock> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Lock> {
         self.0.iter_mut().filter(|lock| lock.address != 0)
     }
 
     /// Whether there is none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.iter().all(|lock| lock.address == 0)
     }
 
@@ -170,7 +170,7 @@ impl Locks {
     ///
     /// # Errors
     /// If none can be read.
-    pub fn look(&mut self, remote: Remote, layout: &Layout) -> io::Result<bool> {
+    pub(crate) fn look(&mut self, remote: Remote, layout: &Layout) -> io::Result<bool> {
         let mut are_there = true;
         for lock in self.iter_mut() {
             if !lock.look(remote, layout)? {
@@ -183,13 +183,13 @@ impl Locks {
     }
 
     /// Whether threads are to be listed, which they were `since` ago, since one took a lock that is not known.
-    pub fn ask_for_list(&mut self, is_known: impl Fn(u64) -> bool, since: u64) -> bool {
+    pub(crate) fn ask_for_list(&mut self, is_known: impl Fn(u64) -> bool, since: u64) -> bool {
         self.iter_mut().any(|lock| lock.asks_for_list(&is_known, since))
     }
 
     /// The index of the lock at an address, which is added if it is not known. `newest` is where the newest thread state is told,
     /// and which it is.
-    pub fn index(&mut self, address: u64, collecting: u64, newest: (u64, u64)) -> usize {
+    pub(crate) fn index(&mut self, address: u64, collecting: u64, newest: (u64, u64)) -> usize {
         let position = |wanted| self.0.iter().position(|lock| lock.address == wanted);
         let index = position(address).or_else(|| position(0)).unwrap_or(self.0.len());
         if index == self.0.len() {
@@ -207,12 +207,12 @@ impl Locks {
 
     /// Whether there are threads that were not there when they were listed.
     #[must_use]
-    pub fn have_new(&self) -> bool {
+    pub(crate) fn have_new(&self) -> bool {
         self.0.iter().any(|lock| lock.has_new)
     }
 
     /// Every other one is gone.
-    pub fn keep(&mut self, used: &[usize]) {
+    pub(crate) fn keep(&mut self, used: &[usize]) {
         for (index, lock) in self.0.iter_mut().enumerate() {
             if !used.contains(&index) {
                 *lock = Lock::default();

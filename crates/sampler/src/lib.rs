@@ -1,16 +1,16 @@
-//! Reads the Python stacks of other processes, CPython 3.8 to 3.15 on Linux, without any code in them, and samples them at a steady
+//! Reads the Python stacks of other processes, CPython 3.8 to 3.15 (free-threaded builds, too) on Linux, without any code in them, and samples them at a steady
 //! rate into a stream on disk.
 //!
 //! | module | what it knows |
 //! |---|---|
 //! | [`binary`], [`maps`], [`interpreter`] | which mapped file is the interpreter, and where its runtime lies |
-//! | [`layout`], [`debug_offsets`], [`version`] | where fields are, by version |
-//! | [`stack`], [`linked`], [`regions`] | reading one thread's frames in one call: data stack (3.11 and later), frame objects |
-//! | [`resolver`], [`names`], [`code`], [`lines`] | naming frames, and telling stacks of one moment from torn ones |
-//! | [`asyncio`], [`dicts`] | who awaits the task that runs |
-//! | [`process`], [`thread`], [`gil`], [`proc_stat`] | which threads can have run, who has the lock, processor time |
+//! | [`layout`], `debug_offsets`, [`version`] | where fields are, by version |
+//! | `stack`, `linked`, `regions` | reading one thread's frames in one call: data stack (3.11 and later), frame objects |
+//! | `resolver`, [`names`], `code`, [`lines`] | naming frames, and telling stacks of one moment from torn ones |
+//! | [`asyncio`], `dicts` | who awaits the task that runs |
+//! | `process`, `thread`, `gil`, [`proc_stat`] | which threads can have run, who has the lock, processor time |
 //! | [`seat`] | reading from the target's own processor, where it stands meanwhile |
-//! | [`pause`] | stopping threads while they are read, for those who want it |
+//! | `pause` | stopping threads while they are read, for those who want it |
 //! | [`session`], [`coverage`] | the loop, and what it has covered |
 //! | [`mod@dump`] | every stack once |
 //!
@@ -37,48 +37,48 @@
 //! * The thread state is read before and after the data stack, and at the end; where it did not change, neighbours on the data
 //!   stack are certain. Frames elsewhere are not: those of another call often come to lie at the same addresses.
 //! * Every other pair of caller and callee must be one that was seen to be certain, or twice in a row, and not just by mistake: it is
-//!   a good part of what its caller does, or of the calls of its callee ([`calls`]). The stack is cut at the first that is not, and
+//!   a good part of what its caller does, or of the calls of its callee (`calls`). The stack is cut at the first that is not, and
 //!   counted. A caller that has run on after its callee returned is put back to the call.
 //! * What is read from the target's own processor stands still ([`seat`]): all of it is of one moment, and calls are learned from it
 //!   for certain. Two functions that are well known by then and were never seen together are not believed from elsewhere.
 //! * Where an entry frame on the C stack is gone before it is read, the frame below is the one that ends where the callee begins.
-//! * Nothing of a stack is touched before the reading that counts: see [`process`].
+//! * Nothing of a stack is touched before the reading that counts: see `process`.
 
 pub mod asyncio;
 pub mod binary;
-pub mod calls;
+mod calls;
 pub mod clock;
-pub mod code;
-pub mod copies;
+mod code;
+mod copies;
 pub mod coverage;
-pub mod data_stack;
-pub mod debug_offsets;
-pub mod dicts;
+mod data_stack;
+mod debug_offsets;
+mod dicts;
 pub mod dump;
 mod ended;
-pub mod gil;
+mod gil;
 pub mod interpreter;
 pub mod layout;
 pub mod lines;
-pub mod linked;
+mod linked;
 pub mod maps;
 pub mod names;
-pub mod objects;
-pub mod pause;
+mod objects;
+mod pause;
 mod pending;
 pub mod proc_stat;
-pub mod process;
+mod process;
 pub mod reader;
 pub mod reading;
 pub mod refusal;
-pub mod regions;
+mod regions;
 pub mod remote;
-pub mod resolver;
+mod resolver;
 pub mod seat;
 pub mod session;
-pub mod stack;
-pub mod thread;
-pub mod thread_names;
+mod stack;
+mod thread;
+mod thread_names;
 pub mod threads;
 pub mod tree;
 pub mod version;

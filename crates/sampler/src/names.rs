@@ -111,7 +111,7 @@ impl Names {
         point.is_some_and(|point| self.calls.is_proven(caller, callee, point.code))
     }
 
-    /// A stack that stood still had `callee` called from `caller`; `evenly` as in [`Calls::learn`].
+    /// A stack that stood still had `callee` called from `caller`; `evenly` as in `Calls::learn`.
     pub fn learn_call(&mut self, caller: u32, callee: u32, evenly: bool) {
         if let Some(point) = self.points.get(caller as usize) {
             self.calls.learn(caller, callee, evenly, point.code);

@@ -17,7 +17,7 @@ const HEAD: usize = 48;
 
 /// The text of the `str` at `address`, `None` if there is none.
 #[must_use]
-pub fn text(remote: Remote, layout: &Layout, address: u64) -> Option<String> {
+pub(crate) fn text(remote: Remote, layout: &Layout, address: u64) -> Option<String> {
     let head = beginning(remote, address).ok()?;
     let length = word_at(&head, layout.unicode_length).min(MAX_TEXT);
     let shape = Shape::of(int_at(&head, layout.unicode_state) >> layout.unicode_kind_shift)?;
@@ -92,7 +92,7 @@ impl Shape {
 ///
 /// # Errors
 /// If it cannot be read, or is too long to be a line table.
-pub fn bytes(remote: Remote, layout: &Layout, address: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn bytes(remote: Remote, layout: &Layout, address: u64) -> io::Result<Vec<u8>> {
     let head = beginning(remote, address)?;
     let size = word_at(&head, layout.at(OB_SIZE));
     if size > MAX_TABLE {

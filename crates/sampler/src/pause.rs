@@ -33,7 +33,7 @@ const EVENT_STOP: libc::c_int = 128;
 
 /// Stops the threads of one process.
 #[derive(Debug)]
-pub struct Pause {
+pub(crate) struct Pause {
     pid: u32,
     threads: Vec<Traced>,
     began: Instant,
@@ -68,7 +68,7 @@ impl Pause {
     ///
     /// # Errors
     /// If it may not be stopped.
-    pub fn new(pid: u32) -> Result<Self, Refusal> {
+    pub(crate) fn new(pid: u32) -> Result<Self, Refusal> {
         let refused = |reason, remedy: &str| {
             Err(Refusal::Permission { reason, remedy: format!("{remedy}, or leave out --pause") })
         };
@@ -91,12 +91,12 @@ impl Pause {
 
     /// When threads may be stopped again: they must run in between.
     #[must_use]
-    pub fn next(&self) -> Instant {
+    pub(crate) fn next(&self) -> Instant {
         self.next
     }
 
     /// Stops threads; they stand until [`resume`](Self::resume).
-    pub fn stop(&mut self, threads: impl Iterator<Item = u32>) {
+    pub(crate) fn stop(&mut self, threads: impl Iterator<Item = u32>) {
         self.began = Instant::now();
         for tid in threads {
             // One that has ended, or that a debugger took meanwhile, is read as it is.
@@ -107,18 +107,18 @@ impl Pause {
 
     /// Whether a thread stands.
     #[must_use]
-    pub fn holds(&self, tid: u32) -> bool {
+    pub(crate) fn holds(&self, tid: u32) -> bool {
         self.threads.iter().any(|known| known.tid == tid && matches!(known.state, State::Stopped(_)))
     }
 
     /// Whether threads were asked to stop and have not done so: [`resume`](Self::resume) is to be called again soon.
     #[must_use]
-    pub fn is_late(&self) -> bool {
+    pub(crate) fn is_late(&self) -> bool {
         !self.threads.is_empty()
     }
 
     /// Lets every thread go on that stands by now.
-    pub fn resume(&mut self) {
+    pub(crate) fn resume(&mut self) {
         let stood = self.threads.iter().any(|known| matches!(known.state, State::Stopped(_)));
         let pid = self.pid;
         self.threads.retain_mut(|known| {

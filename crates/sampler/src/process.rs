@@ -60,7 +60,7 @@ pub struct Counts {
 
 /// A process that is sampled.
 #[derive(Debug)]
-pub struct Process {
+pub(crate) struct Process {
     /// Its number.
     pub pid: u32,
     /// Its number in the stream.
@@ -92,7 +92,7 @@ pub struct Process {
 impl Process {
     /// A process whose interpreter was found; with `pause`, threads are stopped while they are read.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         pid: u32,
         id: u32,
         command: String,
@@ -126,13 +126,13 @@ impl Process {
     }
 
     /// From now on, who awaits a running asyncio task is part of its stack.
-    pub fn follow_awaits(&mut self) {
+    pub(crate) fn follow_awaits(&mut self) {
         self.chains = Some(Chains::new(self.pid, Naming::Chosen));
     }
 
     /// Whether its command line is what it was.
     #[must_use]
-    pub fn is_same_program(&self) -> bool {
+    pub(crate) fn is_same_program(&self) -> bool {
         crate::proc_stat::command_line(self.pid) == self.command
     }
 
@@ -140,7 +140,7 @@ impl Process {
     ///
     /// # Errors
     /// If the process has ended or runs another program.
-    pub fn sample(
+    pub(crate) fn sample(
         &mut self,
         now: Moment,
         tree: &mut Tree,
@@ -190,7 +190,7 @@ impl Process {
     }
 
     /// Lets those go on that were stopped.
-    pub fn resume(&mut self) {
+    pub(crate) fn resume(&mut self) {
         if let Some(pause) = &mut self.pause {
             pause.resume();
             self.counts.stopped_ns = pause.stopped_ns;
@@ -199,12 +199,12 @@ impl Process {
 
     /// What stops its threads, if anything does.
     #[must_use]
-    pub fn pause(&self) -> Option<&Pause> {
+    pub(crate) fn pause(&self) -> Option<&Pause> {
         self.pause.as_ref()
     }
 
     /// The same, to be kept while the process is given up: threads that are late to stop must be let go on.
-    pub fn take_pause(&mut self) -> Option<Pause> {
+    pub(crate) fn take_pause(&mut self) -> Option<Pause> {
         self.pause.take()
     }
 
@@ -289,7 +289,7 @@ impl Process {
     }
 
     /// Settles what was seen: what runs every `CPU_INTERVAL`, everything if `all`. The tables have been written.
-    pub fn settle(&mut self, now: Moment, writer: &mut Writer, all: bool) {
+    pub(crate) fn settle(&mut self, now: Moment, writer: &mut Writer, all: bool) {
         for (thread, name) in self.renamed.drain(..) {
             writer.record(kind::NAME, &[u64::from(thread), u64::from(name)]);
         }
@@ -314,7 +314,7 @@ impl Process {
     }
 
     /// It is not sampled any more: nothing is left to be told.
-    pub fn close(&mut self, writer: &mut Writer) {
+    pub(crate) fn close(&mut self, writer: &mut Writer) {
         self.threads.iter_mut().for_each(|thread| thread.close(writer));
     }
 
@@ -329,14 +329,14 @@ impl Process {
     }
 
     /// What is done now and then: names of threads.
-    pub fn care(&mut self, now: Moment, tree: &mut Tree) {
+    pub(crate) fn care(&mut self, now: Moment, tree: &mut Tree) {
         if now.ns >= self.name_at || now.ns - self.named >= NAMES_INTERVAL {
             self.name_threads(now, tree);
         }
     }
 
     /// Names the threads as Python does.
-    pub fn name_threads(&mut self, now: Moment, tree: &mut Tree) {
+    pub(crate) fn name_threads(&mut self, now: Moment, tree: &mut Tree) {
         self.named = now.ns;
         self.name_at = u64::MAX;
         let Ok(interpreters) = self.interpreter.interpreters() else { return };
@@ -358,4 +358,4 @@ impl Process {
 }
 
 /// What stands on top of the stack of a thread that collects garbage.
-pub const GC_MARKER: &str = "<GC>";
+pub(crate) const GC_MARKER: &str = "<GC>";

@@ -51,7 +51,7 @@ struct Use {
 
 /// The frames that are read along.
 #[derive(Debug)]
-pub struct Regions {
+pub(crate) struct Regions {
     frame: usize,
     limit: Limit,
     /// What had to be fetched is read along from then on, whether or not it was part of a stack.
@@ -68,7 +68,7 @@ pub struct Regions {
 impl Regions {
     /// For frames of which as many bytes are read, where most others lie on a data stack.
     #[must_use]
-    pub fn new(frame: usize) -> Self {
+    pub(crate) fn new(frame: usize) -> Self {
         Self {
             frame,
             limit: FEW,
@@ -84,18 +84,18 @@ impl Regions {
 
     /// For frames that are objects of their own, all of them.
     #[must_use]
-    pub fn of_objects(frame: usize) -> Self {
+    pub(crate) fn of_objects(frame: usize) -> Self {
         Self { limit: ALL, keeps_fetched: true, ..Self::new(frame) }
     }
 
     /// Whether the read must be laid out anew.
     #[must_use]
-    pub fn is_stale(&self) -> bool {
+    pub(crate) fn is_stale(&self) -> bool {
         self.is_stale
     }
 
     /// Appends what is to be read to places, from `at` in the buffer on; where it ends.
-    pub fn lay_out(&mut self, places: &mut Vec<Place>, at: usize) -> usize {
+    pub(crate) fn lay_out(&mut self, places: &mut Vec<Place>, at: usize) -> usize {
         let mut end = at;
         self.is_stale = false;
         self.ranges.clear();
@@ -137,7 +137,7 @@ impl Regions {
     /// Where in the buffer the frame at an address is, of `filled` bytes.
     #[inline]
     #[must_use]
-    pub fn find(&self, address: u64, filled: usize) -> Option<usize> {
+    pub(crate) fn find(&self, address: u64, filled: usize) -> Option<usize> {
         let after = self.ranges.partition_point(|range| range.start <= address);
         let range = after.checked_sub(1).and_then(|index| self.ranges.get(index));
         let holds = |range: &&Range| range.start <= address && address + self.frame as u64 <= range.end;
@@ -147,7 +147,7 @@ impl Regions {
 
     /// A frame was part of a stack.
     #[inline]
-    pub fn touch(&mut self, address: u64) {
+    pub(crate) fn touch(&mut self, address: u64) {
         match self.known.get_mut(&address) {
             Some(used) => *used = Use { last: self.clock, times: used.times.saturating_add(1) },
             None => self.add(address),
@@ -164,12 +164,12 @@ impl Regions {
     }
 
     /// What was fetched was of another reading.
-    pub fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.fetched.clear();
     }
 
     /// Reads the frame at an address and what lies around it to the end of a buffer; where it is there, if it could be read.
-    pub fn fetch(
+    pub(crate) fn fetch(
         &mut self,
         remote: Remote,
         address: u64,
@@ -203,7 +203,7 @@ impl Regions {
 
     /// A range could not be read: forgets the frames in it, and in those that come after it, for they may be gone together, and were
     /// not read either. Whether there were any.
-    pub fn forget(&mut self, start: u64) -> bool {
+    pub(crate) fn forget(&mut self, start: u64) -> bool {
         let Some(range) = self.ranges.iter().find(|range| range.start == start).copied() else {
             return false;
         };
@@ -213,12 +213,12 @@ impl Regions {
     }
 
     /// A frame is no longer read along.
-    pub fn release(&mut self, address: u64) {
+    pub(crate) fn release(&mut self, address: u64) {
         self.is_stale |= self.known.remove(&address).is_some();
     }
 
     /// Called now and then: frames that were not part of a stack since the call before the last are no longer read along.
-    pub fn age(&mut self) {
+    pub(crate) fn age(&mut self) {
         let clock = self.clock;
         let before = self.known.len();
         self.known.retain(|_, used| clock - used.last <= 1);

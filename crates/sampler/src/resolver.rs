@@ -6,7 +6,7 @@ use crate::reading::{Context, Link, OWNER_ENTRY, OWNER_GENERATOR, Reading, Resol
 
 /// Names the frames of one thread; remembers the last stack, since the outer part of a stack rarely changes.
 #[derive(Debug, Default)]
-pub struct Resolver {
+pub(crate) struct Resolver {
     /// What was read, innermost first.
     pub links: Vec<Link>,
     /// The frames of the last reading, outermost first.
@@ -28,7 +28,7 @@ pub struct Resolver {
 
 /// A call that was seen: the caller's frame and point, the callee's frame and code.
 #[derive(Clone, Copy, Debug)]
-pub struct Call {
+pub(crate) struct Call {
     /// What was read of the caller.
     pub caller: Link,
     /// What was read of the callee.
@@ -42,13 +42,13 @@ pub struct Call {
 impl Call {
     /// Whether both frames lie on the data stack with nothing between them.
     #[must_use]
-    pub fn is_near(&self) -> bool {
+    pub(crate) fn is_near(&self) -> bool {
         self.caller.on_data_stack && self.callee.on_data_stack && self.callee.previous == self.caller.address
     }
 
     /// Whether both frames are what they were, in a second reading that `again` looks them up in.
     #[must_use]
-    pub fn stands(&self, mut again: impl FnMut(&Link) -> Option<Link>) -> bool {
+    pub(crate) fn stands(&self, mut again: impl FnMut(&Link) -> Option<Link>) -> bool {
         again(&self.caller).is_some_and(|link| link == self.caller)
             && again(&self.callee)
                 .is_some_and(|link| link.code == self.callee.code && link.previous == self.callee.previous)
@@ -57,14 +57,14 @@ impl Call {
 
 impl Resolver {
     /// What comes is of another reading.
-    pub fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.unproven.clear();
         self.counts_all = false;
     }
 
     /// The code objects of the frames are compared with what was read of them, since others may be at their addresses. Those of
     /// frames that are new are compared as they are named, if this is not due.
-    pub fn renew(&mut self, context: &mut Context<'_>) {
+    pub(crate) fn renew(&mut self, context: &mut Context<'_>) {
         if context.names.codes.is_due(self.compared) {
             self.compared = context.names.codes.now();
             context.names.renew(context.remote, context.layout, &self.links);
@@ -75,7 +75,7 @@ impl Resolver {
     /// reading. With `gaps`, frames on the data stack need not be
     /// next to each other in a stack that stood still: one that is being left keeps its place while the destructors of its
     /// last objects run, and is not part of the stack any more.
-    pub fn resolve(
+    pub(crate) fn resolve(
         &mut self,
         context: &mut Context<'_>,
         stillness: Stillness,
@@ -132,7 +132,7 @@ impl Resolver {
     /// Learns the calls of the last reading whose frames are neighbours on the data stack, and its innermost point if the stack
     /// `ended` there. Whether some are left, for which it takes a second reading: others, and those that are to be proven. None if
     /// the thread stands for certain, and only others, not of functions that are well known, if it will do so at another time.
-    pub fn learn(&mut self, context: &mut Context<'_>, ended: bool) -> bool {
+    pub(crate) fn learn(&mut self, context: &mut Context<'_>, ended: bool) -> bool {
         let evenly = self.counts_all;
         let names = &mut *context.names;
         let will_stand = context.seat.exists();
@@ -164,7 +164,7 @@ impl Resolver {
     }
 
     /// Learns the calls that are left as far as they are the same in a second reading, in which `again` looks frames up.
-    pub fn learn_again(&mut self, names: &mut Names, mut again: impl FnMut(&Link) -> Option<Link>) {
+    pub(crate) fn learn_again(&mut self, names: &mut Names, mut again: impl FnMut(&Link) -> Option<Link>) {
         for call in self.unproven.drain(..) {
             let stands = call.stands(&mut again);
             // The others were learned at once.
@@ -176,7 +176,7 @@ impl Resolver {
     }
 
     /// All calls of the last reading, to be counted.
-    pub fn prove_all(&mut self) {
+    pub(crate) fn prove_all(&mut self) {
         self.unproven.clear();
         self.counts_all = true;
         let visible = self.resolved.iter().filter(|row| row.visible.address == row.link.address);

@@ -4,7 +4,7 @@
 //! microsecond has gone elsewhere meanwhile: a third of the stacks of a test suite were cut. From its own, the target waits for
 //! as long as a sample takes. So the seat is taken for as much of the time as costs the target one percent: at 100 samples a second
 //! always, at 1,000 for a part of it. Where hardly anything is cut without it, only now and then, to learn calls for certain
-//! ([`calls`](crate::calls)).
+//! (`calls`).
 //!
 //! Nothing is selected by that: when a sample is taken, and from where, does not depend on what the target does then.
 //!

@@ -37,7 +37,7 @@ pub struct Options {
     pub rate: f64,
     /// Whether who awaits a running asyncio task is part of its stack.
     pub awaits: bool,
-    /// Stop threads while they are read: see [`pause`](crate::pause).
+    /// Stop threads while they are read, with `ptrace`, so that each stack is of one moment.
     pub pause: bool,
 }
 

@@ -24,7 +24,7 @@ const ACTIVE: u64 = 100_000_000;
 
 /// A moment of the session: nanoseconds, and how many samples were taken until then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// Nanoseconds since the beginning that samples up to here stand for.
     pub ns: u64,
     /// Number of the sample.
@@ -45,7 +45,7 @@ struct Run {
 
 /// What is to be done of a thread's processor time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Due {
+pub(crate) enum Due {
     /// Nothing yet.
     Nothing,
     /// It is too young, but may have ended.
@@ -63,7 +63,7 @@ impl Run {
 
 /// A thread that is sampled.
 #[derive(Debug)]
-pub struct Thread {
+pub(crate) struct Thread {
     /// Its thread state.
     pub state: ThreadState,
     /// Its number in the stream, 0 until it has one.
@@ -122,7 +122,7 @@ pub struct Thread {
 impl Thread {
     /// A thread that is sampled from now on. One that `is_new` has used nothing before that is not to be counted.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         pid: u32,
         (tid, is_new): (u32, bool),
         state: ThreadState,
@@ -165,7 +165,7 @@ impl Thread {
 
     /// Accounts for the time up to a moment with the stack and states that it has.
     #[inline]
-    pub fn account(&mut self, now: Moment) {
+    pub(crate) fn account(&mut self, now: Moment) {
         let (wall, count) =
             (now.ns.saturating_sub(self.until.ns), now.index.saturating_sub(self.until.index));
         self.until = now;
@@ -192,7 +192,7 @@ impl Thread {
 
     /// It has ended after the moment at which it was last known to be there, and, as far as is known, not before `last`, the last
     /// one at which it may have been: it was there for half of them. Without a stack it was not there any more.
-    pub fn end(&mut self, last: Moment) {
+    pub(crate) fn end(&mut self, last: Moment) {
         let last = self.gone.unwrap_or(last);
         let end = Moment {
             ns: self.there.ns.midpoint(last.ns.max(self.there.ns)),
@@ -205,7 +205,7 @@ impl Thread {
     }
 
     /// The thread runs in another interpreter since a moment. Up to where its processor time was told, if it did not before.
-    pub fn stand(&mut self, since: Moment) -> Option<u64> {
+    pub(crate) fn stand(&mut self, since: Moment) -> Option<u64> {
         if self.stands {
             return None;
         }
@@ -215,7 +215,7 @@ impl Thread {
     }
 
     /// It runs in this interpreter since a moment, and its processor time was told up to there.
-    pub fn go_on(&mut self, told: Option<u64>, since: Moment) {
+    pub(crate) fn go_on(&mut self, told: Option<u64>, since: Moment) {
         let stood = std::mem::replace(&mut self.stands, false);
         if stood {
             self.until = since;
@@ -227,7 +227,7 @@ impl Thread {
 
     /// Shares out the processor time since the last call and writes what was seen until now. False, and nothing is done, if the thread is
     /// gone.
-    pub fn settle(&mut self, now: Moment, writer: &mut Writer) -> bool {
+    pub(crate) fn settle(&mut self, now: Moment, writer: &mut Writer) -> bool {
         let passed = match self.cpu.as_mut().filter(|_| !self.stands).map(CpuClock::passed) {
             Some(Ok(passed)) => passed,
             Some(Err(error)) if means_gone(&error) => return false,
@@ -247,7 +247,7 @@ impl Thread {
     }
 
     /// Writes the processor time that no stack was found for: it was used in the one that ran last, as far as is known.
-    pub fn close(&mut self, writer: &mut Writer) {
+    pub(crate) fn close(&mut self, writer: &mut Writer) {
         let stack = if self.ran == 0 { self.shown } else { self.ran };
         if self.owed > 0 && stack != 0 {
             let (thread, cpu) = (self.id, std::mem::take(&mut self.owed));
@@ -256,7 +256,7 @@ impl Thread {
     }
 
     /// Finds out whether it waits for a lock, as often as it matters. What was before is over with the moment `last`.
-    pub fn ask(&mut self, lock: &Lock, has_gil: bool, now: Moment, last: Moment) {
+    pub(crate) fn ask(&mut self, lock: &Lock, has_gil: bool, now: Moment, last: Moment) {
         // Not by whether it waits: what is asked for more often when it says yes than when it says no seems to be seldom.
         let is_active = self.has_used || now.ns - self.changed < ACTIVE;
         let interval = if is_active { WAIT_INTERVAL } else { IDLE_WAIT_INTERVAL };
@@ -291,7 +291,7 @@ impl Thread {
     }
 
     /// Whether it has not run since it was read last, so that its stack is what it was: asked where there is no lock that tells.
-    pub fn rests(&mut self, now: Moment) -> bool {
+    pub(crate) fn rests(&mut self, now: Moment) -> bool {
         let used = if now.ns - self.changed < ACTIVE { None } else { self.processor_time() };
         let rests = used.is_some() && used == self.used;
         self.used = used;
@@ -300,7 +300,7 @@ impl Thread {
 
     /// What is to be done of its processor time.
     #[must_use]
-    pub fn due(&self, now: Moment) -> Due {
+    pub(crate) fn due(&self, now: Moment) -> Due {
         let is_active = now.ns - self.changed < ACTIVE || self.has_gil || self.has_used;
         match now.ns - self.cpu_read {
             passed if passed < CPU_INTERVAL => Due::Nothing,
@@ -311,7 +311,7 @@ impl Thread {
     }
 
     /// Whether it has not ended. It is as if its processor time had been read.
-    pub fn is_there(&mut self, now: Moment) -> bool {
+    pub(crate) fn is_there(&mut self, now: Moment) -> bool {
         self.cpu_read = now.ns;
         match self.cpu.as_ref().map(CpuClock::now) {
             Some(Ok(used)) => self.seen = used,
@@ -323,7 +323,7 @@ impl Thread {
 
     /// The processor time that it is known to have used and was not told.
     #[must_use]
-    pub fn untold(&self) -> u64 {
+    pub(crate) fn untold(&self) -> u64 {
         let told = self.cpu.as_ref().map_or(0, CpuClock::told);
         self.seen.max(told).saturating_sub(self.given())
     }
@@ -331,7 +331,7 @@ impl Thread {
     /// Nanoseconds of what was seen with the lock, running without it, asleep, and waiting for it. The lock's holder runs first; who
     /// waits for it may wake now and then.
     #[must_use]
-    pub fn times(&self) -> [u64; 4] {
+    pub(crate) fn times(&self) -> [u64; 4] {
         let sum = |part: fn(&Run) -> u64| self.runs.iter().map(part).sum();
         [sum(|run| run.gil), sum(|run| run.busy), sum(Run::idle), sum(|run| run.wait)]
     }
@@ -357,19 +357,19 @@ impl Thread {
 
     /// Whether its processor time can be asked for: not where no more files could be opened.
     #[must_use]
-    pub fn has_clock(&self) -> bool {
+    pub(crate) fn has_clock(&self) -> bool {
         self.cpu.is_some()
     }
 
     /// Its processor time now, in nanoseconds.
     #[must_use]
-    pub fn processor_time(&self) -> Option<u64> {
+    pub(crate) fn processor_time(&self) -> Option<u64> {
         self.cpu.as_ref()?.now().ok()
     }
 
     /// The processor time up to which it was told.
     #[must_use]
-    pub fn given(&self) -> u64 {
+    pub(crate) fn given(&self) -> u64 {
         self.cpu.as_ref().map_or(0, CpuClock::told).saturating_sub(self.owed)
     }
 }

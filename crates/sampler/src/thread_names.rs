@@ -9,11 +9,11 @@ use crate::dicts::Dicts;
 use crate::interpreter::Interpreter;
 
 /// Names by `ident`.
-pub type Names = HashMap<u64, String, foldhash::fast::RandomState>;
+pub(crate) type Names = HashMap<u64, String, foldhash::fast::RandomState>;
 
 /// The names of an interpreter's threads.
 #[must_use]
-pub fn of_interpreter(interpreter: &Interpreter, address: u64) -> Names {
+pub(crate) fn of_interpreter(interpreter: &Interpreter, address: u64) -> Names {
     names(Dicts::new(interpreter.remote, &interpreter.layout), address).unwrap_or_default()
 }
 
@@ -31,7 +31,7 @@ fn names(dicts: Dicts<'_>, address: u64) -> Option<Names> {
 /// The name of a thread that Python has none for: the main one of a program that does not import `threading`, or one that C
 /// made.
 #[must_use]
-pub fn fallback(pid: u32, tid: u32) -> Option<String> {
+pub(crate) fn fallback(pid: u32, tid: u32) -> Option<String> {
     if pid == tid {
         return Some("MainThread".to_owned());
     }
