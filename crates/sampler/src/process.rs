@@ -248,10 +248,14 @@ impl Process {
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Err(error),
                 Err(_) => {
                     counts.failed += 1;
+                    thread.read_again();
                     continue;
                 }
             };
             counts.cut += u64::from(reading.cut);
+            if reading.cut || !reading.certain {
+                thread.read_again();
+            }
             counts.seated += u64::from(context.is_stopped && context.seat.is_taken());
             context.seat.count(reading.cut);
             let mut stack = reading.stack;

@@ -298,6 +298,11 @@ impl Thread {
         rests
     }
 
+    /// What was read last is not certain: it is read again, whether it rests or not.
+    pub(crate) fn read_again(&mut self) {
+        self.used = None;
+    }
+
     /// What is to be done of its processor time.
     #[must_use]
     pub(crate) fn due(&self, now: Moment) -> Due {
