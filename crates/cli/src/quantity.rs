@@ -49,7 +49,7 @@ impl Scale {
         let units = match self.dimension {
             Dimension::Time => TIME,
             Dimension::Bytes => BYTES,
-            Dimension::Count => return self.count(value, base),
+            Dimension::Count => return self.with_unit(self.number(value, base)),
         };
         if value == 0 {
             return "0".to_owned();
@@ -58,11 +58,8 @@ impl Scale {
             |&&(size, unit): &&(f64, &str)| base.abs() >= size * if unit == "min" { 10.0 } else { 1.0 };
         let &(size, unit) =
             units.iter().find(fits).unwrap_or(&(1.0, units.last().map_or("", |&(_, unit)| unit)));
-        let scaled = base / size;
-        if size == 1.0 {
-            return format!("{} {unit}", separated(value));
-        }
-        format!("{} {unit}", three_digits(scaled))
+        let number = if size == 1.0 { self.number(value, base) } else { three_digits(base / size) };
+        format!("{number} {unit}")
     }
 
     /// A mean with its unit.
@@ -70,8 +67,7 @@ impl Scale {
         // Scaling leaves traces in the last digits.
         let is_whole = (value - value.round()).abs() <= 1e-9 * value.abs().max(1.0);
         if self.dimension == Dimension::Count && !is_whole && value.abs() < 99.95 {
-            let number = three_digits(value * self.factor);
-            return if self.unit.is_empty() { number } else { format!("{number} {}", self.unit) };
+            return self.with_unit(three_digits(value * self.factor));
         }
         #[expect(
             clippy::cast_possible_truncation,
@@ -84,23 +80,29 @@ impl Scale {
     /// A difference with its sign and unit.
     pub(crate) fn format_change(&self, value: f64) -> String {
         let text = self.format_mean(value);
-        match &*text {
-            "0" | "-0.00" | "0.00" => "0".to_owned(),
+        match text.split(' ').next() {
+            Some("0" | "-0.00" | "0.00") => "0".to_owned(),
             _ if value > 0.0 => format!("+{text}"),
             _ => text,
         }
     }
 
-    fn count(&self, value: i64, base: f64) -> String {
+    /// A number of the smallest unit: without a fraction, unless the values have decimals.
+    fn number(&self, value: i64, base: f64) -> String {
         #[expect(clippy::float_cmp, reason = "exactly one means whole numbers")]
-        let number = if self.factor == 1.0 { separated(value) } else { three_digits(base) };
+        let is_whole = self.factor == 1.0;
+        if is_whole { separated(value) } else { three_digits(base) }
+    }
+
+    fn with_unit(&self, number: String) -> String {
         if self.unit.is_empty() { number } else { format!("{number} {}", self.unit) }
     }
 }
 
 fn three_digits(value: f64) -> String {
     match value.abs() {
-        size if size >= 99.95 => format!("{value:.0}"),
+        #[expect(clippy::cast_possible_truncation, reason = "rounded; what is too large saturates")]
+        size if size >= 99.95 => separated(value.round() as i64),
         size if size >= 9.995 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
     }
@@ -149,13 +151,18 @@ pub(crate) fn percent_change(base: f64, new: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use profkit_profile::ProfileBuilder;
+    use profkit_profile::{ProfileBuilder, SampleType};
 
     use super::*;
 
     fn scale(unit: &str) -> Scale {
+        scale_with(unit, 0)
+    }
+
+    fn scale_with(unit: &str, decimals: u8) -> Scale {
         let mut builder = ProfileBuilder::new();
-        builder.sample_type(b"x", unit.as_bytes()).unwrap();
+        let (name, unit) = (builder.string(b"x").unwrap(), builder.string(unit.as_bytes()).unwrap());
+        builder.add_sample_type(SampleType { name, unit, decimals });
         Scale::of(&builder.finish().unwrap(), 0)
     }
 
@@ -177,6 +184,26 @@ mod tests {
         assert_eq!(scale("bytes").format(1_536), "1.50 KiB");
         assert_eq!(scale("count").format(-1_234_567), "-1,234,567");
         assert_eq!(scale("frobs").format(3), "3 frobs");
+    }
+
+    #[test]
+    fn decimals_are_parts_of_the_unit() {
+        for (unit, decimals, value, text) in [
+            ("bytes", 2, 175, "1.75 B"),
+            ("bytes", 2, -50, "-0.50 B"),
+            ("bytes", 2, 153_600, "1.50 KiB"),
+            ("nanoseconds", 3, 16_850, "16.9 ns"),
+            ("nanoseconds", 3, 1_234_567, "1.23 µs"),
+            ("seconds", 3, 2_500, "2.50 s"),
+            ("count", 1, 4, "0.40"),
+            ("count", 1, 12_345_678, "1,234,568"),
+            ("frobs", 1, 25, "2.50 frobs"),
+        ] {
+            assert_eq!(scale_with(unit, decimals).format(value), text, "{value} {unit}, {decimals} decimals");
+        }
+        let bytes = scale_with("bytes", 2);
+        assert_eq!([75.0, -75.0, 0.0].map(|by| bytes.format_change(by)), ["+0.75 B", "-0.75 B", "0"]);
+        assert_eq!(scale_with("bytes", 9).format_change(7.0), "0");
     }
 
     #[test]

@@ -9,8 +9,9 @@ pub struct SampleType {
     pub name: StringId,
     /// In which unit, as the source spells it: `nanoseconds`, `bytes`, `count`.
     pub unit: StringId,
-    /// A value is the stored integer divided by 10 to this power. Only for units with fractions and no
-    /// smaller unit (fractional folded counts, speedscope's `none`); 0 otherwise.
+    /// A value is the stored integer divided by 10 to this power. 0 unless the source has fractions that no smaller
+    /// unit holds: of counts, of bytes and nanoseconds (speedscope), of any unit that a file has decimals with (pprof's
+    /// `nanoseconds/1000`, callgrind's `1e-3ms`).
     pub decimals: u8,
 }
 
