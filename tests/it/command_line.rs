@@ -349,38 +349,6 @@ fn texts_that_are_no_profiles_are_refused_with_a_guess() {
 }
 
 #[test]
-fn a_flame_graph_is_stable_and_says_what_it_left_out() {
-    let folder = TempDir::new().unwrap();
-    for name in ["one.svg", "two.svg"] {
-        run(folder.path(), &["flamegraph", &path("pstats/cpython-3.11-calls.pstats"), "-o", name]);
-    }
-    let one = fs::read_to_string(folder.path().join("one.svg")).unwrap();
-    assert_eq!(one, fs::read_to_string(folder.path().join("two.svg")).unwrap());
-    assert!(one.starts_with("<?xml") && one.trim_end().ends_with("</svg>"));
-    assert!(one.contains("cpython-3.11-calls.pstats") && one.contains("estimated"));
-    // A label that is too long keeps its begin: the name.
-    assert!(one.contains("var truncate_text_right = true"));
-    // What is too narrow counts once, however deep it is.
-    fs::write(folder.path().join("narrow.folded"), "main;a 99600\nmain;b 399\nmain;c;d;e;f;g 30\n").unwrap();
-    run(folder.path(), &["flamegraph", "narrow.folded", "-o", "narrow.svg"]);
-    let narrow = fs::read_to_string(folder.path().join("narrow.svg")).unwrap();
-    assert!(narrow.contains("100,029 of samples; 0.0 % in frames too narrow to show"), "{narrow}");
-    let error = refuse(folder.path(), &["flamegraph", "missing", "-o", "one.png"]);
-    assert!(error.starts_with("error: one.png: ") && error.contains(".svg"), "{error}");
-}
-
-#[test]
-fn what_is_negative_is_told_in_a_unit_for_people() {
-    let folder = TempDir::new().unwrap();
-    let less = r#"{"$schema":"https://www.speedscope.app/file-format-schema.json","shared":{"frames":[{"name":"a"},
-        {"name":"b"}]},"profiles":[{"type":"sampled","name":"p","unit":"milliseconds","startValue":0,"endValue":9,
-        "samples":[[0],[1]],"weights":[9,-1180]}]}"#;
-    fs::write(folder.path().join("less.json"), less).unwrap();
-    let said = run(folder.path(), &["flamegraph", "less.json", "-o", "less.svg"]).stderr;
-    assert!(said.contains("-1.18 s left out"), "{said}");
-}
-
-#[test]
 fn info_lists_some_threads_of_many() {
     let folder = TempDir::new().unwrap();
     for (threads, listed, more) in [(40, 40, None), (41, 39, Some("and 2 more threads; --json lists all"))] {

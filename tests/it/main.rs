@@ -7,6 +7,7 @@ mod command;
 mod command_line;
 mod diff;
 mod fixtures;
+mod flamegraph;
 mod hostile;
 mod merge;
 mod output;

@@ -1,6 +1,7 @@
 //! `profkit flamegraph`: inferno's SVG of the call tree, coloured by module.
 
 pub(crate) mod path;
+pub(crate) mod unit;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,8 +14,9 @@ use profkit_profile::views::estimate::COMMENT_PREFIX;
 use profkit_profile::views::groups::{Group, Grouping, Groups, module};
 use profkit_profile::views::no_stack::name_missing_stacks;
 use profkit_profile::views::origins::{By, fold_origins, split_origins};
-use profkit_profile::{BuildError, Dimension, Evidence, Origin, Profile};
+use profkit_profile::{BuildError, Evidence, Origin, Profile};
 
+use self::unit::unit;
 use crate::args::Flamegraph;
 use crate::failure::{Failure, note};
 use crate::input::choose_type;
@@ -171,7 +173,7 @@ impl Drawing {
         let mut options = Options::default();
         options.title = title;
         options.subtitle = Some(shorten(&subtitle, SUBTITLE).into_owned());
-        (options.count_name, options.factor) = count_name(profile, sample_type);
+        (options.count_name, options.factor) = unit(profile, sample_type, self.sum);
         options.palette_map = Some(&mut palette);
         options.min_width = 0.0;
         // Labels begin with the name: that is the part to see.
@@ -190,23 +192,6 @@ impl Drawing {
             palette.insert(label, Color { r, g, b });
         }
         palette
-    }
-}
-
-/// The unit that inferno prints, and what it multiplies values by.
-fn count_name(profile: &Profile, sample_type: usize) -> (String, f64) {
-    let unit = profile.unit(sample_type);
-    let of = profile.sample_types()[sample_type];
-    let decimals = 10f64.powi(-i32::from(of.decimals));
-    #[expect(clippy::cast_precision_loss, reason = "factors are small")]
-    let factor = unit.factor as f64 * decimals;
-    match unit.dimension {
-        Dimension::Time => ("ms".to_owned(), factor / 1e6),
-        Dimension::Bytes => ("bytes".to_owned(), factor),
-        Dimension::Count => match &*profile.text(of.unit) {
-            "count" | "none" | "" => (profile.text(of.name).into_owned(), decimals),
-            unit => (unit.to_owned(), decimals),
-        },
     }
 }
 

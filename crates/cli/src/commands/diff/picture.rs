@@ -12,9 +12,9 @@ use profkit_merge::diff::Comparison;
 use profkit_profile::Profile;
 use profkit_profile::views::call_tree::{CallTree, Node};
 use profkit_profile::views::groups::{Grouping, Groups};
-use profkit_profile::{Dimension, Unit};
 
 use crate::commands::flamegraph::path::Path as FoldedPath;
+use crate::commands::flamegraph::unit::unit;
 use crate::commands::flamegraph::{DEEPEST, Labels, NARROWEST, save};
 use crate::failure::Failure;
 use crate::quantity::{Scale, percent_change};
@@ -30,14 +30,14 @@ pub(super) fn draw(comparison: &Comparison, names: &[String; 2], path: &Path) ->
     if whole <= 0 {
         return Err(Failure::file(path, "the new side has nothing that could be drawn"));
     }
-    let (unit, divisor) = unit(comparison, whole);
+    let (count_name, factor) = unit(comparison.tables(), comparison.sample_type(), whole);
     let lines = Lines {
         both: &both,
         groups: &groups,
         before: &before,
         after: &after,
         least: whole / NARROWEST,
-        divisor,
+        factor,
     };
     let gone: i64 = (0..after.nodes.len())
         .filter(|&node| {
@@ -59,7 +59,7 @@ pub(super) fn draw(comparison: &Comparison, names: &[String; 2], path: &Path) ->
     let mut options = Options::default();
     options.title = format!("{} → {}", names[0], names[1]);
     options.subtitle = Some(subtitle);
-    options.count_name = unit;
+    options.count_name = count_name;
     options.text_truncate_direction = TextTruncateDirection::Right;
     options.min_width = 0.0;
     // The lines are in the order of the tree; sorted, a callee could come before its caller's own.
@@ -71,30 +71,6 @@ pub(super) fn draw(comparison: &Comparison, names: &[String; 2], path: &Path) ->
     save(path, &svg)
 }
 
-/// The unit to draw in, and how many stored units it is. inferno 0.12 scales widths but not changes by its factor, so the
-/// numbers it gets are scaled already.
-fn unit(comparison: &Comparison, whole: i64) -> (String, f64) {
-    let profile = comparison.tables();
-    let of = profile.sample_types()[comparison.sample_type()];
-    let Unit { dimension, factor } = profile.unit(comparison.sample_type());
-    #[expect(clippy::cast_precision_loss, reason = "a scale")]
-    let (factor, whole) = (factor as f64 * 10f64.powi(-i32::from(of.decimals)), whole as f64);
-    match dimension {
-        Dimension::Time => {
-            // At least a million of them, so that the narrowest frame has hundreds.
-            let units = [("ms", 1e6), ("µs", 1e3)];
-            let (name, size) =
-                units.into_iter().find(|(_, size)| whole * factor / size >= 1e6).unwrap_or(("ns", 1.0));
-            (name.to_owned(), size / factor)
-        }
-        Dimension::Bytes => ("bytes".to_owned(), 1.0 / factor),
-        Dimension::Count => match &*profile.text(of.unit) {
-            "count" | "none" | "" => (profile.text(of.name).into_owned(), 1.0 / factor),
-            unit => (unit.to_owned(), 1.0 / factor),
-        },
-    }
-}
-
 /// The lines that inferno is given.
 struct Lines<'a> {
     both: &'a Profile,
@@ -103,7 +79,8 @@ struct Lines<'a> {
     after: &'a CallTree,
     /// What is less is drawn as self of its caller.
     least: i64,
-    divisor: f64,
+    /// inferno 0.12 scales widths but not changes by its own factor, so the numbers it gets are scaled already.
+    factor: f64,
 }
 
 impl Lines<'_> {
@@ -144,7 +121,7 @@ impl Lines<'_> {
 
     fn scaled(&self, value: i64) -> i64 {
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "for a picture")]
-        let scaled = (value as f64 / self.divisor).round() as i64;
+        let scaled = (value as f64 * self.factor).round() as i64;
         scaled
     }
 }
