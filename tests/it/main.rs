@@ -11,5 +11,6 @@ mod flamegraph;
 mod hostile;
 mod merge;
 mod output;
+mod pprof;
 mod record;
 mod reference;

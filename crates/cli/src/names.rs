@@ -23,11 +23,11 @@ impl Name {
             Group::Function(id) => {
                 let function = profile.functions()[id];
                 let line = known(function.first_line);
-                Self { name: text(function.name), file: text(function.file), line }
+                Self { name: text(function.shown_name()), file: text(function.file), line }
             }
             Group::Line(id, line) => {
                 let function = profile.functions()[id];
-                Self { name: text(function.name), file: text(function.file), line: known(line) }
+                Self { name: text(function.shown_name()), file: text(function.file), line: known(line) }
             }
             Group::Address(mapping, address) => {
                 let file = mapping.map_or(String::new(), |id| text(profile.mappings()[id].file));

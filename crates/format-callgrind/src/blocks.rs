@@ -58,7 +58,7 @@ impl Names {
         }
         let function = profile.functions()[id];
         let file = self.file(profile, function.file);
-        let name = profile.bytes(function.name);
+        let name = profile.bytes(function.shown_name());
         let safe_name = safe(name);
         self.changed += usize::from(matches!(safe_name, Cow::Owned(_)) || name.is_empty());
         let next = self.functions.len();

@@ -13,7 +13,7 @@ use crate::root::{self, NO_STACK};
 /// The name of a frame without function: its address, as perf and py-spy have it.
 pub(crate) fn name_of(profile: &Profile, frame: Frame) -> Cow<'_, [u8]> {
     match frame.function {
-        Some(function) => Cow::Borrowed(profile.bytes(profile.functions()[function].name)),
+        Some(function) => Cow::Borrowed(profile.bytes(profile.functions()[function].shown_name())),
         None if frame.address == 0 => Cow::Borrowed(b"[unknown]"),
         None => Cow::Owned(format!("{:#x}", frame.address).into_bytes()),
     }

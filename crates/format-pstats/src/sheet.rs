@@ -211,11 +211,10 @@ impl<'p> SheetBuilder<'p> {
 
 impl<'p> Key<'p> {
     fn of(profile: &'p Profile, function: Function) -> Self {
-        let name = if function.name.is_empty() { function.system_name } else { function.name };
         Self {
             file: escaped(profile.bytes(function.file)),
             line: function.first_line,
-            name: escaped(profile.bytes(name)),
+            name: escaped(profile.bytes(function.shown_name())),
         }
     }
 }

@@ -94,7 +94,8 @@ impl<'p> FrameNumbers<'p> {
         let function = frame.function.map(|function| self.profile.functions()[function]);
         let first_line = function.map_or(0, |function| function.first_line);
         let row = Row {
-            name: function.map_or(Name::Address(frame.address), |function| Name::Function(function.name)),
+            name: function
+                .map_or(Name::Address(frame.address), |function| Name::Function(function.shown_name())),
             file: function.map_or(StringId::EMPTY, |function| function.file),
             line: if frame.line == 0 { first_line } else { frame.line },
             column: frame.column,

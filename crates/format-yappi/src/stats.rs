@@ -200,7 +200,7 @@ impl Builder<'_> {
             return index;
         }
         let function = self.profile.functions()[id];
-        let (name, file) = (self.profile.bytes(function.name), self.profile.bytes(function.file));
+        let (name, file) = (self.profile.bytes(function.shown_name()), self.profile.bytes(function.file));
         let (encoded_name, module) = (python_text(name), python_text(file));
         self.stats.changed_names += usize::from(*encoded_name != *name) + usize::from(*module != *file);
         let builtin = self

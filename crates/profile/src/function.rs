@@ -20,10 +20,16 @@ impl Function {
     pub const EMPTY: Self =
         Self { name: StringId::EMPTY, system_name: StringId::EMPTY, file: StringId::EMPTY, first_line: 0 };
 
-    /// Whether the linker has another name for it; Go's profiles repeat the same one.
+    /// What to call it: its name, or the linker's where there is no other, as `go tool pprof` does.
+    #[must_use]
+    pub fn shown_name(&self) -> StringId {
+        if self.name.is_empty() { self.system_name } else { self.name }
+    }
+
+    /// Whether the linker has another name for it than the one shown; Go's profiles repeat the same one.
     #[must_use]
     pub fn has_linker_name(&self) -> bool {
-        !self.system_name.is_empty() && self.system_name != self.name
+        !self.system_name.is_empty() && self.system_name != self.shown_name()
     }
 }
 

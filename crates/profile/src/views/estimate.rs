@@ -303,7 +303,7 @@ fn compare_type(
         }
     }
     report.largest = largest.map(|(function, _)| {
-        let name = source.text(source.functions()[function].name).into_owned();
+        let name = source.text(source.functions()[function].shown_name()).into_owned();
         (name, expected[function.index()], found.total(function, slot))
     });
     for (sample, &value) in estimated.samples().iter().zip(estimated.samples().values(slot)) {
