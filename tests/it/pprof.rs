@@ -41,3 +41,26 @@ fn a_function_without_a_name_is_called_as_by_the_linker() {
     let again = load_path(&folder.path().join("b.pb"), &LoadOptions::default()).unwrap().profile;
     assert!(again.functions().rows().iter().all(|function| function.name.is_empty()));
 }
+
+#[test]
+fn filters_of_frames_are_told() {
+    let folder = TempDir::new().unwrap();
+    let info = |json: &[&str]| run(folder.path(), &[&["info", "a.pb"], json].concat()).stdout;
+    write_sample(folder.path(), &["main", "malloc"], |builder| {
+        builder.meta.keep_frames = Some(builder.string(b"calloc").unwrap());
+    });
+    // Alone that means nothing.
+    assert_eq!(run(folder.path(), &["report", "a.pb"]).stderr, "");
+    write_sample(folder.path(), &["main", "malloc"], |builder| {
+        builder.meta.drop_frames = Some(builder.string(b".*alloc").unwrap());
+        builder.meta.keep_frames = Some(builder.string(b"calloc").unwrap());
+    });
+    let said = "note: a.pb: shown are also frames that match `.*alloc` and not `calloc`, and what they call; \
+                `go tool pprof` drops these\n";
+    assert_eq!(run(folder.path(), &["report", "a.pb"]).stderr, said);
+    assert_eq!(run(folder.path(), &["flamegraph", "a.pb", "-o", "a.svg"]).stderr, said);
+    let text = info(&[]);
+    assert!(text.contains("drop frames   .*alloc\nkeep frames   calloc\n"), "{text}");
+    let json: Value = serde_json::from_str(&info(&["--json"])).unwrap();
+    assert_eq!((&json["drop_frames"], &json["keep_frames"]), (&".*alloc".into(), &"calloc".into()));
+}

@@ -51,6 +51,23 @@ impl InputArguments {
         Ok(loaded)
     }
 
+    /// The same for tables and pictures, which show frames that the profile's own filter would leave out.
+    pub(crate) fn load_to_show(&self) -> Result<Profile, Failure> {
+        let profile = self.load()?.profile;
+        let meta = profile.meta();
+        // As in google/pprof, what to keep matters only where something is dropped.
+        if let Some(drop) = meta.drop_frames {
+            let keep = meta.keep_frames.map(|keep| format!(" and not `{}`", profile.text(keep)));
+            note(&format!(
+                "{}: shown are also frames that match `{}`{}, and what they call; `go tool pprof` drops these",
+                self.name().display(),
+                profile.text(drop),
+                keep.unwrap_or_default(),
+            ));
+        }
+        Ok(profile)
+    }
+
     /// What to call the input.
     pub(crate) fn name(&self) -> &Path {
         if self.input == Path::new("-") { Path::new("stdin") } else { &self.input }

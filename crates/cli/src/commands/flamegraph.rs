@@ -41,8 +41,8 @@ pub(crate) fn run(arguments: &Flamegraph) -> Result<(), Failure> {
     check_name(&arguments.output)?;
     let input = arguments.input.name();
     let failed = |error| Failure::build(input, &error);
-    let loaded = arguments.input.load()?;
-    let profile = fold_origins(loaded.profile, By::from(arguments.by)).map_err(failed)?;
+    let profile = arguments.input.load_to_show()?;
+    let profile = fold_origins(profile, By::from(arguments.by)).map_err(failed)?;
     let profile = name_missing_stacks(profile).map_err(failed)?;
     let (profile, _) = fitted(profile, Evidence::Stacks, arguments.stacks.mode(), input)?;
     let Some(sample_type) = choose_type(&profile, arguments.value.as_deref())? else {

@@ -34,6 +34,10 @@ struct Facts {
     duration_ns: Option<i64>,
     start_ns: Option<i64>,
     period: Option<Period>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drop_frames: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_frames: Option<String>,
     estimated: bool,
     comments: Vec<String>,
     notes: Vec<String>,
@@ -133,6 +137,8 @@ impl Facts {
                 name: text(name),
                 unit: text(unit),
             }),
+            drop_frames: meta.drop_frames.map(text),
+            keep_frames: meta.keep_frames.map(text),
             estimated: meta.estimated,
             comments: meta.comments.iter().map(|&comment| text(comment)).collect(),
             notes: meta.notes.clone(),
@@ -206,6 +212,8 @@ impl Facts {
             let value = Scale::of_unit(&period.unit).format(period.value);
             line("period", &format!("{value} of {}", period.name))?;
         }
+        line("drop frames", self.drop_frames.as_deref().unwrap_or_default())?;
+        line("keep frames", self.keep_frames.as_deref().unwrap_or_default())?;
         line("estimated", if self.estimated { "stacks are estimated from call edges" } else { "" })?;
         for (index, comment) in self.comments.iter().enumerate() {
             line(if index == 0 { "comments" } else { "" }, comment)?;

@@ -35,8 +35,8 @@ struct Row {
 pub(crate) fn run(arguments: &Report) -> Result<(), Failure> {
     let input = arguments.input.name();
     let failed = |error| Failure::build(input, &error);
-    let loaded = arguments.input.load()?;
-    let mut profile = fold_origins(loaded.profile, By::from(arguments.by)).map_err(failed)?;
+    let profile = arguments.input.load_to_show()?;
+    let mut profile = fold_origins(profile, By::from(arguments.by)).map_err(failed)?;
     profile = name_missing_stacks(profile).map_err(failed)?;
     if arguments.group != Group::Frames(Grouping::Function) && profile.shape() != Shape::Stacks {
         // The call tables know totals of functions only.
