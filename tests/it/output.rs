@@ -124,3 +124,13 @@ fn an_unknown_extension_asks_for_a_format() {
     let error = refuse(folder.path(), &["convert", &source(), "-o", "-"]);
     assert!(error.contains("--to FORMAT"), "{error}");
 }
+
+#[test]
+fn a_name_that_ends_in_gz_is_gzipped_however_it_is_spelled() {
+    let folder = TempDir::new().unwrap();
+    for (name, is_gzipped) in [("a.pstats", false), ("b.pstats.gz", true), ("c.PSTATS.GZ", true)] {
+        run(folder.path(), &["convert", &source(), "-o", name]);
+        let bytes = fs::read(folder.path().join(name)).unwrap();
+        assert_eq!(bytes.starts_with(b"\x1f\x8b"), is_gzipped, "{name}");
+    }
+}

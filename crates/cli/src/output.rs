@@ -29,8 +29,8 @@ impl Target {
                 "stdout has no extension to tell the format; add --to FORMAT".to_owned(),
             ));
         }
-        let written = registry::by_path(path).filter(|(format, _)| format.is_written());
-        let Some((format, _)) = written else {
+        let written = registry::by_path(path).filter(|format| format.is_written());
+        let Some(format) = written else {
             let written = registry::FORMATS.iter().filter(|format| format.is_written());
             let known = written.flat_map(|format| format.extensions());
             let known: Vec<String> = known.map(|extension| format!(".{extension}")).collect();

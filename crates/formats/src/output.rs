@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use profkit_profile::{Format, Profile, WriteError, WriteOptions, Written};
 
 use crate::gzip::gzipped;
+use crate::registry::is_gzipped;
 
 /// Files that are being written, for whoever must end the process in between.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -52,7 +53,7 @@ pub fn write_path(
     path: &Path,
     options: &WriteOptions<'_>,
 ) -> Result<Written, WriteError> {
-    let gzip = format.is_gzipped() || path.extension().is_some_and(|extension| extension == "gz");
+    let gzip = format.is_gzipped() || is_gzipped(path);
     replace(path, |to| write_as(profile, format, gzip, to, options))
 }
 

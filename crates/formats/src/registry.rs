@@ -21,11 +21,16 @@ pub fn by_name(name: &str) -> Option<&'static dyn Format> {
     FORMATS.iter().copied().find(|format| format.name() == name)
 }
 
-/// The format that the name of an output file asks for, and whether the name ends in `.gz`.
+/// Whether the name of an output file asks for gzip, whatever its format.
+pub(crate) fn is_gzipped(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
+}
+
+/// The format that the name of an output file asks for, with or without `.gz` at its end.
 ///
 /// `callgrind.out.1234` counts as an extension too: callgrind's own tools look for that name.
 #[must_use]
-pub fn by_path(path: &Path) -> Option<(&'static dyn Format, bool)> {
+pub fn by_path(path: &Path) -> Option<&'static dyn Format> {
     let name = path.file_name()?.to_str()?.to_lowercase();
     let of = |name: &str| {
         let longest = |format: &&'static dyn Format| {
@@ -37,10 +42,7 @@ pub fn by_path(path: &Path) -> Option<(&'static dyn Format, bool)> {
         let ends = fitting.max_by_key(|&(length, _)| length).map(|(_, format)| format);
         ends.or_else(|| is_callgrind(name).then_some(&Callgrind as &'static dyn Format))
     };
-    if let Some(stem) = name.strip_suffix(".gz") {
-        return of(stem).or_else(|| of(&name)).map(|format| (format, true));
-    }
-    of(&name).map(|format| (format, false))
+    name.strip_suffix(".gz").and_then(of).or_else(|| of(&name))
 }
 
 /// The name of an output without the extension that chooses its format: `a.b` of `a.b.pb.gz`. All of it if there is none.
@@ -131,36 +133,36 @@ mod tests {
     #[test]
     fn the_name_of_an_output_chooses_its_format() {
         for (path, expected) in [
-            ("a.pstats", Some(("pstats", false))),
-            ("a.prof", Some(("pstats", false))),
-            ("/x/a.b.pb.gz", Some(("pprof", true))),
-            ("a.pb", Some(("pprof", false))),
-            ("a.speedscope.json", Some(("speedscope", false))),
-            ("a.speedscope.json.gz", Some(("speedscope", true))),
-            ("a.JSON", Some(("speedscope", false))),
-            ("a.folded", Some(("collapsed", false))),
-            ("callgrind.out.123", Some(("callgrind", false))),
-            ("callgrind.out.123.4-01", Some(("callgrind", false))),
-            ("callgrind.out.123.gz", Some(("callgrind", true))),
+            ("a.pstats", Some("pstats")),
+            ("a.prof", Some("pstats")),
+            ("/x/a.b.pb.gz", Some("pprof")),
+            ("a.pb", Some("pprof")),
+            ("a.speedscope.json", Some("speedscope")),
+            ("a.speedscope.json.gz", Some("speedscope")),
+            ("a.JSON", Some("speedscope")),
+            ("a.pstats.GZ", Some("pstats")),
+            ("a.folded", Some("collapsed")),
+            ("callgrind.out.123", Some("callgrind")),
+            ("callgrind.out.123.4-01", Some("callgrind")),
+            ("callgrind.out.123.gz", Some("callgrind")),
             ("callgrind.out.before", None),
             ("callgrind.out.123.", None),
-            ("callgrind.out.json", Some(("speedscope", false))),
-            ("prof.pb.gz", Some(("pprof", true))),
-            ("prof.txt", Some(("collapsed", false))),
+            ("callgrind.out.json", Some("speedscope")),
+            ("prof.pb.gz", Some("pprof")),
+            ("prof.txt", Some("collapsed")),
             ("pstats.1234", None),
-            ("json.pb.gz", Some(("pprof", true))),
+            ("json.pb.gz", Some("pprof")),
             ("json.gz", None),
-            ("ystat.txt", Some(("collapsed", false))),
-            ("speedscope.json.pstats", Some(("pstats", false))),
+            ("ystat.txt", Some("collapsed")),
+            ("speedscope.json.pstats", Some("pstats")),
             ("pb.gz", None),
-            ("a.callgrind", Some(("callgrind", false))),
-            ("a.ystat", Some(("yappi", false))),
+            ("a.callgrind", Some("callgrind")),
+            ("a.ystat", Some("yappi")),
             ("pstats", None),
             ("a.png", None),
             (".", None),
         ] {
-            let found = by_path(Path::new(path)).map(|(format, gzip)| (format.name(), gzip));
-            assert_eq!(found, expected, "{path}");
+            assert_eq!(by_path(Path::new(path)).map(Format::name), expected, "{path}");
         }
     }
 

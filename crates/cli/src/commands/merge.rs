@@ -194,7 +194,7 @@ impl Loader {
         let formats = lock(&self.formats);
         let format = match formats.as_slice() {
             [format] if format.is_written() => Some(*format),
-            _ => registry::by_path(Path::new("merged.pb.gz")).map(|(format, _)| format),
+            _ => registry::by_path(Path::new("merged.pb.gz")),
         };
         let format = format.ok_or_else(|| Failure::Usage("give the format to write with --to".to_owned()))?;
         Ok(Spec { format, dialect: None })
