@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use profkit_profile::{Dimension, Profile, Unit};
+use profkit_profile::{Dimension, Profile, Unit, separated};
 
 /// How to print the values of one sample type.
 #[derive(Clone, Debug)]
@@ -106,19 +106,6 @@ fn three_digits(value: f64) -> String {
         size if size >= 9.995 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
     }
-}
-
-/// A whole number with thin groups: `1,234,567`.
-pub(crate) fn separated(value: i64) -> String {
-    let digits = value.unsigned_abs().to_string();
-    let mut out = String::from(if value < 0 { "-" } else { "" });
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// A moment, as a day and time in UTC.

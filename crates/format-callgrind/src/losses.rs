@@ -76,27 +76,27 @@ impl Losses {
                 losses.push(in_number(phrase, count));
             }
         };
-        lose(if self.threads > 1 { self.threads } else { 0 }, "{} threads added up");
-        lose(self.changed_names, "{} names changed: empty ones, and what a line cannot hold");
-        lose(self.merged_functions, "{} functions added to others of the same file, name and line");
-        lose(self.calls, "the calls of {} functions that others than the functions shown called");
-        lose(self.primitive_calls, "which calls of {} functions were recursive");
-        lose(self.totals, "the totals of {} functions: readers add them up from self and calls");
-        lose(self.unknown_calls, "the unknown counts of {} calls: written as 1");
-        lose(self.unknown_costs, "the unknown costs of {} calls: written as 0, so totals are too low");
+        lose(if self.threads > 1 { self.threads } else { 0 }, "{} thread added up");
+        lose(self.changed_names, "{} name changed: empty ones, and what a line cannot hold");
+        lose(self.merged_functions, "{} function added to others of the same file, name and line");
+        lose(self.calls, "the calls of {} function that others than the functions shown called");
+        lose(self.primitive_calls, "which calls of {} function were recursive");
+        lose(self.totals, "the totals of {} function: readers add them up from self and calls");
+        lose(self.unknown_calls, "the unknown counts of {} call: written as 1");
+        lose(self.unknown_costs, "the unknown costs of {} call: written as 0, so totals are too low");
         let changed = |event: &&Event| Event::parse(&event.word(), None, Writer::Profkit) != **event;
-        lose(events.iter().filter(changed).count(), "{} names of events or their units changed");
+        lose(events.iter().filter(changed).count(), "{} name of events or their units changed");
         details(profile, &mut lose);
         losses
     }
 }
 
-/// The phrase with the count in the place of `{}`, and the noun behind it, written with its `s`, in that number.
+/// The phrase with the count in the place of `{}`, and the noun behind it, written in the singular, in that number.
 fn in_number(phrase: &str, number: usize) -> String {
     let Some((before, rest)) = phrase.split_once("{} ") else { return phrase.to_owned() };
     let end = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
     let (noun, after) = rest.split_at(end);
-    format!("{before}{}{after}", count(number, noun.trim_end_matches('s')))
+    format!("{before}{}{after}", count(number, noun))
 }
 
 fn details(profile: &Profile, lose: &mut impl FnMut(usize, &str)) {
@@ -127,7 +127,7 @@ fn details(profile: &Profile, lose: &mut impl FnMut(usize, &str)) {
         let comment = profile.bytes(comment);
         *safe_text(comment) != *comment
     });
-    lose(changed.count(), "{} comments changed: what a line cannot hold");
+    lose(changed.count(), "{} comment changed: what a line cannot hold");
 }
 
 /// What a reader makes of a part, by function.

@@ -156,10 +156,7 @@ impl Covered {
 
     /// `recorded 3 processes and 12 threads`.
     fn sentence(&self) -> String {
-        let processes = match self.traced + self.sampled {
-            1 => "1 process".to_owned(),
-            number => format!("{number} processes"),
-        };
+        let processes = count(self.traced + self.sampled, "process");
         let mixed = match (self.traced, self.sampled) {
             (0, _) | (_, 0) => String::new(),
             (_, sampled) => format!(" ({sampled} of them sampled)"),

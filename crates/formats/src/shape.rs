@@ -133,9 +133,6 @@ fn primitive_calls(profile: &Profile) -> Option<String> {
         (Some(calls), Some(primitive)) => calls != primitive,
         _ => false,
     };
-    match profile.calls().functions().rows().iter().filter(is_recursive).count() {
-        0 => None,
-        1 => Some("primitive calls of 1 recursive function left out".to_owned()),
-        count => Some(format!("primitive calls of {count} recursive functions left out")),
-    }
+    let recursive = profile.calls().functions().rows().iter().filter(is_recursive).count();
+    (recursive > 0).then(|| format!("primitive calls of {} left out", count(recursive, "recursive function")))
 }

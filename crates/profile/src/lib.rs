@@ -37,7 +37,7 @@ pub mod views;
 
 pub use builder::{ProfileBuilder, Stacks, Values};
 pub use calls::{CallEdge, CallTables, FunctionCalls, LineCost, Measured};
-pub use count::count;
+pub use count::{count, separated};
 pub use error::{BuildError, TableFull};
 pub use format::{
     AtOffset, Evidence, Format, Input, ReadError, ReadErrorKind, Sniff, WriteError, WriteOptions, Written,

@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Merge) -> Result<(), Failure> {
     let sample_type = written_type(&profile, arguments.value.as_deref())?;
     target.write(&profile, &WriteOptions { sample_type, ..WriteOptions::default() }, &lost)?;
     if arguments.output.is_none() {
-        note(&format!("{merged} profiles merged into {}", target.path.display()));
+        note(&format!("{} merged into {}", count(merged, "profile"), target.path.display()));
     }
     Ok(())
 }
@@ -182,10 +182,8 @@ impl Loader {
         notes.sort();
         notes.iter().take(NOTES).for_each(|text| note(text));
         if notes.len() > NOTES {
-            note(&format!(
-                "{} more remarks about inputs; `profkit info FILE` prints those of a file",
-                notes.len() - NOTES
-            ));
+            let more = count(notes.len() - NOTES, "more remark");
+            note(&format!("{more} about inputs; `profkit info FILE` prints those of a file"));
         }
     }
 

@@ -272,10 +272,7 @@ fn summary(profile: &Profile, ended: &Ended) -> String {
         ids.len()
     };
     let origins = profile.origins().rows();
-    let processes = match distinct(origins.iter().filter_map(|origin| Some((origin.pid?, 0))).collect()) {
-        1 => "1 process".to_owned(),
-        number => format!("{number} processes"),
-    };
+    let processes = distinct(origins.iter().filter_map(|origin| Some((origin.pid?, 0))).collect());
     let threads = distinct(origins.iter().filter_map(|origin| Some((origin.pid?, origin.tid?))).collect());
     let samples = || profile.sample_type_named(b"samples");
     let (counted, noun) =
@@ -288,7 +285,8 @@ fn summary(profile: &Profile, ended: &Ended) -> String {
         1 => "; 1 of them still runs, and is in it up to now".to_owned(),
         number => format!("; {number} of them still run, and are in it up to now"),
     };
-    format!("{processes}, {}, {counted} in {took:.2} s{running}", count(threads, "thread"))
+    let (processes, threads) = (count(processes, "process"), count(threads, "thread"));
+    format!("{processes}, {threads}, {counted} in {took:.2} s{running}")
 }
 
 #[cfg(test)]

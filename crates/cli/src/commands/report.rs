@@ -8,7 +8,7 @@ use profkit_profile::views::groups::Grouping;
 use profkit_profile::views::no_stack::name_missing_stacks;
 use profkit_profile::views::origins::{By, fold_origins, split_origins};
 use profkit_profile::views::totals::{Totals, totals_by};
-use profkit_profile::{Evidence, Id, LabelSetId, Origin, Profile, Shape, count};
+use profkit_profile::{Evidence, Id, LabelSetId, Origin, Profile, Shape, count, separated};
 use serde_json::{Map, Value, json};
 
 use crate::args::{ByArgument, Group, Report, Sort};
@@ -16,7 +16,7 @@ use crate::failure::{Failure, note};
 use crate::input::choose_type;
 use crate::names::{Name, origin, printable};
 use crate::output::fitted;
-use crate::quantity::{Scale, percent, separated};
+use crate::quantity::{Scale, percent};
 use crate::table::{self, Align};
 
 /// How many rows are printed when nobody says.

@@ -2,7 +2,7 @@
 
 use core::mem::offset_of;
 
-use profkit_profile::{ReadError, ReadErrorKind};
+use profkit_profile::{ReadError, ReadErrorKind, count};
 use profkit_recording::trace::{CHUNK, Header, MAGIC, VERSION, clock, state};
 
 use crate::bytes::{f64_at, u32_at, u64_at};
@@ -93,14 +93,15 @@ impl Head {
         let missed = [
             (
                 u64::from(u32_at(bytes, offset_of!(Header, interpreters_missed)).unwrap_or(0)),
-                "subinterpreters",
+                "subinterpreter",
             ),
-            (u64::from(u32_at(bytes, offset_of!(Header, threads_missed)).unwrap_or(0)), "threads"),
-            (events, "events"),
-            (u64::from(u32_at(bytes, offset_of!(Header, children_missed)).unwrap_or(0)), "forked children"),
+            (u64::from(u32_at(bytes, offset_of!(Header, threads_missed)).unwrap_or(0)), "thread"),
+            (events, "event"),
+            (u64::from(u32_at(bytes, offset_of!(Header, children_missed)).unwrap_or(0)), "forked child"),
         ];
         for (number, what) in missed.into_iter().filter(|&(number, _)| number > 0) {
-            notes.push(format!("process {pid}: {number} {what} not covered"));
+            let what = count(usize::try_from(number).unwrap_or(usize::MAX), what);
+            notes.push(format!("process {pid}: {what} not covered"));
         }
         notes
     }
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_trace_that_stopped_says_why_and_counts_nothing() {
-        assert_eq!(notes(state::RUNNING, 0), ["process 0: 1 events not covered"]);
+        assert_eq!(notes(state::RUNNING, 0), ["process 0: 1 event not covered"]);
         let stopped = |why: &str| [format!("process 0: {why}: tracing stopped, what came after is missing")];
         assert_eq!(notes(state::NO_ROOM, 28), stopped("the disk was full"));
         assert_eq!(notes(state::NO_ROOM, 5), stopped("the file could not grow (error 5)"));

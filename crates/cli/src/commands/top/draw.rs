@@ -1,5 +1,6 @@
 //! Draws what is shown with ratatui: a head, a table, a line of keys.
 
+use profkit_profile::count;
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
@@ -72,15 +73,15 @@ fn title(frame: &mut Frame<'_>, head: &Head<'_>, area: Rect) {
 }
 
 fn totals(head: &Head<'_>) -> String {
-    let processes = head.counters.processes(head.tree);
-    let sum = |of: fn(&ProcessRow) -> f64| percent(processes.iter().map(of).sum());
+    let rows = head.counters.processes(head.tree);
+    let sum = |of: fn(&ProcessRow) -> f64| percent(rows.iter().map(of).sum());
     let cpu = sum(|row| row.cpu.now);
     let (gil, wait) = (sum(|row| row.gil), sum(|row| row.gil_wait));
-    let noun = if head.tree.len() == 1 { "process" } else { "processes" };
-    let threads = profkit_profile::count(head.counters.living().count(), "Python thread");
+    let processes = count(head.tree.len(), "process");
+    let threads = count(head.counters.living().count(), "Python thread");
     let late = head.counters.late();
     let late = if late > 0.01 { format!("   {} of moments missed", percent(late)) } else { String::new() };
-    format!(" {} {noun}, {threads}   CPU {cpu}   GIL {gil}   GIL wait {wait}{late}", head.tree.len())
+    format!(" {processes}, {threads}   CPU {cpu}   GIL {gil}   GIL wait {wait}{late}")
 }
 
 fn tabs(frame: &mut Frame<'_>, screen: &Screen, counters: &Counters, area: Rect) {
