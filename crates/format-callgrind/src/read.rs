@@ -282,7 +282,7 @@ impl<'a, 'b> Reader<'a, 'b> {
     fn calls_line(&mut self, value: &'a [u8], at: usize) -> Result<(), ReadError> {
         let value = skip_blanks(value);
         let (mut rest, count) = number(value).map_err(|error| bad_number(&error, value, at))?;
-        let count = i64::try_from(count).map_err(|_| overflow(at))?;
+        let count = i64::try_from(count).map_err(|_| too_large(at))?;
         self.pending = Pending::Call { count, at };
         // Where the callee begins. Writers put anything here or nothing; what is no position is left alone.
         let mut line = 0;
@@ -335,7 +335,7 @@ impl<'a, 'b> Reader<'a, 'b> {
                 return Err(ReadError::malformed("more costs than events", place_of(input)));
             };
             let (after, value) = cost(input).map_err(|error| bad_number(&error, input, place_of(input)))?;
-            self.values.push(value.checked_mul(factor).ok_or_else(|| overflow(place_of(input)))?);
+            self.values.push(value.checked_mul(factor).ok_or_else(|| too_large(place_of(input)))?);
             rest = after;
         }
         self.in_body = true;
@@ -390,6 +390,10 @@ fn is_of_the_format(line: &[u8]) -> bool {
 
 fn overflow(at: usize) -> ReadError {
     ReadErrorKind::Build(BuildError::Overflow).at(at)
+}
+
+fn too_large(at: usize) -> ReadError {
+    ReadErrorKind::Build(BuildError::ValueTooLarge).at(at)
 }
 
 fn bad_number(error: &nom::Err<nom::error::Error<&[u8]>>, input: &[u8], at: usize) -> ReadError {

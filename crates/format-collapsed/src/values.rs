@@ -62,17 +62,17 @@ impl Values {
         let mut end = stack.len();
         match (self, value) {
             (Self::Counts { decimals, differential }, Value::Count(count)) => {
-                let last = count.scaled(*decimals).ok_or(BuildError::Overflow)?;
+                let last = count.scaled(*decimals).ok_or(BuildError::ValueTooLarge)?;
                 match split_first_count(stack).filter(|_| *differential) {
                     Some((before, first)) => {
                         end = before;
-                        values = [first.scaled(*decimals).ok_or(BuildError::Overflow)?, last, 0, 0];
+                        values = [first.scaled(*decimals).ok_or(BuildError::ValueTooLarge)?, last, 0, 0];
                     }
                     None => values[0] = last,
                 }
             }
             (Self::Metric { mode, .. }, Value::Metric(metric)) => {
-                values = mode.values(metric).ok_or(BuildError::Overflow)?;
+                values = mode.values(metric).ok_or(BuildError::ValueTooLarge)?;
             }
             _ => {}
         }

@@ -64,5 +64,5 @@ fn no_time(reason: NotNanoseconds, offset: usize) -> Box<ReadError> {
 
 #[cold]
 pub(crate) fn overflow(offset: usize) -> Box<ReadError> {
-    Box::new(ReadErrorKind::Build(BuildError::Overflow).at(offset))
+    Box::new(ReadErrorKind::Build(BuildError::ValueTooLarge).at(offset))
 }

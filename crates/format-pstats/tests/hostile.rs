@@ -125,8 +125,8 @@ fn numbers_that_are_no_times_are_named() {
     for (bits, problem) in [
         (f64::NAN, "a time is infinite or not a number"),
         (f64::INFINITY, "a time is infinite or not a number"),
-        (-1e300, "a sum of values does not fit 64 bits"),
-        (9.3e9, "a sum of values does not fit 64 bits"),
+        (-1e300, "a value does not fit 64 bits"),
+        (9.3e9, "a value does not fit 64 bits"),
     ] {
         let own = [&b"g"[..], &bits.to_le_bytes()].concat();
         assert_eq!(refused(&with_own(&own)), (problem.into(), 38), "{bits}");
@@ -135,10 +135,13 @@ fn numbers_that_are_no_times_are_named() {
     assert_eq!(refused(&with_own(b"T")).0, "a time is not a number");
     // 2^63 calls.
     let calls = dump(b")\x05l\x05\0\0\0\0\0\0\0\0\0\0\0\x08\0i\x01\0\0\0i\0\0\0\0i\0\0\0\0{0");
-    assert_eq!(error(&calls), ReadErrorKind::Build(BuildError::Overflow).at(28));
+    assert_eq!(error(&calls), ReadErrorKind::Build(BuildError::ValueTooLarge).at(28));
     // Whole seconds, and more of them than 64 bits of nanoseconds hold.
     assert_eq!(tables(&read(&with_own(b"i\x02\0\0\0")).unwrap()).0[0].3, [2_000_000_000]);
-    assert_eq!(error(&with_own(b"I\0\0\0\0\x10\0\0\0")).kind, ReadErrorKind::Build(BuildError::Overflow));
+    assert_eq!(
+        error(&with_own(b"I\0\0\0\0\x10\0\0\0")).kind,
+        ReadErrorKind::Build(BuildError::ValueTooLarge)
+    );
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub(crate) fn read(
 fn time(reader: &Reader<'_>, text: &str, last: i64) -> Result<i64, ReadError> {
     let at = reader.source.offset(text);
     let number = read::number(reader.source, text)?;
-    let time = number.value(reader.measure.decimals.into()).ok_or(BuildError::Overflow).at(at)?;
+    let time = number.value(reader.measure.decimals.into()).ok_or(BuildError::ValueTooLarge).at(at)?;
     // Four steps of a double of this size, and the last digit that the model keeps: exporters add up doubles, so
     // 0.1 + 0.2 may come before 0.3 (perfview#977, speedscope#272). Whole numbers have no such excuse.
     let noise = if number.is_integer() { 0 } else { (last.unsigned_abs() >> 50).max(1) };

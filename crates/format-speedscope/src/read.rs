@@ -142,7 +142,10 @@ impl Reader<'_> {
     /// A number in the unit of the sample type.
     pub(crate) fn value(&self, text: &str) -> Result<i64, ReadError> {
         let number = number(self.source, text)?;
-        number.value(self.measure.decimals.into()).ok_or(BuildError::Overflow).at(self.source.offset(text))
+        number
+            .value(self.measure.decimals.into())
+            .ok_or(BuildError::ValueTooLarge)
+            .at(self.source.offset(text))
     }
 
     /// The frame that an index of the file stands for.

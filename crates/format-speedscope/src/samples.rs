@@ -29,7 +29,8 @@ pub(crate) fn read(
         let at = source.offset(weight.get());
         let sample = texts.next()?.ok_or_else(|| ReadError::malformed("more weights than samples", at))?;
         let stack = last.read(reader, sample)?;
-        let value = running.next(read::number(source, weight.get())?).ok_or(BuildError::Overflow).at(at)?;
+        let value =
+            running.next(read::number(source, weight.get())?).ok_or(BuildError::ValueTooLarge).at(at)?;
         total = total.checked_add(value).ok_or(BuildError::Overflow).at(at)?;
         if let Some(column) = values.get_mut(reader.measure.sample_type) {
             *column = value;

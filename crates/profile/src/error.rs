@@ -22,6 +22,9 @@ pub enum BuildError {
         /// Sample types declared so far.
         types: usize,
     },
+    /// A single value, as the source has it, does not fit 64 bits.
+    #[error("a value does not fit 64 bits")]
+    ValueTooLarge,
     /// A sum of values does not fit 64 bits.
     #[error("a sum of values does not fit 64 bits")]
     Overflow,

@@ -42,7 +42,7 @@ fn what_is_wrong_is_said_and_where() {
         ("events: a\nfn=f\n1 9223372036854775807\n1 1\n", "a sum of values does not fit 64 bits at byte 37"),
         (
             "events: a\nfn=f\ncfn=g\ncalls=9223372036854775808 1\n1 1\n",
-            "a sum of values does not fit 64 bits at byte 27",
+            "a value does not fit 64 bits at byte 27",
         ),
         ("events: a\nfn=f\ncalls=1 2\n1 3\n", "a call of nothing: no `cfn=` line before it at byte 21"),
         ("events: a\nfn=f\ncfn=g\ncalls=1 2\n", "the file ends in the middle of a call at byte 27"),
