@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use profkit_formats::{Spec, Stacks};
+use profkit_merge::PathRules;
 use profkit_profile::views::groups::Grouping;
 use profkit_profile::views::origins::By;
 
@@ -175,13 +176,8 @@ pub(crate) struct Merge {
     /// Merge the rest where inputs are broken, and list these on stderr and in the comments of OUT
     #[arg(long)]
     pub(crate) skip_invalid: bool,
-    /// Put folder TO in the place of FROM in the paths of source files; may be repeated, the longest FROM counts
-    #[arg(long, value_name = "FROM=TO", value_parser = values::path_rule)]
-    pub(crate) map_path: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Cut what differs between machines off the paths of virtual environments, installed packages and the standard
-    /// library
-    #[arg(long)]
-    pub(crate) portable_paths: bool,
+    #[command(flatten)]
+    pub(crate) paths: PathArguments,
     /// Threads to use [default: one a processor]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<std::num::NonZeroUsize>,
@@ -279,11 +275,17 @@ pub(crate) enum DiffSort {
 pub(crate) struct PathArguments {
     /// Put folder TO in the place of FROM in the paths of source files; may be repeated, the longest FROM counts
     #[arg(long, value_name = "FROM=TO", value_parser = values::path_rule)]
-    pub(crate) map_path: Vec<(Vec<u8>, Vec<u8>)>,
+    map_path: Vec<(Vec<u8>, Vec<u8>)>,
     /// Cut what differs between machines off the paths of virtual environments, installed packages and the standard
     /// library
     #[arg(long)]
-    pub(crate) portable_paths: bool,
+    portable_paths: bool,
+}
+
+impl PathArguments {
+    pub(crate) fn rules(&self) -> PathRules {
+        PathRules::new(self.map_path.clone(), self.portable_paths)
+    }
 }
 
 #[derive(Args, Debug)]

@@ -38,17 +38,7 @@ impl LoadArguments {
 impl InputArguments {
     /// Loads the profile, and tells what its reader has to tell.
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
-        let options = self.load.options();
-        let loaded = if self.input == Path::new("-") {
-            load_reader(std::io::stdin().lock(), &options)
-        } else {
-            load_path(&self.input, &options)
-        };
-        let loaded = loaded.map_err(|error| Failure::file(self.name(), error))?;
-        for text in &loaded.profile.meta().notes {
-            note(&format!("{}: {text}", self.name().display()));
-        }
-        Ok(loaded)
+        load(&self.input, &self.load)
     }
 
     /// The same for tables and pictures, which show frames that the profile's own filter would leave out.
@@ -70,8 +60,32 @@ impl InputArguments {
 
     /// What to call the input.
     pub(crate) fn name(&self) -> &Path {
-        if self.input == Path::new("-") { Path::new("stdin") } else { &self.input }
+        input_name(&self.input)
     }
+}
+
+/// Loads the profile in a file, or from stdin, and tells what its reader has to tell.
+pub(crate) fn load(path: &Path, arguments: &LoadArguments) -> Result<Loaded, Failure> {
+    let (name, options) = (input_name(path), arguments.options());
+    let loaded = if is_stdin(path) {
+        load_reader(std::io::stdin().lock(), &options)
+    } else {
+        load_path(path, &options)
+    };
+    let loaded = loaded.map_err(|error| Failure::file(name, error))?;
+    for text in &loaded.profile.meta().notes {
+        note(&format!("{}: {text}", name.display()));
+    }
+    Ok(loaded)
+}
+
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// What to call an input.
+pub(crate) fn input_name(path: &Path) -> &Path {
+    if is_stdin(path) { Path::new("stdin") } else { path }
 }
 
 /// The sample type of this name for a writer. Without a name the writer decides, since some formats hold several.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use profkit_formats::{folder, registry};
 
 use crate::failure::Failure;
+use crate::input::{input_name, is_stdin};
 
 /// An input.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -28,12 +29,12 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn is_stdin(&self) -> bool {
-        self.path == Path::new("-")
+        is_stdin(&self.path)
     }
 
     /// What to call it.
     pub(crate) fn name(&self) -> &Path {
-        if self.is_stdin() { Path::new("stdin") } else { &self.path }
+        input_name(&self.path)
     }
 }
 
@@ -49,8 +50,7 @@ impl Sources {
     /// Those given as `inputs`, and in the lists `files_from`.
     pub(crate) fn find(inputs: &[PathBuf], files_from: &[PathBuf]) -> Result<Self, Failure> {
         let listed = files_from.iter().map(|list| read_list(list)).collect::<Result<Vec<_>, _>>()?;
-        let stdin = Path::new("-");
-        if files_from.iter().chain(inputs).filter(|path| *path == stdin).count() > 1 {
+        if files_from.iter().chain(inputs).filter(|path| is_stdin(path)).count() > 1 {
             return Err(Failure::Usage("stdin can be read once only".to_owned()));
         }
         let mut found = Vec::new();
@@ -92,7 +92,7 @@ type Found = (Source, Option<Metadata>);
 /// The names in a list: separated by NUL if there is one, else lines.
 fn read_list(list: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut bytes = Vec::new();
-    let read = if list == Path::new("-") {
+    let read = if is_stdin(list) {
         io::stdin().lock().read_to_end(&mut bytes).map(|_| ())
     } else {
         fs::read(list).map(|read| bytes = read)
@@ -107,7 +107,7 @@ fn read_list(list: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn add(path: &Path, found: &mut Vec<Found>) -> Result<(), Failure> {
-    if path == Path::new("-") {
+    if is_stdin(path) {
         found.push((Source { path: path.to_owned(), size: 0, chance: false }, None));
         return Ok(());
     }
@@ -121,11 +121,10 @@ fn add(path: &Path, found: &mut Vec<Found>) -> Result<(), Failure> {
             found.push(file(path, metadata, false));
             Ok(())
         }
-        Err(error) => {
+        Err(_) => {
             let matches = expand(path);
             if matches.is_empty() {
                 // Reading it will fail, and be told with all that fails.
-                drop(error);
                 found.push((Source { path: path.to_owned(), size: 0, chance: false }, None));
             }
             matches.iter().try_for_each(|path| add(path, found))

@@ -11,13 +11,13 @@ mod table;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use profkit_formats::{Spec, WriteOptions, load_path, load_reader, registry};
-use profkit_merge::PathRules;
+use profkit_formats::{Spec, WriteOptions, registry};
 use profkit_merge::diff::{Change, Comparison, DiffError, DiffOptions, Normalize, Row, Rows, Test};
 use profkit_profile::{Evidence, Profile, count};
 
 use crate::args::{Diff, DiffGroup, DiffSort, NormalizeArgument};
 use crate::failure::{Failure, note};
+use crate::input::{is_stdin, load};
 use crate::names::Name;
 use crate::output::{Target, check_writable, fitted};
 
@@ -85,17 +85,18 @@ impl Sides {
         };
         let base = each_once(paths(&arguments.base, &arguments.bases));
         let new = each_once(paths(&arguments.new, &arguments.news));
-        if base.iter().chain(&new).filter(|path| *path == Path::new("-")).count() > 1 {
+        if base.iter().chain(&new).filter(|path| is_stdin(path)).count() > 1 {
             return Err(Failure::Usage("stdin can be read once only".to_owned()));
         }
         let name = |paths: &[PathBuf]| match paths {
             [path] => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
             paths => format!("{} runs", paths.len()),
         };
-        let load = |paths: &[PathBuf]| {
-            paths.iter().map(|path| load_one(path, arguments)).collect::<Result<Vec<_>, _>>()
+        let load_all = |paths: &[PathBuf]| {
+            let load_one = |path: &PathBuf| Ok(load(path, &arguments.load)?.profile);
+            paths.iter().map(load_one).collect::<Result<Vec<_>, Failure>>()
         };
-        Ok(Self { names: [name(&base), name(&new)], base: load(&base)?, new: load(&new)? })
+        Ok(Self { names: [name(&base), name(&new)], base: load_all(&base)?, new: load_all(&new)? })
     }
 
     /// The same with stacks estimated where there are call tables.
@@ -119,7 +120,7 @@ impl Sides {
                 NormalizeArgument::Duration => Normalize::Duration,
                 NormalizeArgument::None => Normalize::None,
             }),
-            paths: PathRules::new(arguments.paths.map_path.clone(), arguments.paths.portable_paths),
+            paths: arguments.paths.rules(),
         };
         Comparison::new(&self.base, &self.new, &options).map_err(|error| failed(&error))
     }
@@ -134,18 +135,6 @@ fn each_once(mut runs: Vec<PathBuf>) -> Vec<PathBuf> {
         note(&format!("{} given more than once; each counts once", count(given - runs.len(), "run")));
     }
     runs
-}
-
-fn load_one(path: &Path, arguments: &Diff) -> Result<Profile, Failure> {
-    let options = arguments.load.options();
-    let (name, loaded) = if path == Path::new("-") {
-        (Path::new("stdin"), load_reader(std::io::stdin().lock(), &options))
-    } else {
-        (path, load_path(path, &options))
-    };
-    let profile = loaded.map_err(|error| Failure::file(name, error))?.profile;
-    profile.meta().notes.iter().for_each(|text| note(&format!("{}: {text}", name.display())));
-    Ok(profile)
 }
 
 /// The biggest change first, with several runs the certain ones before all others; equal ones by name.

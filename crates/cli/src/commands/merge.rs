@@ -13,7 +13,7 @@ use std::thread::available_parallelism;
 use profkit_formats::{
     Format, LoadError, LoadOptions, Spec, WriteOptions, load_path_into, load_reader_into, registry,
 };
-use profkit_merge::{MergeOptions, Outcome, PathRules, merge_all};
+use profkit_merge::{MergeOptions, Outcome, merge_all};
 use profkit_profile::count;
 use profkit_profile::views::origins::By;
 use profkit_profile::{Profile, ProfileBuilder};
@@ -70,10 +70,7 @@ pub(crate) fn run(arguments: &Merge) -> Result<(), Failure> {
 
 /// Merges what can be loaded, and tells what cannot. Also how many profiles that was.
 fn load_all(arguments: &Merge, sources: &Sources, loader: &Loader) -> Result<(Profile, usize), Failure> {
-    let options = MergeOptions {
-        by: arguments.by.map(By::from),
-        paths: PathRules::new(arguments.map_path.clone(), arguments.portable_paths),
-    };
+    let options = MergeOptions { by: arguments.by.map(By::from), paths: arguments.paths.rules() };
     let failed = |error| Failure::Usage(format!("the profiles cannot be merged: {error}"));
     let outcome = merge_all(&sources.sources, &options, |source, builder| loader.load(source, builder))
         .map_err(failed)?;
