@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::args::Info;
 use crate::failure::Failure;
-use crate::names::printable;
+use crate::names::{origin, printable};
 use crate::quantity::{Scale, moment};
 use crate::table;
 
@@ -59,6 +59,8 @@ fn is_zero(number: &u8) -> bool {
 
 #[derive(Serialize)]
 struct Thread {
+    #[serde(skip)]
+    origin: Origin,
     pid: Option<i64>,
     tid: Option<i64>,
     name: String,
@@ -192,7 +194,7 @@ impl Facts {
         // One that is left over takes a line, too.
         let listed = if self.threads.len() > THREADS { THREADS - 1 } else { THREADS };
         for (index, thread) in self.threads.iter().take(listed).enumerate() {
-            line(if index == 0 { "threads" } else { "" }, &thread.text())?;
+            line(if index == 0 { "threads" } else { "" }, &origin(profile, &thread.origin))?;
         }
         if let Some(more @ 1..) = self.threads.len().checked_sub(listed) {
             line("", &format!("and {}; --json lists all", count(more, "more thread")))?;
@@ -236,30 +238,13 @@ fn seconds_exact(nanoseconds: i64) -> String {
 fn thread(profile: &Profile, origin: &Origin) -> Thread {
     let text = |id| profile.text(id).into_owned();
     Thread {
+        origin: *origin,
         pid: origin.pid,
         tid: origin.tid,
         name: text(origin.thread),
         process: text(origin.process),
         host: text(origin.host),
         file: text(origin.file),
-    }
-}
-
-impl Thread {
-    fn text(&self) -> String {
-        let numbered = |what: &str, id: Option<i64>, name: &str| match (id, name) {
-            (None, "") => None,
-            (None, name) => Some(format!("{what} {name}")),
-            (Some(id), "") => Some(format!("{what} {id}")),
-            (Some(id), name) => Some(format!("{what} {id} ({name})")),
-        };
-        let parts = [
-            Some(self.host.clone()).filter(|host| !host.is_empty()),
-            numbered("process", self.pid, &self.process),
-            numbered("thread", self.tid, &self.name),
-            Some(self.file.clone()).filter(|file| !file.is_empty()),
-        ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
