@@ -6,6 +6,8 @@ use std::path::Path;
 use anstyle::{AnsiColor, Style};
 use profkit_profile::{BuildError, WriteError};
 
+use crate::names::printable;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -78,7 +80,7 @@ pub(crate) fn note(text: &str) {
 
 fn print(style: Style, kind: &str, text: &str) {
     // Control characters in a hostile file's names must not reach the terminal.
-    let text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let text = printable(text);
     // Nobody is left to tell if stderr is closed.
     let _ = writeln!(anstream::stderr(), "{style}{kind}{style:#}: {text}");
 }

@@ -90,24 +90,43 @@ fn numbered(what: &str, id: Option<i64>, name: &str) -> String {
 
 /// A text of at most `width` columns of a terminal: what is too long loses its middle.
 pub(crate) fn shorten(text: &str, width: usize) -> Cow<'_, str> {
-    if text.width() <= width {
-        return Cow::Borrowed(text);
-    }
-    let kept = width.saturating_sub(1);
     // The end of a path says more than its begin.
-    let head = kept / 3;
-    let cut = |size: usize, chars: &mut dyn Iterator<Item = char>| -> String {
-        let mut left = size;
-        let fits = |c: &char| {
-            let rest = left.checked_sub(c.width().unwrap_or(0));
-            left = rest.unwrap_or(left);
-            rest.is_some()
-        };
-        chars.take_while(fits).collect()
-    };
-    let begin = cut(head, &mut text.chars());
-    let end = cut(kept - begin.width(), &mut text.chars().rev());
-    Cow::Owned(format!("{begin}…{}", end.chars().rev().collect::<String>()))
+    cut(text, width, |kept| {
+        let begin = begin(text, kept / 3);
+        format!("{begin}…{}", end(text, kept - begin.width()))
+    })
+}
+
+/// The same for a command line, which loses its end.
+pub(crate) fn shorten_command(command: &str, width: usize) -> Cow<'_, str> {
+    cut(command, width, |kept| format!("{}…", begin(command, kept)))
+}
+
+/// The same for a path, which loses its begin.
+pub(crate) fn shorten_path(path: &str, width: usize) -> Cow<'_, str> {
+    cut(path, width, |kept| format!("…{}", end(path, kept)))
+}
+
+fn cut(text: &str, width: usize, shortened: impl FnOnce(usize) -> String) -> Cow<'_, str> {
+    if text.width() <= width { Cow::Borrowed(text) } else { Cow::Owned(shortened(width.saturating_sub(1))) }
+}
+
+fn begin(text: &str, width: usize) -> String {
+    fitting(text.chars(), width).collect()
+}
+
+fn end(text: &str, width: usize) -> String {
+    let reversed: Vec<char> = fitting(text.chars().rev(), width).collect();
+    reversed.into_iter().rev().collect()
+}
+
+/// As many characters as have room in so many columns.
+fn fitting(chars: impl Iterator<Item = char>, width: usize) -> impl Iterator<Item = char> {
+    let mut used = 0;
+    chars.take_while(move |c| {
+        used += c.width().unwrap_or(0);
+        used <= width
+    })
 }
 
 /// A text without what would move the cursor or colour a terminal.
@@ -126,6 +145,10 @@ mod tests {
         assert_eq!(short.chars().count(), 20);
         assert!(short.starts_with("/usr/l") && short.contains('…') && short.ends_with("/x/y.py:12"));
         assert_eq!(shorten("äöü", 2), "…ü");
+        assert_eq!(
+            (shorten_command("python app.py", 8), shorten_path("/srv/app.py", 8)),
+            ("python …".into(), "…/app.py".into())
+        );
         // These take two columns each.
         assert_eq!(shorten("日本語の関数", 8), "日…関数");
         assert_eq!(shorten("日本語の関数", 7), "日…関数");

@@ -6,13 +6,13 @@ use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Cell, Clear, Paragraph, Row, Table, TableState};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use super::counters::Counters;
 use super::processes::Process;
 use super::rows::{FunctionRow, ProcessRow, Scope, ThreadRow, Value};
 use super::screen::{Rows, Screen, View};
-use crate::names::shorten;
+use crate::names::{shorten, shorten_command, shorten_path};
 use crate::quantity::Scale;
 
 /// What stands above the table.
@@ -147,29 +147,6 @@ fn right(text: impl Into<String>) -> Cell<'static> {
     Cell::from(Line::from(text.into()).alignment(Alignment::Right))
 }
 
-/// A command line that is too long loses its end.
-fn shorten_command(command: &str, width: usize) -> String {
-    let mut used = 1;
-    let is_in = |c: &char| {
-        used += c.width().unwrap_or(0);
-        used <= width
-    };
-    let kept: String = command.chars().take_while(is_in).collect();
-    if command.width() <= width { command.to_owned() } else { format!("{kept}…") }
-}
-
-/// A path that is too long loses its begin.
-fn shorten_path(path: &str, width: usize) -> String {
-    let mut used = 1;
-    let is_in = |c: &char| {
-        used += c.width().unwrap_or(0);
-        used <= width
-    };
-    let kept: String = path.chars().rev().take_while(is_in).collect();
-    let kept: String = kept.chars().rev().collect();
-    if path.width() <= width { path.to_owned() } else { format!("…{kept}") }
-}
-
 const SHARE: u16 = 7;
 const TIME: u16 = 8;
 const GAP: u16 = 1;
@@ -297,7 +274,7 @@ fn processes(frame: &mut Frame<'_>, rows: &[ProcessRow], at: usize, area: Rect) 
             right(row.threads.to_string()),
             right(row.python.as_deref().unwrap_or("-")),
             right(row.pid.to_string()),
-            Cell::from(shorten_command(&command, room)),
+            Cell::from(shorten_command(&command, room).into_owned()),
         ])
     });
     table(frame, header, cells, &[SHARE, SHARE, SHARE, TIME, 7, 9, 8, size(room)], at, area);
