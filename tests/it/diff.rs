@@ -269,6 +269,15 @@ fn call_tables_become_stacks_only_for_stacks() {
     assert_eq!(written.stdout, table.stdout);
     let info = json(folder.path(), &["info", "d.pb.gz", "--json"]);
     assert_eq!(info["estimated"], true);
+    // Of several runs it is said once, and of which side.
+    let other = path("pstats/cpython-3.11-calls.pstats");
+    let runs = ["diff", "--base", &base, &other, "--new", &new, &other, "-o", "e.pb.gz"];
+    let said = run(folder.path(), &runs).stderr;
+    for side in ["base", "new"] {
+        let note = format!("note: {side}, one of 2 runs: stacks estimated from call edges: ");
+        assert_eq!(said.matches(&note).count(), 1, "{said}");
+    }
+    assert_eq!(said.matches("estimated").count(), 2, "{said}");
 }
 
 #[test]

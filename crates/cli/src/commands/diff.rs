@@ -11,7 +11,7 @@ mod table;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use profkit_formats::{Spec, WriteOptions, registry};
+use profkit_formats::{Fitted, Spec, WriteOptions, fit, registry};
 use profkit_merge::diff::{Change, Comparison, DiffError, DiffOptions, Normalize, Row, Rows, Test};
 use profkit_profile::{Evidence, Profile, count};
 
@@ -19,7 +19,7 @@ use crate::args::{Diff, DiffGroup, DiffSort, NormalizeArgument};
 use crate::failure::{Failure, note};
 use crate::input::{is_stdin, load};
 use crate::names::Name;
-use crate::output::{Target, check_writable, fitted};
+use crate::output::{Target, check_writable};
 
 pub(crate) fn run(arguments: &Diff) -> Result<(), Failure> {
     let output = Output::of(arguments)?;
@@ -101,15 +101,23 @@ impl Sides {
 
     /// The same with stacks estimated where there are call tables.
     fn with_stacks(&self, arguments: &Diff) -> Result<Self, Failure> {
-        let side = |runs: &[Profile], name: &str| {
-            let with_stacks = |run: &Profile| {
-                let stacks = arguments.stacks.mode();
-                fitted(run.clone(), Evidence::Stacks, stacks, Path::new(name)).map(|(run, _)| run)
-            };
-            runs.iter().map(with_stacks).collect::<Result<Vec<_>, _>>()
+        let stacks = arguments.stacks.mode();
+        let side = |runs: &[Profile], side: &str, name: &str| {
+            let fitted = runs.iter().map(|run| fit(run.clone(), Evidence::Stacks, stacks));
+            let fitted: Vec<Fitted> =
+                fitted.collect::<Result<_, _>>().map_err(|error| Failure::file(Path::new(name), error))?;
+            // Runs of a side are alike: what is said of one tells enough of all.
+            let name = if runs.len() > 1 { format!("{side}, one of {name}") } else { name.to_owned() };
+            let told = fitted.iter().map(|run| &run.notes).find(|notes| !notes.is_empty());
+            told.into_iter().flatten().for_each(|text| note(&format!("{name}: {text}")));
+            Ok::<_, Failure>(fitted.into_iter().map(|run| run.profile).collect())
         };
         let [base, new] = &self.names;
-        Ok(Self { base: side(&self.base, base)?, new: side(&self.new, new)?, names: self.names.clone() })
+        Ok(Self {
+            base: side(&self.base, "base", base)?,
+            new: side(&self.new, "new", new)?,
+            names: self.names.clone(),
+        })
     }
 
     fn compare(&self, arguments: &Diff) -> Result<Comparison, Failure> {
