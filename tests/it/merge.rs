@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -144,6 +145,22 @@ fn folders_patterns_and_lists_name_inputs() {
 }
 
 #[test]
+fn a_link_to_nothing_in_a_folder_is_told() {
+    let folder = folder();
+    let folder = folder.path();
+    symlink("gone", folder.join("sub/latest")).unwrap();
+    let stderr = merge(folder, &["sub", "-o", "all.pb"]);
+    assert!(stderr.contains("1 file in folders passed over: no profile"), "{stderr}");
+    // A name that promises a profile is asked for.
+    symlink("gone", folder.join("sub/latest.prof")).unwrap();
+    let output = run(folder, &["sub", "-o", "all.pb"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && stderr.contains("error: sub/latest.prof: No such file"), "{stderr}");
+    let stderr = merge(folder, &["sub", "--skip-invalid", "-o", "all.pb"]);
+    assert!(stderr.contains("left out sub/latest.prof: No such file"), "{stderr}");
+}
+
+#[test]
 fn a_name_that_is_no_text_is_no_match_and_no_harm() {
     let folder = folder();
     let folder = folder.path();
@@ -163,7 +180,7 @@ fn a_name_that_is_no_text_is_no_match_and_no_harm() {
 fn a_file_counts_once_under_whatever_name() {
     let folder = folder();
     let folder = folder.path();
-    std::os::unix::fs::symlink("a.prof", folder.join("link.prof")).unwrap();
+    symlink("a.prof", folder.join("link.prof")).unwrap();
     merge(folder, &["a.prof", "-o", "once.pstats"]);
     let stderr = merge(folder, &["a.prof", "./a.prof", "sub/../a.prof", "link.prof", "-o", "many.pstats"]);
     assert!(stderr.contains("3 inputs given more than once"), "{stderr}");

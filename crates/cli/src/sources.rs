@@ -166,11 +166,14 @@ fn add_folder(folder: &Path, found: &mut Vec<Found>) -> Result<(), Failure> {
         let path = entry.path();
         if entry.file_type().map_err(failed)?.is_dir() {
             add(&path, found)?;
-        } else if let Ok(metadata) = fs::metadata(&path)
-            && metadata.is_file()
-        {
-            let chance = registry::by_path(&path).is_none();
-            found.push(file(&path, metadata, chance));
+            continue;
+        }
+        let chance = registry::by_path(&path).is_none();
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => found.push(file(&path, metadata, chance)),
+            Ok(_) => {}
+            // A link to nothing, mostly. Reading it will fail, and be told with all that fails.
+            Err(_) => found.push((Source { path, size: 0, chance }, None)),
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! What would surprise: nothing is opened for writing before the last input has been read, so the output may be one of
 //! the inputs.
 
+use std::io::ErrorKind::NotFound;
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -157,6 +158,8 @@ impl Loader {
         }
         let format = loaded.map_err(|error| match error {
             LoadError::Unknown(_) if source.chance => Refusal::NoProfile,
+            // A link to nothing.
+            LoadError::Io(error) if source.chance && error.kind() == NotFound => Refusal::NoProfile,
             error => Refusal::Broken(error.to_string()),
         })?;
         let mut formats = lock(&self.formats);
