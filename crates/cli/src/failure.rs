@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
-use profkit_profile::{BuildError, WriteError};
+use profkit_profile::WriteError;
 
 use crate::names::printable;
 
@@ -36,10 +36,6 @@ impl Failure {
             WriteError::Io(error) => Self::stdout_or(error, || Self::file(path, error)),
             error => Self::file(path, error),
         }
-    }
-
-    pub(crate) fn build(path: &Path, error: &BuildError) -> Self {
-        Self::file(path, error)
     }
 
     fn stdout_or(error: &io::Error, otherwise: impl FnOnce() -> Self) -> Self {

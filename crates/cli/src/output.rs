@@ -104,7 +104,7 @@ pub(crate) fn fitted(
     stacks: Stacks,
     name: &Path,
 ) -> Result<(Profile, Vec<String>), Failure> {
-    let fitted = fit(profile, holds, stacks).map_err(|error| Failure::build(name, &error))?;
+    let fitted = fit(profile, holds, stacks).map_err(|error| Failure::file(name, error))?;
     for text in &fitted.notes {
         note(&format!("{}: {text}", name.display()));
     }

@@ -34,7 +34,7 @@ impl Shaping<'_> {
             None => None,
         };
         if let Some(by) = by.or(self.by) {
-            profile = fold_origins(profile, by).map_err(|error| Failure::build(self.name, &error))?;
+            profile = fold_origins(profile, by).map_err(|error| Failure::file(self.name, error))?;
         }
         if self.split.is_none() {
             self.write_one(profile, target)?;
@@ -43,7 +43,7 @@ impl Shaping<'_> {
         let mut names = Vec::new();
         let mut parts = Vec::new();
         for part in split_origins(&profile) {
-            let (origin, part) = part.map_err(|error| Failure::build(self.name, &error))?;
+            let (origin, part) = part.map_err(|error| Failure::file(self.name, error))?;
             let path = split_name(&target.path, &part, &origin, &mut names);
             if !self.replace && path.symlink_metadata().is_ok() {
                 let reason = "it exists, and --split replaces no file; remove it, or give -o another name";

@@ -7,8 +7,6 @@ use profkit_recording::journal::{self, Entry};
 /// The facts of a folder that are in no trace.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Facts {
-    /// `trace` or `sample`.
-    pub(crate) kind: Vec<u8>,
     pub(crate) profkit: Vec<u8>,
     pub(crate) host: Vec<u8>,
     pub(crate) command: Vec<u8>,
@@ -34,7 +32,6 @@ impl Facts {
             let (Some(key), Some(value)) = (fields.next(), fields.next()) else { continue };
             let value = journal::unescape(value);
             match key {
-                b"kind" => self.kind = value,
                 b"profkit" => self.profkit = value,
                 b"host" => self.host = value,
                 b"command" => self.command = command_line(&value),

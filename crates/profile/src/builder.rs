@@ -296,12 +296,6 @@ impl ProfileBuilder {
         Ok(())
     }
 
-    /// How many samples there are.
-    #[must_use]
-    pub fn sample_count(&self) -> usize {
-        self.samples.len()
-    }
-
     /// Makes room for so many more samples, each of a stack of its own, for a reader that knows how many come. To be called
     /// after the sample types are added. What is not used is only an address range.
     pub fn reserve_samples(&mut self, samples: usize) {

@@ -36,9 +36,6 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// Nanoseconds.
-    pub const NANOSECONDS: Self = Self { dimension: Dimension::Time, factor: 1 };
-
     /// Reads a unit's name, singular, plural or short, in any case; what is unknown is a count.
     ///
     /// The names are those that `go tool pprof` scales (google/pprof `internal/measurement`), and the two

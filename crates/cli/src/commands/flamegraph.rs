@@ -40,7 +40,7 @@ const NOT_SVG: &[&str] = &["png", "jpg", "jpeg", "gif", "webp", "pdf", "html", "
 pub(crate) fn run(arguments: &Flamegraph) -> Result<(), Failure> {
     check_name(&arguments.output)?;
     let input = arguments.input.name();
-    let failed = |error| Failure::build(input, &error);
+    let failed = |error| Failure::file(input, error);
     let profile = arguments.input.load_to_show()?;
     let profile = fold_origins(profile, By::from(arguments.by)).map_err(failed)?;
     let profile = name_missing_stacks(profile).map_err(failed)?;

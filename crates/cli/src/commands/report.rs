@@ -34,7 +34,7 @@ struct Row {
 
 pub(crate) fn run(arguments: &Report) -> Result<(), Failure> {
     let input = arguments.input.name();
-    let failed = |error| Failure::build(input, &error);
+    let failed = |error| Failure::file(input, error);
     let profile = arguments.input.load_to_show()?;
     let mut profile = fold_origins(profile, By::from(arguments.by)).map_err(failed)?;
     profile = name_missing_stacks(profile).map_err(failed)?;
