@@ -18,8 +18,8 @@ pub(crate) enum Failure {
         /// A sentence without the name.
         reason: String,
     },
-    /// The command line asks for something that cannot be.
-    Usage(String),
+    /// Anything else, in a sentence that says all: what is asked for cannot be, or something went wrong that is in no file.
+    Reason(String),
     /// All is done, and the answer is "no"; why has been told.
     No,
     /// Whoever reads stdout has gone.
@@ -38,12 +38,18 @@ impl Failure {
         }
     }
 
+    /// Errors of drawing and of reading keys.
+    #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+    pub(crate) fn terminal(error: io::Error) -> Self {
+        Self::stdout_or(&error, || Self::file(Path::new("terminal"), &error))
+    }
+
     fn stdout_or(error: &io::Error, otherwise: impl FnOnce() -> Self) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe { Self::ClosedPipe } else { otherwise() }
     }
 }
 
-/// Errors of printing to stdout.
+/// Errors of printing to stdout, the only ones that may go by `?` without a word.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::stdout_or(&error, || Self::File { file: "stdout".to_owned(), reason: error.to_string() })
@@ -59,7 +65,7 @@ pub(crate) fn print_failure(failure: &Failure) {
     let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     match failure {
         Failure::File { file, reason } => print(style, "error", &format!("{file}: {reason}")),
-        Failure::Usage(reason) => print(style, "error", reason),
+        Failure::Reason(reason) => print(style, "error", reason),
         Failure::No | Failure::ClosedPipe => {}
     }
 }

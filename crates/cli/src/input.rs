@@ -105,7 +105,7 @@ pub(crate) fn choose_type(profile: &Profile, name: Option<&str>) -> Result<Optio
     } else {
         ""
     };
-    Err(Failure::Usage(format!("there is no value `{name}`; the profile has {}{calls}", names.join(", "))))
+    Err(Failure::Reason(format!("there is no value `{name}`; the profile has {}{calls}", names.join(", "))))
 }
 
 /// A number of bytes.

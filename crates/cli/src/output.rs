@@ -25,7 +25,7 @@ impl Target {
             return Ok(Self { path: path.to_owned(), format, dialect });
         }
         if path == Path::new("-") {
-            return Err(Failure::Usage(
+            return Err(Failure::Reason(
                 "stdout has no extension to tell the format; add --to FORMAT".to_owned(),
             ));
         }
@@ -65,7 +65,7 @@ impl Target {
         let mut stdout = std::io::stdout();
         if stdout.is_terminal() && !self.format.is_text() {
             let reason = format!("{} is binary, and stdout a terminal", self.format.name());
-            return Err(Failure::Usage(reason));
+            return Err(Failure::Reason(reason));
         }
         let stdout_name = Path::new("stdout");
         let written = profkit_formats::write(profile, self.format, &mut stdout, options)

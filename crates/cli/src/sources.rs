@@ -51,7 +51,7 @@ impl Sources {
     pub(crate) fn find(inputs: &[PathBuf], files_from: &[PathBuf]) -> Result<Self, Failure> {
         let listed = files_from.iter().map(|list| read_list(list)).collect::<Result<Vec<_>, _>>()?;
         if files_from.iter().chain(inputs).filter(|path| is_stdin(path)).count() > 1 {
-            return Err(Failure::Usage("stdin can be read once only".to_owned()));
+            return Err(Failure::Reason("stdin can be read once only".to_owned()));
         }
         let mut found = Vec::new();
         for path in inputs.iter().chain(listed.iter().flatten()) {

@@ -13,7 +13,7 @@ use crate::shaping::Shaping;
 pub(crate) fn run(arguments: &Convert) -> Result<(), Failure> {
     let target = Target::new(&arguments.output, arguments.to)?;
     if arguments.split.is_some() && target.path == Path::new("-") {
-        return Err(Failure::Usage("--split writes several files; give -o a file name".to_owned()));
+        return Err(Failure::Reason("--split writes several files; give -o a file name".to_owned()));
     }
     let input = arguments.input.name();
     let profile = arguments.input.load()?.profile;

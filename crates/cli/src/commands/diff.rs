@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Diff) -> Result<(), Failure> {
 }
 
 fn failed(error: &DiffError) -> Failure {
-    Failure::Usage(format!("the profiles cannot be compared: {error}"))
+    Failure::Reason(format!("the profiles cannot be compared: {error}"))
 }
 
 /// The runs of both sides, and what to call these.
@@ -86,7 +86,7 @@ impl Sides {
         let base = each_once(paths(&arguments.base, &arguments.bases));
         let new = each_once(paths(&arguments.new, &arguments.news));
         if base.iter().chain(&new).filter(|path| is_stdin(path)).count() > 1 {
-            return Err(Failure::Usage("stdin can be read once only".to_owned()));
+            return Err(Failure::Reason("stdin can be read once only".to_owned()));
         }
         let name = |paths: &[PathBuf]| match paths {
             [path] => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
@@ -185,13 +185,13 @@ impl Output {
         let Some(path) = &arguments.output else {
             return match arguments.to {
                 Some(_) => {
-                    Err(Failure::Usage("--to is the format of a file; give its name with -o".to_owned()))
+                    Err(Failure::Reason("--to is the format of a file; give its name with -o".to_owned()))
                 }
                 None => Ok(None),
             };
         };
         if path == Path::new("-") && arguments.json {
-            return Err(Failure::Usage("-o - and --json both write to stdout".to_owned()));
+            return Err(Failure::Reason("-o - and --json both write to stdout".to_owned()));
         }
         let is_svg = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
         if arguments.to.as_deref() == Some("svg") || (arguments.to.is_none() && is_svg) {
@@ -202,11 +202,11 @@ impl Output {
             return Err(Failure::file(path, format!("its extension tells no format; {HOLDS}, or add --to")));
         }
         let to = arguments.to.as_deref().map(Spec::to_write).transpose();
-        let target = Target::new(path, to.map_err(|reason| Failure::Usage(format!("--to: {reason}")))?)?;
+        let target = Target::new(path, to.map_err(|reason| Failure::Reason(format!("--to: {reason}")))?)?;
         match target.format.name() {
             "pprof" => Ok(Some(Self::Difference(target))),
             "collapsed" => Ok(Some(Self::Counts(target))),
-            name => Err(Failure::Usage(format!("{name} cannot hold a difference; {HOLDS}"))),
+            name => Err(Failure::Reason(format!("{name} cannot hold a difference; {HOLDS}"))),
         }
     }
 

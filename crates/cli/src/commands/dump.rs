@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Dump) -> Result<(), Failure> {
     let root = arguments.pid;
     let look = |pid| look(pid, arguments.awaits);
     let first = look(root);
-    let refused = |refusal: &Refusal| Failure::Usage(format!("process {root}: {refusal}"));
+    let refused = |refusal: &Refusal| Failure::Reason(format!("process {root}: {refusal}"));
     // Without a Python of its own it may still be the shell or the server above some.
     if let Err(refusal) = &first
         && (arguments.no_subprocesses || !matches!(refusal, Refusal::NotPython { .. }))

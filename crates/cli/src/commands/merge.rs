@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Merge) -> Result<(), Failure> {
         note(&format!("{} given more than once; each counts once", count(sources.repeated, "input")));
     }
     if sources.sources.is_empty() {
-        return Err(Failure::Usage(
+        return Err(Failure::Reason(
             "there is nothing to merge; give the profiles, or folders of them".to_owned(),
         ));
     }
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Merge) -> Result<(), Failure> {
         let useful = sources.sources.len().max(available_parallelism().map_or(1, NonZeroUsize::get));
         pool = pool.num_threads(threads.get().min(useful));
     }
-    let pool = pool.build().map_err(|error| Failure::Usage(format!("no threads: {error}")))?;
+    let pool = pool.build().map_err(|error| Failure::Reason(format!("no threads: {error}")))?;
     let loader = Loader::new(&sources, arguments.load.options());
     let (profile, merged) = pool.install(|| load_all(arguments, &sources, &loader))?;
     let target = match target {
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Merge) -> Result<(), Failure> {
 /// Merges what can be loaded, and tells what cannot. Also how many profiles that was.
 fn load_all(arguments: &Merge, sources: &Sources, loader: &Loader) -> Result<(Profile, usize), Failure> {
     let options = MergeOptions { by: arguments.by.map(By::from), paths: arguments.paths.rules() };
-    let failed = |error| Failure::Usage(format!("the profiles cannot be merged: {error}"));
+    let failed = |error| Failure::Reason(format!("the profiles cannot be merged: {error}"));
     let outcome = merge_all(&sources.sources, &options, |source, builder| loader.load(source, builder))
         .map_err(failed)?;
     loader.finish();
@@ -96,12 +96,12 @@ fn load_all(arguments: &Merge, sources: &Sources, loader: &Loader) -> Result<(Pr
     let all = sources.sources.len() - passed_over;
     if broken > 0 && !arguments.skip_invalid {
         let rest = if broken < all { ", --skip-invalid merges the rest" } else { "" };
-        return Err(Failure::Usage(format!(
+        return Err(Failure::Reason(format!(
             "{broken} of {all} inputs cannot be read; nothing was written{rest}"
         )));
     }
     if broken == all {
-        return Err(Failure::Usage("no profile is left to merge; nothing was written".to_owned()));
+        return Err(Failure::Reason("no profile is left to merge; nothing was written".to_owned()));
     }
     Ok((merger.finish().map_err(failed)?, all - broken))
 }
@@ -194,7 +194,8 @@ impl Loader {
             [format] if format.is_written() => Some(*format),
             _ => registry::by_path(Path::new("merged.pb.gz")),
         };
-        let format = format.ok_or_else(|| Failure::Usage("give the format to write with --to".to_owned()))?;
+        let format =
+            format.ok_or_else(|| Failure::Reason("give the format to write with --to".to_owned()))?;
         Ok(Spec { format, dialect: None })
     }
 }

@@ -38,11 +38,11 @@ enum Came {
 pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
     let output = arguments.output.clone().unwrap_or_else(|| default_output(arguments));
     if output == Path::new("-") {
-        return Err(Failure::Usage("stdout is the program's; give -o a file name".to_owned()));
+        return Err(Failure::Reason("stdout is the program's; give -o a file name".to_owned()));
     }
     let target = Target::new(&output, arguments.to)?;
     check_value(arguments)?;
-    let failed = |error: RecordError| Failure::Usage(error.to_string());
+    let failed = |error: RecordError| Failure::Reason(error.to_string());
     let recorder = if arguments.trace {
         let clock = match arguments.clock {
             ClockArgument::Wall => Clock::Wall,
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Record) -> Result<u8, Failure> {
             Ok(status)
         }
         Ok(Came::Nothing { why, .. }) => {
-            print_failure(&Failure::Usage(why));
+            print_failure(&Failure::Reason(why));
             Ok(2)
         }
         Err(failure) => {
@@ -109,7 +109,7 @@ fn check_value(arguments: &Record) -> Result<(), Failure> {
     match arguments.value.as_deref() {
         Some(name) if !names.contains(&name) => {
             let reason = format!("there is no value `{name}`; such a recording has {}", names.join(", "));
-            Err(Failure::Usage(reason))
+            Err(Failure::Reason(reason))
         }
         _ => Ok(()),
     }

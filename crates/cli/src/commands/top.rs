@@ -60,14 +60,15 @@ enum End {
 pub(crate) fn run(arguments: &Top) -> Result<u8, Failure> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         let reason = "top needs a terminal on stdin and stdout; `profkit dump` and `profkit record` do not";
-        return Err(Failure::Usage(reason.to_owned()));
+        return Err(Failure::Reason(reason.to_owned()));
     }
-    let failed = |error: RecordError| Failure::Usage(error.to_string());
+    let failed = |error: RecordError| Failure::Reason(error.to_string());
     let target = match arguments.pid {
         Some(pid) => Target::Process(pid),
         None => Target::Command(arguments.command.clone()),
     };
-    let signals = signals()?;
+    let signals =
+        signals().map_err(|error| Failure::Reason(format!("signals cannot be watched: {error}")))?;
     let (feed, output) = (Feed::default(), Output::default());
     let sample = Sample {
         rate: arguments.rate,
@@ -152,7 +153,8 @@ struct Session {
 impl Session {
     fn show(&mut self, signals: &AtomicUsize) -> Result<End, Failure> {
         let terminal = ratatui::try_init();
-        let ended = terminal.map_err(Failure::from).and_then(|mut terminal| self.run(&mut terminal, signals));
+        let ended =
+            terminal.map_err(Failure::terminal).and_then(|mut terminal| self.run(&mut terminal, signals));
         if !self.broken.load(Ordering::Relaxed) {
             // A terminal that has gone cannot be given back.
             let _ = ratatui::try_restore();
@@ -170,27 +172,27 @@ impl Session {
                 return Ok(End::Signal(i32::try_from(signal).unwrap_or(0)));
             }
             self.live.look();
-            let ended = self.live.ended().map_err(|error| Failure::Usage(error.to_string()))?;
+            let ended = self.live.ended().map_err(|error| Failure::Reason(error.to_string()))?;
             if let Some(status) = ended {
                 return Ok(End::Ended(status));
             }
             if self.broken.load(Ordering::Relaxed) || !self.live.is_at_work() {
-                return Err(Failure::Usage("a part of profkit has failed".to_owned()));
+                return Err(Failure::Reason("a part of profkit has failed".to_owned()));
             }
             if self.ticked.elapsed() >= tick {
                 tick = TICK;
                 self.tick();
                 self.draw(terminal)?;
             }
-            if !event::poll(LOOK)? {
+            if !event::poll(LOOK).map_err(Failure::terminal)? {
                 continue;
             }
-            match event::read()? {
+            match event::read().map_err(Failure::terminal)? {
                 Event::Key(key) => match self.screen.key(key, &self.rows) {
                     Request::Nothing => {}
                     Request::Quit => return Ok(End::Asked),
                     Request::Pause => self.pause(),
-                    Request::Suspend => *terminal = suspend()?,
+                    Request::Suspend => *terminal = suspend().map_err(Failure::terminal)?,
                 },
                 Event::Resize(..) => {}
                 _ => continue,
@@ -221,7 +223,7 @@ impl Session {
         };
     }
 
-    fn draw(&mut self, terminal: &mut DefaultTerminal) -> io::Result<()> {
+    fn draw(&mut self, terminal: &mut DefaultTerminal) -> Result<(), Failure> {
         let live;
         let (counters, tree, ran) = match &self.paused {
             Some(paused) => (&paused.counters, &paused.tree, paused.ran),
@@ -234,8 +236,8 @@ impl Session {
         self.rows = self.screen.rows(counters, tree, &printed);
         let is_paused = self.paused.is_some();
         let head = Head { title: &self.title, ran, rate: self.rate, is_paused, counters, tree };
-        terminal.draw(|frame| draw::draw(frame, &mut self.screen, &head, &self.rows))?;
-        Ok(())
+        let drawn = terminal.draw(|frame| draw::draw(frame, &mut self.screen, &head, &self.rows));
+        drawn.map(|_| ()).map_err(Failure::terminal)
     }
 
     /// Ends a program that was started here, or says how it ended and what it did.
