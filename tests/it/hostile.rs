@@ -34,7 +34,7 @@ fn load(name: &str, bytes: Vec<u8>) -> bool {
             true
         }
         Err(LoadError::Broken { place: Place::Byte(offset), error, .. }) => {
-            // Of the decompressed file; those of the fixtures expand less than tenfold.
+            // Of the decompressed file; those of the fixtures expand less than fortyfold.
             assert!(offset <= 40 * length, "{name}: {error} at {offset} of {length}");
             false
         }

@@ -1,4 +1,4 @@
-//! The `profkit` command as a function, so that the binary, the Python package and tests run the same thing.
+//! The `profkit` command as a function, so that the binary and tests run the same thing.
 //!
 //! What the commands do lives in the crates below; here is what people type and read.
 #![forbid(unsafe_code)]

@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: runs the fuzz targets, each from the fixtures on. Which there are, `fuzz/` says, and it has the
 //! formats from the registry: a new format has its target without a line here.
 //!
-//! The targets are built without a sanitizer: profkit's libraries have no unsafe code, and the targets count memory
+//! The targets are built without a sanitizer: profkit's readers have no unsafe code, and the targets count memory
 //! themselves. What is found stays in `fuzz/artifacts/<target>/`.
 
 use std::fs::{self, File};
