@@ -7,8 +7,6 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use profkit_formats::{Spec, Stacks};
 use profkit_merge::PathRules;
-use profkit_profile::views::groups::Grouping;
-use profkit_profile::views::origins::By;
 
 use crate::input::{InputArguments, LoadArguments};
 
@@ -16,6 +14,7 @@ mod live;
 mod values;
 
 pub(crate) use live::{Dump, Top};
+pub(crate) use values::{ByArgument, Group};
 
 /// One tool for every profile a Python engineer meets
 #[derive(Parser, Debug)]
@@ -371,26 +370,6 @@ enum StacksMode {
     Edges,
 }
 
-/// What `--by` takes.
-#[derive(Clone, Copy, ValueEnum, Debug)]
-pub(crate) enum ByArgument {
-    None,
-    Process,
-    Thread,
-    File,
-}
-
-impl From<ByArgument> for By {
-    fn from(by: ByArgument) -> Self {
-        match by {
-            ByArgument::None => Self::Nothing,
-            ByArgument::Process => Self::Process,
-            ByArgument::Thread => Self::Thread,
-            ByArgument::File => Self::File,
-        }
-    }
-}
-
 /// What `--split` takes.
 #[derive(Clone, Copy, ValueEnum, Debug)]
 pub(crate) enum Split {
@@ -405,11 +384,4 @@ pub(crate) enum Sort {
     Own,
     Total,
     Calls,
-}
-
-/// What `--group` takes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Group {
-    Frames(Grouping),
-    Label(String),
 }

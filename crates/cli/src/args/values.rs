@@ -2,9 +2,36 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum;
 use profkit_profile::views::groups::Grouping;
+use profkit_profile::views::origins::By;
 
-use super::Group;
+/// What `--by` takes.
+#[derive(Clone, Copy, ValueEnum, Debug)]
+pub(crate) enum ByArgument {
+    None,
+    Process,
+    Thread,
+    File,
+}
+
+impl From<ByArgument> for By {
+    fn from(by: ByArgument) -> Self {
+        match by {
+            ByArgument::None => Self::Nothing,
+            ByArgument::Process => Self::Process,
+            ByArgument::Thread => Self::Thread,
+            ByArgument::File => Self::File,
+        }
+    }
+}
+
+/// What `--group` takes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Group {
+    Frames(Grouping),
+    Label(String),
+}
 
 /// `FROM=TO`.
 pub(super) fn path_rule(text: &str) -> Result<(Vec<u8>, Vec<u8>), String> {
