@@ -94,6 +94,14 @@ fn any_stacks(functions: u8, depth: usize) -> impl Strategy<Value = Stacks> {
     prop::collection::vec((stack, 0i64..20, prop_oneof![Just(0i64), 0i64..1_000_000]), 1..60)
 }
 
+/// The same where every third function gives back what others took, as of memory.
+fn signed(mut stacks: Stacks) -> Stacks {
+    for (stack, _, value) in &mut stacks {
+        *value *= if stack.last().is_some_and(|last| last % 3 == 0) { -1 } else { 1 };
+    }
+    stacks
+}
+
 /// Stacks without recursion: functions in ascending order.
 fn plain_stacks() -> impl Strategy<Value = Stacks> {
     any_stacks(25, 10).prop_map(|mut stacks| {
@@ -116,6 +124,37 @@ proptest! {
         prop_assert_eq!(estimate.report.types[0].differing, 0);
         let back = call_edges(&estimate.profile).unwrap().profile;
         prop_assert_eq!(tables(&back), tables(&source));
+    }
+
+    #[test]
+    fn below_single_callers_negative_values_survive(stacks in prop::collection::vec((1u8..64, 0i64..20, 0i64..1_000_000), 1..60)) {
+        let from_root = |leaf: u8| (0..7).map(move |depth| leaf >> (6 - depth)).filter(|&function| function > 0);
+        let stacks = stacks.into_iter().map(|(leaf, calls, value)| (from_root(leaf).collect(), calls, value));
+        let source = call_edges(&profile(&signed(stacks.collect()))).unwrap().profile;
+        let estimate = estimate_stacks(&source).unwrap();
+        prop_assert_eq!(estimate.report.clashed, 0);
+        prop_assert_eq!(estimate.report.types[0].differing, 0);
+        prop_assert_eq!(estimate.report.types[0].inferred, 0);
+        let back = call_edges(&estimate.profile).unwrap().profile;
+        prop_assert_eq!(tables(&back), tables(&source));
+    }
+
+    #[test]
+    fn negative_values_stay_below_their_callers(stacks in any_stacks(9, 8)) {
+        let source = call_edges(&profile(&signed(stacks))).unwrap().profile;
+        let whole = estimate_stacks(&source).unwrap().profile;
+        let source_tables = tables(&source);
+        for back in [whole, edge_stacks(&source).unwrap()] {
+            let back = tables(&call_edges(&back).unwrap().profile);
+            for (name, expected) in &source_tables.functions {
+                let found = back.functions.get(name).copied().unwrap_or(EMPTY);
+                prop_assert_eq!((found.0, found.2), (expected.0, expected.2), "{}", name);
+            }
+            for (pair, expected) in &source_tables.edges {
+                let found = back.edges.get(pair).copied().unwrap_or(EMPTY);
+                prop_assert_eq!(found.2, expected.2, "self of {:?}", pair);
+            }
+        }
     }
 
     #[test]
@@ -227,8 +266,8 @@ fn an_estimate_replaces_what_one_before_it_said() {
 }
 
 /// `main` calls `work` from a line of its own, and `work` calls `leaf` from code that is inlined from `b.h`, where it
-/// spends 90 of its 100.
-fn inlined() -> (Profile, [FunctionId; 3]) {
+/// spends `inlined` of its 100.
+fn inlined(inlined: i64, leaf_own: i64) -> (Profile, [FunctionId; 3]) {
     let mut builder = ProfileBuilder::new();
     builder.sample_type(b"Ir", b"count").unwrap();
     let (file, header) = (builder.string(b"a.c").unwrap(), builder.string(b"b.h").unwrap());
@@ -242,19 +281,23 @@ fn inlined() -> (Profile, [FunctionId; 3]) {
     let mut frame = |line, function| builder.frame(Frame { line, ..Frame::of(function) }).unwrap();
     let (at_main, at_work, at_header) = (frame(9, main), frame(4, work), frame(1, elsewhere));
     let origin = OriginId::UNKNOWN;
-    for (function, own, total) in [(main, 1, 131), (work, 100, 130), (leaf, 30, 30)] {
+    for (function, own, total) in
+        [(main, 1, 101 + leaf_own), (work, 100, 100 + leaf_own), (leaf, leaf_own, leaf_own)]
+    {
         let (labels, calls) = (LabelSetId::EMPTY, Some(1));
         let row = FunctionCalls { origin, function, labels, calls, primitive_calls: calls };
         builder.function_calls(row, &[own], &[total]).unwrap();
     }
-    for (caller, callee, site, total) in [(main, work, at_main, 130), (work, leaf, at_header, 30)] {
+    for (caller, callee, site, total) in
+        [(main, work, at_main, 100 + leaf_own), (work, leaf, at_header, leaf_own)]
+    {
         let (site, calls, has_self) = (Some(site), Some(1), false);
         let primitive_calls = calls;
         let edge =
             CallEdge { origin, caller, callee, site, calls, primitive_calls, has_self, has_total: true };
         builder.call_edge(edge, &[0], &[total]).unwrap();
     }
-    for (frame, own) in [(at_work, 10), (at_header, 90)] {
+    for (frame, own) in [(at_work, 100 - inlined), (at_header, inlined)] {
         builder.line_cost(LineCost { origin, function: work, frame }, &[own]).unwrap();
     }
     (builder.finish().unwrap(), functions)
@@ -262,22 +305,30 @@ fn inlined() -> (Profile, [FunctionId; 3]) {
 
 #[test]
 fn a_function_keeps_what_it_spends_in_lines_of_other_files() {
-    let (source, [main, work, leaf]) = inlined();
-    let estimate = estimate_stacks(&source).unwrap();
-    assert_eq!(estimate.report.types[0].differing, 0, "{}", estimate.report.summary());
-    for (profile, total) in [(estimate.profile, 131), (edge_stacks(&source).unwrap(), 101)] {
-        let found = totals(&profile);
-        let ir = profile.default_type().unwrap();
-        assert_eq!([main, work, leaf].map(|function| found.own(function, ir)), [1, 100, 30]);
-        assert_eq!([main, work, leaf].map(|function| found.total(function, ir)), [total, 130, 30]);
+    // The others are memory: a line, or a function with one caller, gives back.
+    for (own, own_of_leaf) in [(90, 30), (-20, 30), (90, -16), (90, -1_000), (-20, -1_000)] {
+        let (source, [main, work, leaf]) = inlined(own, own_of_leaf);
+        let estimate = estimate_stacks(&source).unwrap();
+        let summary = estimate.report.summary();
+        assert_eq!(summary, "0 % of Ir under inferred callers");
+        for (profile, total) in [(estimate.profile, 101 + own_of_leaf), (edge_stacks(&source).unwrap(), 101)]
+        {
+            let found = totals(&profile);
+            let ir = profile.default_type().unwrap();
+            assert_eq!([main, work, leaf].map(|function| found.own(function, ir)), [1, 100, own_of_leaf]);
+            let of_callees = [main, work, leaf].map(|function| found.total(function, ir));
+            assert_eq!(of_callees, [total, 100 + own_of_leaf, own_of_leaf]);
+        }
+        // Tables by file and line have them where they are written.
+        let lines = estimate_lines(&source).unwrap();
+        let ir = lines.default_type().unwrap();
+        let files = totals_by(&lines, Grouping::File);
+        let by_file =
+            files.groups.groups().iter().zip(files.own_column(ir)).map(|(group, &own)| match group {
+                Group::File(file) => (lines.text(*file).into_owned(), own),
+                _ => (String::new(), own),
+            });
+        let expected = [("a.c".to_owned(), 101 - own + own_of_leaf), ("b.h".to_owned(), own)];
+        assert_eq!(by_file.collect::<Vec<_>>(), expected);
     }
-    // Tables by file and line have them where they are written.
-    let lines = estimate_lines(&source).unwrap();
-    let ir = lines.default_type().unwrap();
-    let files = totals_by(&lines, Grouping::File);
-    let own = files.groups.groups().iter().zip(files.own_column(ir)).map(|(group, &own)| match group {
-        Group::File(file) => (lines.text(*file).into_owned(), own),
-        _ => (String::new(), own),
-    });
-    assert_eq!(own.collect::<Vec<_>>(), [("a.c".to_owned(), 41), ("b.h".to_owned(), 90)]);
 }

@@ -8,7 +8,7 @@
 //!   another file, which only a frame of another function could hold, stands as a frame of its function without a line;
 //! * the calls of every function;
 //! * where the source conserves (outside of cycles, and if no two functions share a key), the total of every
-//!   function and of every edge.
+//!   function and of every edge; where values are negative only as far as each function has one caller, else nearly.
 //!
 //! The number of stacks stays in the order of the number of edges, also for graphs whose contexts cannot be
 //! counted. Every sample says in its label [`INFERRED_LABEL`] how many of its frames, from the root, are guesses.
@@ -26,6 +26,7 @@ mod leaves;
 mod nesting;
 mod place;
 mod shares;
+mod signs;
 mod sink;
 
 use self::components::Components;
@@ -78,7 +79,7 @@ pub struct Report {
 pub struct TypeReport {
     /// The sample type's name.
     pub name: String,
-    /// The sum of all self values.
+    /// The sum of all self values without their signs.
     pub sum: i64,
     /// How much of it lies under guessed callers.
     pub inferred: i64,
@@ -126,24 +127,31 @@ fn estimate(profile: &Profile, frame_of: FrameOf) -> Result<Estimate, BuildError
     let (mut builder, slots) = begin(profile)?;
     let mut report = Report::default();
     let graphs = graph::graphs(profile, |function, frame| frame_of(&mut builder, function, frame))?;
-    for (origin, graph) in graphs {
+    for (origin, mut graph) in graphs {
         let components = Components::new(&graph);
         report.functions += graph.functions.len();
         let mut first: Option<Placed> = None;
         for (sample_type, &slot) in slots.values.iter().enumerate() {
-            let flow = Flow::new(&graph, &components, sample_type)?;
-            report.clashed = report.clashed.max(flow.clashed);
-            let mut sink = Sink::new(&mut builder, origin)?;
-            sink.select(slot);
-            let leaves = Leaves::new(&graph, sample_type);
-            let placed = Placer::new(&graph, &components, &flow, sample_type, leaves, &mut sink).run()?;
+            let mut placed: Option<Placed> = None;
+            for (column, sign) in signs::split(&mut graph, &components, sample_type)? {
+                let flow = Flow::new(&graph, &components, column)?;
+                report.clashed = report.clashed.max(flow.clashed);
+                let mut sink = Sink::new(&mut builder, origin)?;
+                sink.select(slot, sign);
+                let leaves = Leaves::new(&graph, column);
+                let part = Placer::new(&graph, &components, &flow, column, leaves, &mut sink).run()?;
+                match &mut placed {
+                    None => placed = Some(part),
+                    Some(placed) => placed.join(part),
+                }
+            }
             if Some(sample_type) == profile.default_type() || first.is_none() {
-                first = Some(placed);
+                first = placed;
             }
         }
         if let (Some(slot), Some(placed)) = (slots.calls, first) {
             let mut sink = Sink::new(&mut builder, origin)?;
-            sink.select(slot);
+            sink.select(slot, 1);
             calls::place(&graph, &components, placed, &mut sink)?;
         }
     }
@@ -169,21 +177,24 @@ fn estimate(profile: &Profile, frame_of: FrameOf) -> Result<Estimate, BuildError
 pub fn edge_stacks(profile: &Profile) -> Result<Profile, BuildError> {
     let (mut builder, slots) = begin(profile)?;
     let graphs = graph::graphs(profile, |function, frame| own_frame(&mut builder, function, frame))?;
-    for (origin, graph) in graphs {
+    for (origin, mut graph) in graphs {
         let components = Components::new(&graph);
         let mut contexts = vec![Vec::new(); graph.edges.len()];
         for (sample_type, &slot) in slots.values.iter().enumerate() {
-            let flow = Flow::new(&graph, &components, sample_type)?;
-            let mut sink = Sink::new(&mut builder, origin)?;
-            sink.select(slot);
-            let placed = place_edges(&graph, &flow, Leaves::new(&graph, sample_type), &mut sink)?;
+            let mut placed = vec![Vec::new(); graph.edges.len()];
+            for (column, sign) in signs::split(&mut graph, &components, sample_type)? {
+                let flow = Flow::new(&graph, &components, column)?;
+                let mut sink = Sink::new(&mut builder, origin)?;
+                sink.select(slot, sign);
+                place_edges(&graph, &flow, Leaves::new(&graph, column), &mut sink, &mut placed)?;
+            }
             if Some(sample_type) == profile.default_type() || sample_type == 0 {
                 contexts = placed;
             }
         }
         if let Some(slot) = slots.calls {
             let mut sink = Sink::new(&mut builder, origin)?;
-            sink.select(slot);
+            sink.select(slot, 1);
             let placed = Placed { contexts, main: vec![Some(Parcel::root(0)); graph.functions.len()] };
             calls::place(&graph, &components, placed, &mut sink)?;
         }
@@ -195,18 +206,17 @@ pub fn edge_stacks(profile: &Profile) -> Result<Profile, BuildError> {
     builder.finish()
 }
 
-/// Places every self value below its direct caller; returns where, by edge.
+/// Places every self value below its direct caller; notes where, by edge.
 fn place_edges(
     graph: &Graph,
     flow: &Flow,
     mut leaves: Leaves,
     sink: &mut Sink<'_>,
-) -> Result<Vec<Vec<Parcel>>, BuildError> {
-    let mut contexts = vec![Vec::new(); graph.edges.len()];
+    contexts: &mut [Vec<Parcel>],
+) -> Result<(), BuildError> {
     let edges = (0..graph.edges.len()).map(|edge| (Some(edge), graph.edges[edge].callee, flow.own[edge]));
     let roots = (0..graph.functions.len()).map(|function| (None, function, flow.root_own[function]));
-    let aside = flow.aside.iter().map(|aside| (aside.edge, aside.function, aside.value));
-    for (edge, function, amount) in edges.chain(roots).chain(aside).filter(|&(_, _, amount)| amount != 0) {
+    for (edge, function, amount) in edges.chain(roots).filter(|&(_, _, amount)| amount != 0) {
         let mut parcel = Parcel::root(amount);
         if let Some(edge) = edge {
             let frame = match graph.edges[edge].site {
@@ -224,7 +234,7 @@ fn place_edges(
             sink.add(Parcel { amount, ..parcel }, frame)?;
         }
     }
-    Ok(contexts)
+    Ok(())
 }
 
 /// Which sample type of the result each one of the source is, and which counts calls.
@@ -291,7 +301,7 @@ fn compare_type(
         *sum = sum.saturating_add(total);
     }
     let name = source.text(source.sample_types()[sample_type].name).into_owned();
-    let mut report = TypeReport { name, sum: found.sum(slot), ..TypeReport::default() };
+    let mut report = TypeReport { name, ..TypeReport::default() };
     let mut largest: Option<(FunctionId, u64)> = None;
     for row in functions.rows() {
         let difference = found.total(row.function, slot).abs_diff(expected[row.function.index()]);
@@ -307,6 +317,8 @@ fn compare_type(
         (name, expected[function.index()], found.total(function, slot))
     });
     for (sample, &value) in estimated.samples().iter().zip(estimated.samples().values(slot)) {
+        let value = value.saturating_abs();
+        report.sum = report.sum.saturating_add(value);
         if sample.labels != LabelSetId::EMPTY {
             report.inferred = report.inferred.saturating_add(value);
         }

@@ -3,7 +3,7 @@
 //!
 //! Self values are kept whatever the source says; totals give way. From the callees up, each component (a
 //! function, or the functions of a cycle) needs its own self and what its callees need, and asks its callers for it
-//! by the totals that the source gives.
+//! by the totals that the source gives. Negative values have been taken apart before ([`signs`](super::signs)).
 
 use super::components::Components;
 use super::graph::Graph;
@@ -23,23 +23,12 @@ pub(super) struct Flow {
     pub(super) root_down: Vec<i64>,
     /// The sum of all self values.
     pub(super) sum: i64,
-    /// Values that cannot flow since they are negative, or stand beside negative ones.
-    pub(super) aside: Vec<Aside>,
     /// How many functions outside of cycles have callees whose totals exceed their own: the mark of two
     /// functions that share file, line and name (cProfile keeps the last one's row and sums the edges).
     pub(super) clashed: usize,
     /// By function: how much of its total neither its self value nor its callees account for, while its callees
     /// are asked.
     slack: Vec<i64>,
-}
-
-/// A self value that is placed below its direct caller and nothing else.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Aside {
-    pub(super) function: usize,
-    /// The edge from its caller, or none.
-    pub(super) edge: Option<usize>,
-    pub(super) value: i64,
 }
 
 impl Flow {
@@ -57,7 +46,6 @@ impl Flow {
             root_own: vec![0; functions],
             root_down: vec![0; functions],
             sum: 0,
-            aside: Vec::new(),
             clashed: 0,
             slack: (0..functions).map(|of| slack(graph, components, sample_type, of)).collect(),
         };
@@ -85,18 +73,6 @@ impl Flow {
         let incoming = graph.incoming.of(function);
         let own = graph.own[sample_type][function];
         let known = |edge: &&usize| graph.edges[**edge].has_self;
-        let negative =
-            own < 0 || incoming.iter().filter(known).any(|&edge| graph.edge_own[sample_type][edge] < 0);
-        if negative {
-            let mut rest = own;
-            for &edge in incoming.iter().filter(known) {
-                let value = graph.edge_own[sample_type][edge];
-                rest = rest.saturating_sub(value);
-                self.aside.push(Aside { function, edge: Some(edge), value });
-            }
-            self.aside.push(Aside { function, edge: None, value: rest });
-            return;
-        }
         let mut rest = own;
         for &edge in incoming.iter().filter(known) {
             self.own[edge] = graph.edge_own[sample_type][edge];

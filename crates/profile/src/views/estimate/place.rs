@@ -7,7 +7,7 @@
 
 use super::components::Components;
 use super::cycle::Router;
-use super::flow::{Aside, Flow};
+use super::flow::Flow;
 use super::graph::Graph;
 use super::leaves::Leaves;
 use super::nesting::{Marks, Nesting};
@@ -63,6 +63,16 @@ pub(super) struct Placed {
     pub(super) main: Vec<Option<Parcel>>,
 }
 
+impl Placed {
+    /// Adds what was placed of the other sign.
+    pub(super) fn join(&mut self, other: Self) {
+        self.contexts.iter_mut().zip(other.contexts).for_each(|(own, other)| own.extend(other));
+        for (own, other) in self.main.iter_mut().zip(other.main) {
+            *own = std::cmp::max_by_key(other, *own, |main| main.map(|parcel| parcel.amount));
+        }
+    }
+}
+
 /// A way into a component: an edge from outside, or none, with what came over it.
 struct Entry {
     function: usize,
@@ -111,7 +121,6 @@ impl<'a, 'b> Placer<'a, 'b> {
                 _ => self.pass_on_cycle(members, entries)?,
             }
         }
-        self.place_aside()?;
         Ok(Placed { contexts: self.contexts, main: self.main })
     }
 
@@ -305,19 +314,6 @@ impl<'a, 'b> Placer<'a, 'b> {
                 None => self.sink.frame(self.graph, function)?,
             };
             self.sink.add(Parcel { amount, ..parcel }, frame)?;
-        }
-        Ok(())
-    }
-
-    /// Places what cannot flow below its direct caller.
-    fn place_aside(&mut self) -> Result<(), BuildError> {
-        for &Aside { function, edge, value } in &self.flow.aside {
-            let mut parcel = Parcel::root(value);
-            if let Some(edge) = edge {
-                parcel = self.below(parcel, edge)?;
-            }
-            let frame = self.sink.frame(self.graph, function)?;
-            self.sink.add(parcel, frame)?;
         }
         Ok(())
     }

@@ -19,6 +19,8 @@ pub(super) struct Sink<'a> {
     values: Vec<i64>,
     /// The sample type that is placed now.
     slot: usize,
+    /// Of what is placed now.
+    sign: i64,
     /// By function of the graph: its frame without a line, once it is asked for.
     frames: Vec<Option<FrameId>>,
     /// By number of guessed frames: the labels that say so.
@@ -32,19 +34,29 @@ impl<'a> Sink<'a> {
             builder.string(super::INFERRED_UNIT.as_bytes())?,
         );
         let values = vec![0; builder.sample_types().len()];
-        Ok(Self { builder, origin, inferred, values, slot: 0, frames: Vec::new(), labels: Vec::new() })
+        Ok(Self {
+            builder,
+            origin,
+            inferred,
+            values,
+            slot: 0,
+            sign: 1,
+            frames: Vec::new(),
+            labels: Vec::new(),
+        })
     }
 
-    /// From here on, values are of this sample type.
-    pub(super) fn select(&mut self, slot: usize) {
+    /// From here on, values are of this sample type and have this sign.
+    pub(super) fn select(&mut self, slot: usize, sign: i64) {
         self.slot = slot;
+        self.sign = sign;
     }
 
     /// Adds the amount of a parcel at `frame` below the parcel's parent.
     pub(super) fn add(&mut self, parcel: Parcel, frame: FrameId) -> Result<(), BuildError> {
         let stack = Some(self.builder.stack(parcel.parent, frame)?);
         let labels = self.labels(parcel.inferred)?;
-        self.values[self.slot] = parcel.amount;
+        self.values[self.slot] = self.sign * parcel.amount;
         self.builder.accumulate(Sample { stack, origin: self.origin, labels }, &self.values)?;
         self.values[self.slot] = 0;
         Ok(())
