@@ -217,9 +217,9 @@ pub(crate) struct Diff {
     /// Value to compare, e.g. `cpu` [default: the base's own default, a time rather than a count of samples]
     #[arg(long, value_name = "NAME")]
     pub(crate) value: Option<String>,
-    /// What makes runs comparable: none, as measured (counts of samples at equal rates); duration, as if all had taken as
-    /// long as BASE; total, as if all had its total, which compares shares [default: none, as the same work is expected on
-    /// both sides; total where there are only counts of samples of unknown rate]
+    /// What makes runs comparable: none, as measured; rate, the same with counts of samples as if taken as often as in
+    /// BASE; duration, as if all had taken as long as BASE; total, as if all had its total, which compares shares [default:
+    /// none, as the same work is expected on both sides; for counts of samples rate, or total where rates are not known]
     #[arg(long, value_name = "HOW")]
     pub(crate) normalize: Option<NormalizeArgument>,
     /// What a row is
@@ -252,6 +252,7 @@ pub(crate) struct Diff {
 pub(crate) enum NormalizeArgument {
     Total,
     Duration,
+    Rate,
     None,
 }
 

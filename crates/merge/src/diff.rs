@@ -36,8 +36,8 @@
 //! # What is compared with what
 //!
 //! Values of runs are made comparable by a factor each ([`Normalize`]), then averaged over the runs of a side. Sampling
-//! rates never show: times do not depend on them, and where there are only counts of samples these are scaled by their
-//! periods.
+//! rates do not show unless [`Normalize::None`] is asked for: times do not depend on them, and counts of samples are scaled
+//! by their periods.
 //!
 //! # What is a change and what is noise
 //!
@@ -74,8 +74,8 @@ pub struct DiffOptions {
     /// Name of the sample type to compare; if `None` the default of the base where it counts no samples, else the first
     /// that counts time on both sides.
     pub value: Option<String>,
-    /// What makes runs comparable; if `None`, [`Normalize::None`], but [`Normalize::Total`] where there are only
-    /// counts of samples and the rates are not known.
+    /// What makes runs comparable; if `None`, [`Normalize::None`], but for counts of samples [`Normalize::Rate`] where rates
+    /// differ and [`Normalize::Total`] where they are not known.
     pub normalize: Option<Normalize>,
     /// How paths are changed, so that those of different machines meet.
     pub paths: PathRules,
@@ -218,7 +218,7 @@ impl Comparison {
     /// How many runs the base has, and the new side.
     #[must_use]
     pub fn run_counts(&self) -> (usize, usize) {
-        (self.runs.bases, self.runs.infos.len() - self.runs.bases)
+        self.runs.counts()
     }
 
     /// What tells changes from noise.
@@ -272,7 +272,8 @@ impl Comparison {
     /// The difference as a profile: what is new as it is, what is in the base negative and with the label
     /// `pprof::base`, which is what `go tool pprof -diff_base` makes of two files (google/pprof,
     /// `internal/driver/fetch.go`), so that `go tool pprof` shows differences and percentages of the base. Values are
-    /// scaled as in the rows, rounded to whole units; several runs are summed, and a side with fewer of them scaled up.
+    /// those of the rows: scaled, means of several runs, rounded to whole units. Each is rounded for itself where a side has
+    /// one run; else what rounding takes from one goes to the next, so that sums stay, and stacks of a part of a sample do not vanish.
     ///
     /// # Errors
     /// [`DiffError::NeedsStacks`] where there are call tables.

@@ -11,6 +11,9 @@ use crate::sample_rows::add;
 /// What stands between several producers. A merge of merges takes them apart again.
 const BETWEEN: &str = ", ";
 
+/// How the comment begins that a merge of several periods has for each of them.
+pub(crate) const PERIOD_COMMENT: &str = "profkit: some of the counts are of samples taken every";
+
 /// A sampling period. Those of which the unit is known come first.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Period {
@@ -169,7 +172,7 @@ impl Header {
         if periods.len() > 1 {
             for period in &periods {
                 let comment = format!(
-                    "profkit: some of the counts are of samples taken every {} {} {}",
+                    "{PERIOD_COMMENT} {} {} {}",
                     period.period,
                     String::from_utf8_lossy(&period.name),
                     String::from_utf8_lossy(&period.unit),

@@ -191,11 +191,13 @@ fn the_sampling_rate_does_not_show() {
     let mut random = Random(5);
     let workload = Workload::new();
     let (slow, fast) = (workload.record(100.0, 0.0, &mut random), workload.record(1000.0, 0.0, &mut random));
-    for value in [None, Some("samples".to_owned()), Some("cpu".to_owned())] {
-        let options = DiffOptions { value, ..DiffOptions::default() };
+    for (value, normalize) in
+        [(None, Normalize::None), (Some("samples"), Normalize::Rate), (Some("cpu"), Normalize::None)]
+    {
+        let options = DiffOptions { value: value.map(str::to_owned), ..DiffOptions::default() };
         let comparison =
             Comparison::new(std::slice::from_ref(&slow), std::slice::from_ref(&fast), &options).unwrap();
-        assert_eq!(comparison.normalize(), Normalize::None);
+        assert_eq!(comparison.normalize(), normalize);
         let found = comparison.functions().unwrap();
         // 3,000 samples at 100 Hz: 1.8 % is one standard error.
         assert!(found.total.relative().unwrap().abs() < 0.05, "{:?}", found.total);
@@ -382,11 +384,67 @@ fn both_sides_fit_in_one_profile() {
         let expected: &[_] = if value < 0 { &[("pprof::base".into(), "true".into())] } else { &[] };
         assert_eq!(labelled(row), expected);
     }
-    // One run against three is scaled up: 3 × 157 against 3 × 157.
-    let run = || profile(&[100, 50, 7], 100.0);
-    let difference = compare(&[run()], &[run(), run(), run()]).difference().unwrap();
-    assert_eq!(difference.samples().values(0).iter().map(|value| value.abs()).sum::<i64>(), 6 * 157);
-    assert_eq!(difference.samples().values(0).iter().sum::<i64>(), 0);
+}
+
+#[test]
+fn several_runs_are_written_as_the_means_of_the_rows() {
+    let runs = [[10, 3], [12, 3], [14, 4], [16, 0]].map(|counts| profile(&counts, 100.0));
+    for (bases, means) in [(1, [[10, 14], [3, 2]]), (2, [[11, 15], [3, 2]])] {
+        let options = DiffOptions { value: Some("samples".to_owned()), ..DiffOptions::default() };
+        let comparison = Comparison::new(&runs[..bases], &runs[bases..], &options).unwrap();
+        let whole = row(&comparison, "function0").own;
+        assert_eq!([whole.base, whole.new], means[0].map(|mean| mean as f64));
+        // 7 samples in 3 runs are 2⅓, and 4 in 2 are 2.
+        let both = comparison.before_after().unwrap();
+        let both: Vec<_> = (0..both.samples().len()).map(|row| both.samples().row_values(row)).collect();
+        assert_eq!(both, means);
+        let difference = comparison.difference().unwrap();
+        let mut counts = difference.samples().values(0).to_vec();
+        counts.sort_unstable();
+        assert_eq!(counts, [-means[0][0], -means[1][0], means[1][1], means[0][1]]);
+        let comment = difference.text(difference.meta().comments[0]).into_owned();
+        let said =
+            format!("profkit: means of {bases} and {} runs, rounded so that their sums stay", 4 - bases);
+        assert_eq!(comment, said);
+    }
+    // What is in one run of three only is not lost by rounding: of 3 × ⅓ sample 1 is left.
+    let base = profile(&[1; 3], 100.0);
+    let new = [[1, 0, 0], [0, 1, 0], [0, 0, 1]].map(|counts| profile(&counts, 100.0));
+    let difference = compare(&[base], &new).difference().unwrap();
+    assert_eq!(difference.samples().values(0).iter().sum::<i64>(), -2);
+}
+
+#[test]
+fn counts_of_unequal_periods_are_scaled_or_left_alone() {
+    let (base, new) = ([profile(&[5, 1], 100.0)], [profile(&[7], 50.0)]);
+    for (value, normalize, found, count, period) in [
+        ("samples", None, Normalize::Rate, 14, 10_000_000),
+        ("samples", Some(Normalize::Rate), Normalize::Rate, 14, 10_000_000),
+        ("samples", Some(Normalize::None), Normalize::None, 7, 20_000_000),
+        // Nobody looks at the counts: they are what `go tool pprof -diff_base` makes of them.
+        ("cpu", None, Normalize::None, 7, 20_000_000),
+    ] {
+        let options = DiffOptions { value: Some(value.to_owned()), normalize, ..DiffOptions::default() };
+        let comparison = Comparison::new(&base, &new, &options).unwrap();
+        assert_eq!(comparison.normalize(), found, "{value} {normalize:?}");
+        let of_rows = comparison.functions().unwrap().total.new;
+        let unit = if value == "cpu" { 2e7 } else { 1.0 };
+        assert_eq!(of_rows, count as f64 * unit, "{value} {normalize:?}");
+        let difference = comparison.difference().unwrap();
+        let counts = difference.samples().values(0).iter();
+        assert_eq!(counts.filter(|&&count| count > 0).sum::<i64>(), count);
+        assert_eq!(difference.meta().period, period);
+        let comments = difference.meta().comments.iter().map(|&comment| difference.text(comment));
+        let comments: Vec<_> = comments.collect();
+        let scaled = "counts of samples are scaled to the period of the first profile, × 2";
+        let notes = comparison.notes();
+        if found == Normalize::Rate {
+            assert_eq!(notes, [format!("{scaled} (--normalize none compares them as they are)")]);
+            assert_eq!(comments, [format!("profkit: {scaled}")]);
+        } else {
+            assert_eq!((notes.len(), comments.len()), (0, 2), "{comments:?}");
+        }
+    }
 }
 
 #[test]

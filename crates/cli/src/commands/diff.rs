@@ -126,6 +126,7 @@ impl Sides {
             normalize: arguments.normalize.map(|how| match how {
                 NormalizeArgument::Total => Normalize::Total,
                 NormalizeArgument::Duration => Normalize::Duration,
+                NormalizeArgument::Rate => Normalize::Rate,
                 NormalizeArgument::None => Normalize::None,
             }),
             paths: arguments.paths.rules(),

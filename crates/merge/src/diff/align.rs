@@ -67,6 +67,17 @@ impl Runs {
         self.run_of[labels.index()]
     }
 
+    /// How many runs the base has, and the new side.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.bases, self.infos.len() - self.bases)
+    }
+
+    /// The side that a run belongs to, 0 for the base, and how many runs that has.
+    pub(super) fn side_of(&self, run: usize) -> (usize, usize) {
+        let (bases, news) = self.counts();
+        if run < bases { (0, bases) } else { (1, news) }
+    }
+
     /// A label set without the mark of its run.
     pub(super) fn unmarked(&self, labels: LabelSetId) -> Vec<Label> {
         let set = self.profile.labels().get(labels).iter();

@@ -11,10 +11,12 @@ use crate::diff::align::{Runs, float, mean};
 /// if each was divided by its own duration or total.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Normalize {
-    /// Values as they were measured, at whatever rate: for the same work done twice, as in benchmarks and tests. A
-    /// slower function shows in itself and its callers and nowhere else.
+    /// Values as they were measured: for the same work done twice, as in benchmarks and tests. A slower function shows in
+    /// itself and its callers and nowhere else.
     #[default]
     None,
+    /// The same, but counts of samples as if each run had been sampled at the rate of the first one.
+    Rate,
     /// As if each run had taken as long as the base: for services that are watched for different times.
     Duration,
     /// As if each run had the total of the base: compares shares. What grows makes all others shrink.
@@ -27,6 +29,7 @@ impl Normalize {
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::Rate => "rate",
             Self::Duration => "duration",
             Self::Total => "total",
         }
@@ -175,6 +178,8 @@ pub(super) struct Factors {
     pub(super) measured: Vec<f64>,
     /// How much of the compared value one sample is, after scaling, on each side; 0 where it was not sampled.
     pub(super) quantum: [f64; 2],
+    /// What was done to counts of samples of unequal periods.
+    pub(super) rates: Option<String>,
 }
 
 pub(super) fn factors(
@@ -186,6 +191,7 @@ pub(super) fn factors(
     let sums = sums(runs);
     let counts_samples = is_sample_count(&runs.tables, value.column);
     let rates_known = runs.infos.iter().all(|info| info.period_ns.is_some());
+    let rates_differ = rates_known && runs.infos.iter().any(|info| info.period_ns != runs.infos[0].period_ns);
     let durations_known = runs.infos.iter().all(|info| info.duration_ns.is_some());
     let normalize = match wanted {
         None | Some(Normalize::Duration) if counts_samples && !rates_known && !durations_known => {
@@ -208,23 +214,35 @@ pub(super) fn factors(
             );
             Normalize::Total
         }
+        Some(Normalize::Rate) if counts_samples && !rates_known => {
+            notes.push(
+                "the rate of a profile is not known: counts of samples are compared as they are".to_owned(),
+            );
+            Normalize::None
+        }
+        None if counts_samples && rates_differ => Normalize::Rate,
         None => Normalize::None,
         Some(wanted) => wanted,
     };
+    // To the period of the first run, where that is asked for.
+    let to_rate = |run: usize| match (normalize, runs.infos[run].period_ns, runs.infos[0].period_ns) {
+        (Normalize::Rate | Normalize::Duration, Some(period), Some(first)) if rates_differ => period / first,
+        _ => 1.0,
+    };
+    let rates = scaled_rates(&(0..runs.infos.len()).map(to_rate).collect::<Vec<_>>());
+    if let Some(rates) = rates.as_ref().filter(|_| counts_samples) {
+        notes.push(format!("{rates} (--normalize none compares them as they are)"));
+    }
     let columns = runs.tables.sample_types().len();
     let of_column = |column: usize| -> Vec<f64> {
         let totals: Vec<f64> = sums.iter().map(|run| run[column]).collect();
-        let rates = runs.infos.iter().map(|info| match (info.period_ns, runs.infos[0].period_ns) {
-            (Some(period), Some(first)) if rates_known && is_sample_count(&runs.tables, column) => {
-                period / first
-            }
-            _ => 1.0,
-        });
+        let counts_samples = is_sample_count(&runs.tables, column);
+        let rates = (0..runs.infos.len()).map(|run| if counts_samples { to_rate(run) } else { 1.0 });
         let [total, _] = runs.means(&totals);
         let durations: Vec<f64> = runs.infos.iter().map(|info| info.duration_ns.unwrap_or(0.0)).collect();
         let [duration, _] = runs.means(&durations);
         let factor = |run: usize, rate: f64| match normalize {
-            Normalize::None => rate,
+            Normalize::None | Normalize::Rate => rate,
             Normalize::Duration => rate * ratio(duration, durations[run]),
             Normalize::Total => ratio(total, totals[run]),
         };
@@ -240,8 +258,24 @@ pub(super) fn factors(
         measured: sums.iter().map(|run| run[value.column]).collect(),
         of_columns: of_columns.collect(),
         of_value,
+        rates,
     };
     (normalize, factors)
+}
+
+/// By what counts of samples are multiplied, for people; nothing where they stay what they are.
+#[expect(clippy::float_cmp, reason = "exactly one means that nothing is scaled")]
+fn scaled_rates(factors: &[f64]) -> Option<String> {
+    // Four digits are enough to see what was done.
+    let mut scaled: Vec<String> =
+        factors.iter().filter(|&&by| by != 1.0).map(|by| format!("{by:.3e}")).collect();
+    scaled.sort_unstable();
+    scaled.dedup();
+    let factors: Vec<String> =
+        scaled.iter().filter_map(|by| by.parse::<f64>().ok()).map(|by| format!("× {by}")).collect();
+    let factors = factors.join(", ");
+    (!factors.is_empty())
+        .then(|| format!("counts of samples are scaled to the period of the first profile, {factors}"))
 }
 
 /// 1 where there is nothing to scale.

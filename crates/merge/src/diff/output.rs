@@ -4,30 +4,29 @@ use profkit_profile::{BuildError, Id, Label, LabelSetId, Profile, ProfileBuilder
 
 use crate::diff::align::{Runs, count, float};
 use crate::diff::normalize::Factors;
+use crate::header::PERIOD_COMMENT;
 
 /// The label that makes `go tool pprof` take a sample for one of the base: `pprof::base` is `true`
 /// (google/pprof `profile/profile.go`, `DiffBaseSample`).
 const BASE: (&[u8], &[u8]) = (b"pprof::base", b"true");
 
-/// What the samples of a run are multiplied by beside its factors, so that both sides count as many runs.
-fn weight(runs: &Runs, run: usize) -> f64 {
-    let (base, new) = (count(runs.bases), count(runs.infos.len() - runs.bases));
-    base.max(new) / if run < runs.bases { base } else { new }
-}
-
 pub(super) fn difference(runs: &Runs, factors: &Factors) -> Result<Profile, BuildError> {
     let mut builder = ProfileBuilder::of(runs.tables.clone());
+    describe(runs, factors, &mut builder)?;
     let base = Label::text(builder.string(BASE.0)?, builder.string(BASE.1)?);
     let sets = label_sets(runs, &mut builder, Some(base))?;
     let columns = runs.tables.sample_types().len();
     let samples = runs.profile.samples();
     let mut values = vec![0; columns];
+    let mut rests = [vec![0.0; columns], vec![0.0; columns]];
     for (row, sample) in samples.iter().enumerate() {
         let Some(run) = runs.run_of(sample.labels) else { continue };
-        let by = weight(runs, run) * if run < runs.bases { -1.0 } else { 1.0 };
+        let (side, of_side) = runs.side_of(run);
         for (column, value) in values.iter_mut().enumerate() {
-            // Each is rounded alone, as `go tool pprof -normalize` does.
-            *value = scaled(samples.values(column)[row], by * factors.of_columns[run][column], &mut 0.0)?;
+            // Those of a single run are rounded alone, as `go tool pprof -normalize` does.
+            let rest = if of_side > 1 { &mut rests[side][column] } else { &mut 0.0 };
+            let by = factors.of_columns[run][column] / count(of_side) * if side == 0 { -1.0 } else { 1.0 };
+            *value = scaled(samples.values(column)[row], by, rest)?;
         }
         builder.accumulate(Sample { labels: sets[sample.labels.index()], ..sample }, &values)?;
     }
@@ -37,6 +36,7 @@ pub(super) fn difference(runs: &Runs, factors: &Factors) -> Result<Profile, Buil
 pub(super) fn before_after(runs: &Runs, column: usize, factors: &Factors) -> Result<Profile, BuildError> {
     let of = runs.tables.sample_types()[column];
     let mut builder = ProfileBuilder::of(runs.tables.without_sample_types());
+    describe(runs, factors, &mut builder)?;
     for name in [&b"before"[..], b"after"] {
         let name = builder.string(name)?;
         builder.push_sample_type(SampleType { name, ..of });
@@ -47,13 +47,33 @@ pub(super) fn before_after(runs: &Runs, column: usize, factors: &Factors) -> Res
     let mut rests = [0.0; 2];
     for (row, sample) in samples.iter().enumerate() {
         let Some(run) = runs.run_of(sample.labels) else { continue };
-        let side = usize::from(run >= runs.bases);
+        let (side, of_side) = runs.side_of(run);
         let mut values = [0; 2];
-        let by = weight(runs, run) * factors.of_value[run];
+        let by = factors.of_value[run] / count(of_side);
         values[side] = scaled(samples.values(column)[row], by, &mut rests[side])?;
         builder.accumulate(Sample { labels: sets[sample.labels.index()], ..sample }, &values)?;
     }
     crate::merge([&builder.finish()?])
+}
+
+/// Says what was done to the values, and at which period counts of samples are.
+fn describe(runs: &Runs, factors: &Factors, builder: &mut ProfileBuilder) -> Result<(), BuildError> {
+    let (bases, news) = runs.counts();
+    if bases.max(news) > 1 {
+        let comment = format!("profkit: means of {bases} and {news} runs, rounded so that their sums stay");
+        let comment = builder.string(comment.as_bytes())?;
+        builder.meta.comments.push(comment);
+    }
+    let Some(rates) = &factors.rates else { return Ok(()) };
+    let mut comments = std::mem::take(&mut builder.meta.comments);
+    comments.retain(|&comment| !builder.bytes(comment).starts_with(PERIOD_COMMENT.as_bytes()));
+    comments.push(builder.string(format!("profkit: {rates}").as_bytes())?);
+    builder.meta.comments = comments;
+    if let (Some(period), Some((name, _))) = (runs.infos[0].period_ns, builder.meta.period_type) {
+        builder.meta.period = scaled(1, period, &mut 0.0)?;
+        builder.meta.period_type = Some((name, builder.string(b"nanoseconds")?));
+    }
+    Ok(())
 }
 
 /// For each label set that without the mark of its run, and on the base's with another label.

@@ -101,6 +101,7 @@ fn headline<K>(comparison: &Comparison, rows: &Rows<K>, scale: &Scale, what: &st
     let mut line = format!("{}: {base} → {new}, {}", printable(&name), count(rows.rows.len(), what));
     line += match comparison.normalize() {
         Normalize::None => "",
+        Normalize::Rate => ", as if sampled at equal rates",
         Normalize::Duration => ", as if of equal duration",
         Normalize::Total => ", as if of equal total",
     };
