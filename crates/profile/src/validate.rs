@@ -1,7 +1,7 @@
 //! Whether the parts of a profile hold together. The builder cannot make most of these mistakes; ids from
 //! another profile are the one it cannot see earlier.
 
-use crate::id::Id;
+use crate::id::{Id, StringId};
 use crate::profile::Profile;
 use crate::track::{Interval, Track, TrackKind};
 
@@ -19,12 +19,21 @@ impl Profile {
     }
 
     fn check_tables(&self) -> Result<(), String> {
-        let strings = self.strings.len();
-        let text = |index: usize| index < strings;
-        let functions_fine = self.functions.rows().iter().all(|function| {
-            text(function.name.index()) && text(function.system_name.index()) && text(function.file.index())
-        });
+        let text = |id: StringId| id.index() < self.strings.len();
+        self.check_meta(text)?;
+        let functions_fine = self
+            .functions
+            .rows()
+            .iter()
+            .all(|function| text(function.name) && text(function.system_name) && text(function.file));
         ensure(functions_fine, "a function names a string that does not exist")?;
+        let mappings_fine =
+            self.mappings.rows().iter().all(|mapping| text(mapping.file) && text(mapping.build_id));
+        ensure(mappings_fine, "a mapping names a string that does not exist")?;
+        let origins_fine = self.origins.rows().iter().all(|origin| {
+            text(origin.host) && text(origin.process) && text(origin.thread) && text(origin.file)
+        });
+        ensure(origins_fine, "an origin names a string that does not exist")?;
         let frames_fine = self.frames.rows().iter().all(|frame| {
             frame.function.is_none_or(|id| id.index() < self.functions.len())
                 && frame.mapping.is_none_or(|id| id.index() < self.mappings.len())
@@ -37,10 +46,20 @@ impl Profile {
         });
         ensure(stacks_fine, "a stack refers to a frame that does not exist or stands before its parent")?;
         let labels = self.labels.iter().flat_map(|(_, set)| set);
-        let labels_fine = labels
-            .into_iter()
-            .all(|label| text(label.key.index()) && text(label.string.index()) && text(label.unit.index()));
+        let labels_fine =
+            labels.into_iter().all(|label| text(label.key) && text(label.string) && text(label.unit));
         ensure(labels_fine, "a label names a string that does not exist")
+    }
+
+    fn check_meta(&self, text: impl Fn(StringId) -> bool) -> Result<(), String> {
+        let types_fine = self.sample_types.iter().all(|of| text(of.name) && text(of.unit));
+        ensure(types_fine, "a sample type names a string that does not exist")?;
+        let meta = &self.meta;
+        let (period_name, period_unit) = meta.period_type.unzip();
+        let of_meta = [period_name, period_unit, meta.default_type, meta.drop_frames, meta.keep_frames];
+        let of_meta = of_meta.into_iter().chain([meta.doc_url, meta.title]).flatten();
+        let meta_fine = of_meta.chain(meta.comments.iter().copied()).all(text);
+        ensure(meta_fine, "the profile says something in a string that does not exist")
     }
 
     fn check_samples(&self) -> Result<(), String> {
@@ -78,12 +97,9 @@ impl Profile {
                 && row.origin.index() < origins
                 && row.site.is_none_or(|site| site.index() < frames)
         });
-        let lines_fine = self
-            .calls
-            .lines
-            .rows()
-            .iter()
-            .all(|row| row.function.index() < functions && row.frame.index() < frames);
+        let lines_fine = self.calls.lines.rows().iter().all(|row| {
+            row.function.index() < functions && row.origin.index() < origins && row.frame.index() < frames
+        });
         ensure(functions_fine && edges_fine && lines_fine, "a call refers to something that does not exist")
     }
 
@@ -97,6 +113,11 @@ impl Profile {
             ensure(track.rows.end <= length, "a track is longer than its table")?;
             ensure(track.sample_type < self.sample_types.len(), "a track has no sample type")?;
             ensure(track.origin.index() < self.origins.len(), "a track has no origin")?;
+            let texts = [track.name, track.unit];
+            ensure(
+                texts.iter().all(|id| id.index() < self.strings.len()),
+                "a track names a string that does not exist",
+            )?;
             ends[kind] = track.rows.end;
             let samples = &track.samples;
             let of_samples = track.kind == TrackKind::Intervals || *samples == track.rows;
