@@ -76,7 +76,7 @@ impl Counts {
 }
 
 impl FunctionKey {
-    /// The key of a row, its ids made by `origin`, `function` and `labels` already.
+    /// The key of a row, with the ids of its source.
     pub(crate) fn of(row: &FunctionCalls) -> Self {
         let known = Known::of(row.calls, row.primitive_calls);
         Self { origin: row.origin, function: row.function, labels: row.labels, known }
