@@ -92,7 +92,12 @@ fn portable(path: &[u8]) -> Option<Vec<u8>> {
     if let Some(at) = parts.iter().rposition(packages).filter(|&at| at > 0 && at + 1 < parts.len()) {
         return marked(b"<site-packages>", &parts[at + 1..]);
     }
-    let library = (1..parts.len()).rev().find(|&at| is_library(parts[at - 1], parts[at]));
+    let is_windows = parts[0].ends_with(b":") || path.contains(&b'\\');
+    let is_library = |&at: &usize| {
+        is_library(parts[at - 1], parts[at])
+            || (is_windows || parts[at] == b"Lib") && is_windows_library(&parts[..at], parts[at])
+    };
+    let library = (1..parts.len()).rev().find(is_library);
     if let Some(at) = library.filter(|&at| at + 1 < parts.len()) {
         return marked(b"<stdlib>", &parts[at + 1..]);
     }
@@ -101,20 +106,42 @@ fn portable(path: &[u8]) -> Option<Vec<u8>> {
     marked(b"<venv>", &parts[environment + 1..])
 }
 
-/// Whether two parts of a path are the standard library: `lib/python3.12`, `lib64/python3.13t`, `lib/pypy3.10`; on
-/// Windows `Python312\Lib`; zipped `lib/python312.zip`.
+/// Whether two parts of a path are the standard library: `lib/python3.12`, `lib64/python3.13t`, `lib/pypy3.10`; zipped
+/// `lib/python312.zip`.
 fn is_library(above: &[u8], part: &[u8]) -> bool {
-    let version = |rest: &[u8]| {
-        rest.first().is_some_and(u8::is_ascii_digit)
-            && rest.iter().all(|&byte| byte.is_ascii_digit() || byte == b'.' || byte == b't')
-    };
-    if matches!(above, b"lib" | b"lib64" | b"lib32") {
-        let name = part.strip_suffix(b".zip").unwrap_or(part);
-        return [&b"python"[..], b"pypy"]
-            .iter()
-            .any(|prefix| name.strip_prefix(*prefix).is_some_and(version));
+    if !matches!(above, b"lib" | b"lib64" | b"lib32") {
+        return false;
     }
-    part == b"Lib" && above.strip_prefix(b"Python").is_some_and(version)
+    let name = part.strip_suffix(b".zip").unwrap_or(part);
+    [&b"python"[..], b"pypy"].iter().any(|prefix| name.strip_prefix(*prefix).is_some_and(is_version))
+}
+
+/// Whether a folder is the standard library of an installation on Windows, which is named by whoever installs it:
+/// python.org `Python312` or `Python38-32`, GitHub's runners `Python\3.12.1\x64`, the Store and uv by package, conda
+/// `miniconda3` with `envs\name`. Names there have no case, and `sys.prefix` often has `lib`.
+fn is_windows_library(above: &[&[u8]], part: &[u8]) -> bool {
+    if !part.eq_ignore_ascii_case(b"lib") {
+        return false;
+    }
+    let lower: Vec<Vec<u8>> = above.iter().rev().take(3).map(|part| part.to_ascii_lowercase()).collect();
+    let folder = |up: usize| lower.get(up).map_or(&b""[..], Vec::as_slice);
+    let is_conda = |name: &[u8]| {
+        let name = name.strip_suffix(b"3").unwrap_or(name);
+        matches!(name, b"miniconda" | b"anaconda" | b"miniforge" | b"mambaforge")
+    };
+    let own = folder(0);
+    let installed = own.strip_prefix(b"python").is_some_and(|rest| {
+        let processor = [&b"-32"[..], b"-arm64"].iter().find_map(|suffix| rest.strip_suffix(*suffix));
+        is_version(processor.unwrap_or(rest))
+    });
+    let hosted = folder(2) == b"python" && is_version(folder(1)) && matches!(own, b"x64" | b"x86" | b"arm64");
+    let packaged = own.starts_with(b"pythonsoftwarefoundation.python.3") || own.starts_with(b"cpython-3");
+    installed || hosted || packaged || is_conda(own) || folder(1) == b"envs" && is_conda(folder(2))
+}
+
+fn is_version(name: &[u8]) -> bool {
+    name.first().is_some_and(u8::is_ascii_digit)
+        && name.iter().all(|&byte| byte.is_ascii_digit() || byte == b'.' || byte == b't')
 }
 
 /// Whether this is what people call the folder of a virtual environment.
@@ -143,6 +170,30 @@ mod tests {
             ),
             ("/usr/lib64/python3.13t/json/decoder.py", "<stdlib>/json/decoder.py"),
             (r"C:\Users\ann\Python312\Lib\json\decoder.py", "<stdlib>/json/decoder.py"),
+            (r"C:\Python38\lib\json\decoder.py", "<stdlib>/json/decoder.py"),
+            (r"C:\Users\u\AppData\Local\Programs\Python\Python38\lib\json\x.py", "<stdlib>/json/x.py"),
+            (r"C:\Program Files\Python310\lib\json\x.py", "<stdlib>/json/x.py"),
+            (r"C:\Program Files (x86)\Python38-32\Lib\json\x.py", "<stdlib>/json/x.py"),
+            ("/mnt/c/Python312/Lib/json/x.py", "<stdlib>/json/x.py"),
+            ("C:/Python313t/lib/json/x.py", "<stdlib>/json/x.py"),
+            (r"C:\hostedtoolcache\windows\Python\3.11.9\x64\Lib\json\x.py", "<stdlib>/json/x.py"),
+            (r"C:\Users\u\miniconda3\Lib\json\x.py", "<stdlib>/json/x.py"),
+            (r"C:\Users\u\Anaconda3\envs\web\lib\json\x.py", "<stdlib>/json/x.py"),
+            (
+                r"C:\Users\u\AppData\Roaming\uv\python\cpython-3.12.4-windows-x86_64-none\Lib\x.py",
+                "<stdlib>/x.py",
+            ),
+            (
+                r"C:\Program Files\WindowsApps\PythonSoftwareFoundation.Python.3.11_3.11.2544.0_x64__qbz5\Lib\x.py",
+                "<stdlib>/x.py",
+            ),
+            (r"C:\Python38\Lib\site-packages\yaml\nodes.py", "<site-packages>/yaml/nodes.py"),
+            // Somebody's own `lib`.
+            (r"C:\work\python\lib\x.py", r"C:\work\python\lib\x.py"),
+            (r"C:\work\x64\lib\x.py", r"C:\work\x64\lib\x.py"),
+            (r"C:\work\3.11.9\x64\lib\x.py", r"C:\work\3.11.9\x64\lib\x.py"),
+            (r"C:\work\envs\web\lib\x.py", r"C:\work\envs\web\lib\x.py"),
+            ("/srv/python3/lib/x.py", "/srv/python3/lib/x.py"),
             ("/usr/lib/python311.zip/json/decoder.py", "<stdlib>/json/decoder.py"),
             ("/opt/pypy/lib/pypy3.10/json/decoder.py", "<stdlib>/json/decoder.py"),
             ("/usr/lib/python3/dist-packages/yaml/nodes.py", "<site-packages>/yaml/nodes.py"),
