@@ -265,17 +265,46 @@ fn recursion_counts_once() {
 
 /// A profile of functions: name, file, first line, nanoseconds.
 fn functions(rows: &[(&str, &str, i64, i64)]) -> Profile {
+    let linked: Vec<_> =
+        rows.iter().map(|&(name, file, first_line, value)| (name, "", file, first_line, value)).collect();
+    linked_functions(&linked)
+}
+
+/// The same with the linker's names.
+fn linked_functions(rows: &[(&str, &str, &str, i64, i64)]) -> Profile {
     let mut builder = ProfileBuilder::new();
     builder.sample_type(b"cpu", b"nanoseconds").unwrap();
-    for &(name, file, first_line, value) in rows {
-        let (name, file) =
-            (builder.string(name.as_bytes()).unwrap(), builder.string(file.as_bytes()).unwrap());
-        let function = builder.function(Function { name, file, first_line, ..Function::EMPTY }).unwrap();
+    for &(name, system_name, file, first_line, value) in rows {
+        let [name, system_name, file] =
+            [name, system_name, file].map(|text| builder.string(text.as_bytes()).unwrap());
+        let function = builder.function(Function { name, system_name, file, first_line }).unwrap();
         let frame = builder.frame(Frame::of(function)).unwrap();
         let stack = builder.stack(None, frame).unwrap();
         builder.sample(Sample::of(Some(stack)), &[value]).unwrap();
     }
     builder.finish().unwrap()
+}
+
+#[test]
+fn a_function_is_the_same_whatever_the_linker_calls_it() {
+    let base = linked_functions(&[
+        ("work", "", "/a/work.go", 10, 1),
+        ("changed", "_R1", "/a/work.rs", 20, 10),
+        ("generic", "_R2", "/a/work.rs", 30, 100),
+        ("generic", "_R3", "/a/work.rs", 30, 100),
+    ]);
+    let new = linked_functions(&[
+        ("work", "_work", "/a/work.go", 10, 2),
+        ("changed", "_R4", "/a/work.rs", 20, 20),
+        ("generic", "_R5", "/a/work.rs", 30, 200),
+    ]);
+    let comparison = compare(&[base], &[new]);
+    let rows = comparison.functions().unwrap().rows;
+    let mut changes: Vec<_> = rows.iter().map(|row| (row.own.base, row.own.new)).collect();
+    changes.sort_by(|one, other| one.partial_cmp(other).unwrap());
+    // Which of two is the one of the other side, nobody knows.
+    assert_eq!(changes, [(0.0, 200.0), (1.0, 2.0), (10.0, 20.0), (100.0, 0.0), (100.0, 0.0)]);
+    assert_eq!(comparison.notes(), [""; 0]);
 }
 
 #[test]

@@ -4,12 +4,16 @@
 //! make half of a file vanish and appear, so here the base's function is taken for the new side's where name and file
 //! leave no doubt: each side has one function of that name in that file. Of `<lambda>` and such there are often several;
 //! they stay as they are, and so does what has no file.
+//!
+//! The same is done where only the linker's name differs, which some recorders write and others do not, and compilers
+//! change: there name, file and first line leave no doubt.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use profkit_profile::{
     BuildError, Frame, Function, FunctionCalls, FunctionId, Id, LabelSetId, Profile, ProfileBuilder, Sample,
-    StackId, StringId,
+    StackId,
 };
 
 /// The profile with the base's moved functions replaced by those of the new side, and how many there are.
@@ -46,31 +50,43 @@ pub(super) fn follow(
         let (own, total) = functions.values(row);
         builder.function_calls(FunctionCalls { function, ..calls }, &own, &total)?;
     }
-    Ok((builder.finish()?, moved.len()))
+    let lines = |id: FunctionId| profile.functions()[id].first_line;
+    let count = moved.iter().filter(|&(&old, &now)| lines(old) != lines(now)).count();
+    Ok((builder.finish()?, count))
 }
 
 /// Which function of the base is which of the new side.
 fn moved(profile: &Profile, is_base: impl Fn(LabelSetId) -> bool) -> HashMap<FunctionId, FunctionId> {
-    let [base, new] = used(profile, is_base).map(|used| by_name(profile, &used));
+    let [mut base, mut new] = used(profile, is_base);
+    let mut moved = pairs(profile, &base, &new, |of| (of.name, of.file, of.first_line));
+    for (old, now) in &moved {
+        (base[old.index()], new[now.index()]) = (false, false);
+    }
+    moved.extend(pairs(profile, &base, &new, |of| (of.name, of.system_name, of.file)));
+    moved
+}
+
+/// The functions of which each side has one with a key, and which differ.
+fn pairs<K: Eq + Hash>(
+    profile: &Profile,
+    base: &[bool],
+    new: &[bool],
+    key: impl Fn(&Function) -> K,
+) -> HashMap<FunctionId, FunctionId> {
+    let [base, new] = [base, new].map(|used| {
+        let mut functions: HashMap<K, Vec<FunctionId>> = HashMap::new();
+        for (id, of) in profile.functions().iter().filter(|(id, of)| used[id.index()] && !of.file.is_empty())
+        {
+            functions.entry(key(of)).or_default().push(id);
+        }
+        functions
+    });
     let pairs =
-        base.iter().filter_map(|(name, ids)| match (ids.as_slice(), new.get(name).map(Vec::as_slice)) {
+        base.iter().filter_map(|(key, ids)| match (ids.as_slice(), new.get(key).map(Vec::as_slice)) {
             (&[old], Some(&[now])) if old != now => Some((old, now)),
             _ => None,
         });
     pairs.collect()
-}
-
-/// Name, system name and file.
-type Name = (StringId, StringId, StringId);
-
-fn by_name(profile: &Profile, used: &[bool]) -> HashMap<Name, Vec<FunctionId>> {
-    let mut names: HashMap<Name, Vec<FunctionId>> = HashMap::new();
-    for (id, &Function { name, system_name, file, .. }) in profile.functions().iter() {
-        if used[id.index()] && !file.is_empty() {
-            names.entry((name, system_name, file)).or_default().push(id);
-        }
-    }
-    names
 }
 
 /// Which functions are in the base, and which in the new side.
