@@ -129,6 +129,11 @@ pub(crate) fn of_sampled(profile: &Profile, sheet: &Sheet<'_>) -> Vec<String> {
     losses
 }
 
+/// Numbers of samples that are not whole, as collapsed stacks may have them.
+pub(crate) fn of_fractions(fractions: usize) -> Option<String> {
+    (fractions > 0).then(|| format!("fractions of samples, which are written as whole numbers ({fractions})"))
+}
+
 /// What the sampled form loses where samples do not stand for equal times: it has the samples of callers only.
 pub(crate) fn of_times(profile: &Profile) -> Option<String> {
     let timed = profile.calls().edges().rows().iter().filter(|edge| edge.has_total).count();

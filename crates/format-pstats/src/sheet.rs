@@ -4,6 +4,7 @@
 //! before it is written (see `fit`).
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::hash::Hash;
 
 use foldhash::{HashMap, HashMapExt};
@@ -124,6 +125,20 @@ impl<'p> Sheet<'p> {
             callers.chain([row.own, row.total])
         })
     }
+
+    /// Makes whole numbers of the values that the sampled form has, each of them so many parts of one; how many of them
+    /// were none.
+    pub(crate) fn round(&mut self, divisor: i128) -> usize {
+        let mut fractions = 0;
+        for row in &mut self.rows {
+            let callers = row.callers.iter_mut().map(|caller| &mut caller.total);
+            for value in callers.chain([&mut row.own, &mut row.total]) {
+                fractions += usize::from(*value % divisor != 0);
+                *value = nearest(*value, divisor);
+            }
+        }
+        fractions
+    }
 }
 
 struct SheetBuilder<'p> {
@@ -207,6 +222,17 @@ impl<'p> SheetBuilder<'p> {
         self.by_function[function.index()] = Some(row);
         row
     }
+}
+
+/// The quotient as a whole number, halves to even.
+fn nearest(value: i128, divisor: i128) -> i128 {
+    let (whole, rest) = (value.div_euclid(divisor), value.rem_euclid(divisor));
+    let up = match rest.cmp(&(divisor - rest)) {
+        Ordering::Less => 0,
+        Ordering::Equal => whole & 1,
+        Ordering::Greater => 1,
+    };
+    whole + up
 }
 
 impl<'p> Key<'p> {

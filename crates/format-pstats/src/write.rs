@@ -116,7 +116,8 @@ fn sampled(
         return Err(WriteError::Unsupported("the sampled dialect needs the sample type samples".into()));
     };
     let time = sampled_time(profile, options, samples)?;
-    let sheet = Sheet::new(profile, Some(samples));
+    let mut sheet = Sheet::new(profile, Some(samples));
+    let fractions = sheet.round(scale(profile, samples).divisor);
     let times = Sheet::new(profile, time);
     let seconds = Seconds::of(profile, time, &times);
     let interval = seconds.interval(&sheet, &times);
@@ -154,6 +155,7 @@ fn sampled(
     let columns: Vec<usize> = std::iter::once(samples).chain(time).collect();
     let mut losses = losses::of(profile, &sheet, &columns);
     losses.extend(losses::of_sampled(profile, &sheet));
+    losses.extend(losses::of_fractions(fractions));
     if interval.is_none() {
         losses.extend(losses::of_period(profile));
     }

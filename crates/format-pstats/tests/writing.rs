@@ -8,7 +8,7 @@ use common::{fixture, function, read, tables, write, write_with};
 use profkit_format_pstats::Pstats;
 use profkit_profile::{
     CallEdge, Format, Frame, Function, FunctionCalls, FunctionId, Label, LabelSetId, LineCost, Mapping,
-    Origin, OriginId, Profile, ProfileBuilder, Sample, WriteError, WriteOptions,
+    Origin, OriginId, Profile, ProfileBuilder, Sample, SampleType, WriteError, WriteOptions,
 };
 
 /// Builds call tables by the names of functions.
@@ -383,6 +383,34 @@ fn samples_without_a_time_come_back_as_samples() {
     assert_eq!((&functions[0].3[..], &functions[0].4[..]), (&[5][..], &[6][..]));
     assert_eq!(edges[0].5.as_deref(), Some(&[6][..]));
     assert_eq!(common::write_sampled(&back).0, bytes);
+}
+
+#[test]
+fn the_samplers_form_has_whole_samples() {
+    let mut builder = ProfileBuilder::new();
+    let (name, unit) = (builder.string(b"samples").unwrap(), builder.string(b"count").unwrap());
+    builder.add_sample_type(SampleType { name, unit, decimals: 2 });
+    let mut tables = Tables(builder);
+    // `a;b 1.5`, `a;c 2.5`, `a;d 3`, `a;e 0.3`
+    tables.row("a", None, &[0], &[730]);
+    for (name, samples) in [("b", 150), ("c", 250), ("d", 300), ("e", 30)] {
+        tables.row(name, None, &[samples], &[samples]);
+        tables.edge("a", name, None, None, Some(&[samples]), &[0]);
+    }
+    let (bytes, written) =
+        write_with(&tables.finish(), &WriteOptions { dialect: Some("sampled"), ..WriteOptions::default() });
+    assert_eq!(
+        written.losses,
+        [
+            "fractions of samples, which are written as whole numbers (10)",
+            "samples without a time: it is written as 0",
+        ]
+    );
+    let (functions, edges) = common::tables(&read(&bytes).unwrap());
+    let samples: Vec<_> = functions.iter().map(|row| (row.3[0], row.4[0])).collect();
+    assert_eq!(samples, [(0, 7), (2, 2), (2, 2), (3, 3), (0, 0)]);
+    let totals: Vec<_> = edges.iter().map(|edge| edge.5.as_deref().unwrap()[0]).collect();
+    assert_eq!(totals, [2, 2, 3, 0]);
 }
 
 #[test]
