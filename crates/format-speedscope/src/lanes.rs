@@ -81,13 +81,14 @@ impl<'p> Lane<'p> {
         }
     }
 
-    fn of_track(profile: &'p Profile, track: &'p Track) -> Self {
+    /// `of_thread`: a name of no form is read back as a thread's.
+    fn of_track(profile: &'p Profile, track: &'p Track, of_thread: bool) -> Self {
         let unit = profile.bytes(track.unit);
         let mut lane = Self::new(profile, track.sample_type, Unit::named(unit));
         lane.converted = lane.unit.name().as_bytes() != unit;
         let origin = profile.origins()[track.origin];
         let name = profile.bytes(track.name);
-        if origin == Origin::UNKNOWN || profile_name::tells(name, profile, &origin) {
+        if origin == Origin::UNKNOWN || profile_name::tells(name, of_thread, profile, &origin) {
             lane.name = name.to_vec();
         } else {
             lane.name = profile_name::describe(profile, &origin, None);
@@ -113,7 +114,10 @@ impl<'p> Lane<'p> {
 /// Every profile of the file; at least one, since speedscope does not open a file without.
 pub(crate) fn lanes(profile: &Profile) -> Result<Vec<Lane<'_>>, WriteError> {
     let tracks = profile.tracks().tracks();
-    let mut lanes: Vec<Lane<'_>> = tracks.iter().map(|track| Lane::of_track(profile, track)).collect();
+    let names = tracks.iter().map(|track| (track.sample_type, profile.bytes(track.name)));
+    let with_threads = profile_name::with_threads(names);
+    let lane = |track| Lane::of_track(profile, track, with_threads.contains(&track.sample_type));
+    let mut lanes: Vec<Lane<'_>> = tracks.iter().map(lane).collect();
     loose(profile, &mut lanes)?;
     if lanes.is_empty() {
         let types = profile.sample_types().len();

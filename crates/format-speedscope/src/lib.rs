@@ -32,6 +32,7 @@
 //! | profile | a [`Track`](profkit_profile::Track) of samples or of intervals, with name, unit, start and end; of sums where profkit says that there is no order |
 //! | unit of time / `bytes` / any other | sample type `time`/nanoseconds, `memory`/bytes, `weight`/none with decimals |
 //! | name of a profile by py-spy, austin or profkit; py-spy's frames of processes and threads at the root | [`Origin`](profkit_profile::Origin): process, thread |
+//! | any other name of a profile, where those of several profiles of one sample type differ | [`Origin`](profkit_profile::Origin): name of a thread |
 //! | `O` events of exporters that trace every call | calls; of any other the number of calls is not known |
 //! | `name`, `file`, `line`, `col` of a frame | function and frame; `line` is the one that ran, or the definition's |
 //! | `name`, `activeProfileIndex`, `exporter` | title, active track and default sample type, producer |

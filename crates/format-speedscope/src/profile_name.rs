@@ -6,11 +6,14 @@
 //!   Austin before 3.6; also `Wall time`, `Memory allocation` and `Memory deallocation`.
 //! * **profkit**: py-spy's form with what else an origin has, and a measure where a file has several:
 //!   `Host "a" File "b.pstats" Process 34 "python app.py" Thread 12 "MainThread" (cpu)`.
+//! * **Others** (speedscope's own imports, .NET, Chrome): any text. Where a file has several profiles of one measure, it is
+//!   the thread's name, or they would be added up to one.
 //!
 //! py-spy escapes nothing, so a thread's name reaches to the last quote. In profkit's own parts a backslash stands
 //! before quotes and backslashes.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use profkit_profile::{BuildError, Origin, Profile, ProfileBuilder};
 
@@ -31,6 +34,12 @@ impl<'a> ProfileName<'a> {
     /// What is known of a name; nothing, if it has none of the forms.
     pub(crate) fn parse(name: &'a [u8]) -> Self {
         profkit(name).or_else(|| austin(name)).unwrap_or_default()
+    }
+
+    /// The same where a name of no form is a thread's.
+    pub(crate) fn of_thread(name: &'a [u8]) -> Self {
+        let said = Self::parse(name);
+        if said == Self::default() { Self { thread: Cow::Borrowed(name), ..said } } else { said }
     }
 
     pub(crate) fn origin(&self, builder: &mut ProfileBuilder) -> Result<Origin, BuildError> {
@@ -58,9 +67,19 @@ impl<'a> ProfileName<'a> {
     }
 }
 
-/// Whether a name says all of an origin.
-pub(crate) fn tells(name: &[u8], profile: &Profile, origin: &Origin) -> bool {
-    ProfileName { measure: None, ..ProfileName::parse(name) } == ProfileName::of(profile, origin, None)
+/// The sample types of which several profiles have names that differ, as those of threads do. py-spy's first releases and
+/// speedscope's own export give all profiles of a file one name.
+pub(crate) fn with_threads<'a>(names: impl Iterator<Item = (usize, &'a [u8])>) -> HashSet<usize> {
+    let mut first = HashMap::new();
+    let names = names.filter(|(_, name)| !name.is_empty());
+    let others = names.filter(|&(sample_type, name)| *first.entry(sample_type).or_insert(name) != name);
+    others.map(|(sample_type, _)| sample_type).collect()
+}
+
+/// Whether a name says all of an origin. `of_thread`: one of no form is a thread's.
+pub(crate) fn tells(name: &[u8], of_thread: bool, profile: &Profile, origin: &Origin) -> bool {
+    let said = if of_thread { ProfileName::of_thread(name) } else { ProfileName::parse(name) };
+    ProfileName { measure: None, ..said } == ProfileName::of(profile, origin, None)
 }
 
 /// A name that reads back as the origin.
@@ -270,7 +289,8 @@ mod tests {
             let name = describe(&profile, &origin, measure);
             let expected = if name.is_empty() { ProfileName::default() } else { ProfileName::of(&profile, &origin, measure) };
             prop_assert_eq!(ProfileName::parse(&name), expected, "{}", String::from_utf8_lossy(&name));
-            prop_assert!(tells(&name, &profile, &origin));
+            prop_assert!(tells(&name, false, &profile, &origin));
+            prop_assert!(tells(&name, true, &profile, &origin));
         }
     }
 }

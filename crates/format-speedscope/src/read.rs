@@ -9,7 +9,7 @@ use crate::decimal::{Decimal, short_integer};
 use crate::events;
 use crate::exporter::Exporter;
 use crate::measure::{self, Measure};
-use crate::profile_name::ProfileName;
+use crate::profile_name::{self, ProfileName};
 use crate::roots::{self, RootFrames};
 use crate::samples;
 use crate::schema::{self, Body, File};
@@ -37,9 +37,14 @@ fn read_text(source: &Source<'_>, builder: &mut ProfileBuilder) -> Result<(), Re
         let shown = builder.sample_types().get(measure.sample_type).map(|shown| shown.name);
         builder.meta.default_type = shown;
     }
+    let names = file.profiles.iter().map(|profile| profile.name.0.as_ref());
+    let with_threads =
+        profile_name::with_threads(measures.iter().map(|measure| measure.sample_type).zip(names));
     for (number, (profile, measure)) in file.profiles.iter().zip(measures).enumerate() {
+        let of_thread = with_threads.contains(&measure.sample_type);
         let is_ordered = exporter.ordered.is_none_or(|ordered| number < ordered);
-        let mut reader = Reader { source, frames: &frames, root_frames: &root_frames, builder, measure };
+        let root_frames = &root_frames;
+        let mut reader = Reader { source, frames: &frames, root_frames, builder, measure, of_thread };
         reader.profile(profile, is_ordered, exporter.every_call)?;
     }
     Ok(())
@@ -90,6 +95,8 @@ pub(crate) struct Reader<'r> {
     pub(crate) root_frames: &'r RootFrames,
     pub(crate) builder: &'r mut ProfileBuilder,
     pub(crate) measure: Measure,
+    /// Whether the name of the profile is a thread's, where it has no known form.
+    of_thread: bool,
 }
 
 impl Reader<'_> {
@@ -111,7 +118,14 @@ impl Reader<'_> {
             Body::Sampled { samples, .. } => roots::lift(self, samples.get(), named)?,
             Body::Evented { .. } => None,
         };
-        let (origin, labels) = lifted.unwrap_or((named, LabelSetId::EMPTY));
+        let (origin, labels) = match lifted {
+            Some(lifted) => lifted,
+            None if self.of_thread => {
+                let thread = ProfileName::of_thread(&profile.name.0).origin(self.builder).at(at)?;
+                (thread, LabelSetId::EMPTY)
+            }
+            None => (named, LabelSetId::EMPTY),
+        };
         let origin = self.builder.origin(origin).at(at)?;
         let track = Track {
             name: self.builder.string(&profile.name.0).at(at)?,

@@ -1,8 +1,8 @@
 //! What files mean.
 
-use profkit_profile::{BuildError, Id, OriginId, ReadErrorKind, TrackKind};
+use profkit_profile::{BuildError, Id, OriginId, ReadErrorKind, TrackKind, WriteOptions};
 
-use super::{evented, file, folded, read, sampled, sampled_profile, write};
+use super::{evented, file, folded, read, sampled, sampled_profile, write, write_with};
 
 /// The keys in the order of speedscope 0.0.1: `unit` and `type` after `events`, `shared` last.
 #[test]
@@ -99,6 +99,28 @@ fn py_spy_files_are_read() {
     let meta = profile.meta();
     assert_eq!((meta.producer.as_str(), meta.active_track), ("py-spy@0.4.3", None));
     assert_eq!(profile.text(meta.title.unwrap()), "py-spy profile");
+}
+
+#[test]
+fn names_that_tell_profiles_apart_are_threads() {
+    let threads = |names: [(&str, &str); 2]| {
+        let profiles = names.map(|(name, unit)| sampled_profile(name, unit, "[[0]]", "[1]")).join(",");
+        let profile = read(file(&profiles, "").as_bytes()).unwrap();
+        let origins = profile.samples().iter().map(|sample| profile.origins()[sample.origin]);
+        let names: Vec<_> = origins.map(|origin| profile.text(origin.thread).into_owned()).collect();
+        // Written back, they have the same names.
+        let (again, written) = write_with(&profile, &WriteOptions::default());
+        assert_eq!(written.losses, [""; 0]);
+        let origins = read(again.as_bytes()).unwrap().origins().rows().len();
+        assert_eq!(origins, profile.origins().rows().len(), "{again}");
+        names
+    };
+    let two = [("worker-7 (important)", "seconds"), ("main thread", "seconds")];
+    assert_eq!(threads(two), ["worker-7 (important)", "main thread"]);
+    assert_eq!(threads([("Thread (1234)", "none"), ("Thread 5 \\\"x\\\"", "none")]), ["Thread (1234)", "x"]);
+    // speedscope's own export, memray's measures, and a file of one profile.
+    assert_eq!(threads([("p", "seconds"), ("p", "seconds")]), ["", ""]);
+    assert_eq!(threads([("Memory", "bytes"), ("Allocations", "none")]), ["", ""]);
 }
 
 #[test]
