@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use thiserror::Error;
 
 use crate::detect::Unknown;
@@ -109,11 +109,20 @@ fn gunzip(bytes: &[u8], limit: u64, look: Look<'_>) -> Result<Vec<u8>, Container
     // what deflate can do at best.
     let hint = bytes.last_chunk().map_or(0, |&size| u64::from(u32::from_le_bytes(size)));
     let most = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_mul(1032);
-    let mut decoder = MultiGzDecoder::new(bytes);
-    let mut out = Vec::new();
-    let expanded = expand(&mut decoder, &mut out, hint.min(most), limit, look);
-    let left = decoder.into_inner().len();
-    expanded.map_err(|problem| problem.into_error(Container::Gzip, bytes.len() - left, limit))?;
+    let (mut rest, mut out) = (bytes, Vec::new());
+    while !rest.is_empty() {
+        let expanded = if Container::of(rest) == Some(Container::Gzip) {
+            let mut decoder = GzDecoder::new(rest);
+            let expanded = expand(&mut decoder, &mut out, hint.min(most), limit, look);
+            rest = decoder.into_inner();
+            expanded
+        } else {
+            Err(Problem::Io(io::Error::other("what follows is neither gzip nor padding")))
+        };
+        expanded.map_err(|problem| problem.into_error(Container::Gzip, bytes.len() - rest.len(), limit))?;
+        // Tapes and block devices pad with zeros, which gzip and Python skip.
+        rest = &rest[rest.iter().take_while(|&&byte| byte == 0).count()..];
+    }
     Ok(out)
 }
 
@@ -204,6 +213,22 @@ mod tests {
         let mut two = gzip(b"one ");
         two.extend(gzip(b"two"));
         assert_eq!(peel(two, 100).unwrap(), (b"one two".to_vec(), vec![Container::Gzip]));
+    }
+
+    #[test]
+    fn zeros_after_a_member_are_padding() {
+        let padded = [gzip(b"one "), vec![0; 600], gzip(b"two"), vec![0; 4]].concat();
+        assert_eq!(peel(padded, 100).unwrap().0, b"one two");
+        let short = gzip(b"one");
+        for junk in [&b"x"[..], b"\0\0junk", b"\x28\xb5\x2f\xfd", &[b'x'; 100]] {
+            let error = peel([&short, junk].concat(), 100).unwrap_err().to_string();
+            let padding = junk.iter().take_while(|&&byte| byte == 0).count();
+            let place = format!("near byte {} ", short.len() + padding);
+            assert!(
+                error.contains(&place) && error.ends_with(": what follows is neither gzip nor padding"),
+                "{error}"
+            );
+        }
     }
 
     #[test]
