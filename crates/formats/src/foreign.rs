@@ -1,7 +1,7 @@
 //! Files that people take for profiles profkit reads, and what to do with them. A name is only a hint in an error
 //! message; nothing is decided here.
 
-/// Files known by their first bytes. Sources: the writers' own code, see FORMATS.md.
+/// Files known by their first bytes.
 const MAGIC: &[(&[u8], &str)] = &[
     (
         b"HCAT",
