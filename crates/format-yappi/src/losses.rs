@@ -36,6 +36,8 @@ pub(crate) fn losses(profile: &Profile, stats: &Stats, clock: Option<&Clock>, ro
     lose(number > 0, format!("the unknown times of {}: written as 0", count(number, "call")));
     let number = stats.rowless;
     lose(number > 0, format!("{} without own values: written as callers say", count(number, "function")));
+    let number = stats.roots;
+    lose(number > 0, format!("{} without own values: written as callees say", count(number, "function")));
     let number = stats.changed_names;
     lose(
         number > 0,

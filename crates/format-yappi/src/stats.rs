@@ -70,6 +70,8 @@ pub(crate) struct Stats {
     pub(crate) unknown_total: usize,
     /// Functions that only their callers know, with values.
     pub(crate) rowless: usize,
+    /// Callers that only their callees give a time.
+    pub(crate) roots: usize,
 }
 
 /// The values of one sample type as nanoseconds.
@@ -160,15 +162,22 @@ impl Stats {
         builder.stats
     }
 
-    /// yappi needs a row for every callee; one that has none is what its callers say of it.
+    /// yappi needs a row for every callee; one that has none is what its callers say of it. A caller without values that
+    /// nobody calls has the time of its callees.
     fn complete(&mut self) {
         let mut sums = vec![Values::default(); self.functions.len()];
         for child in self.functions.iter().flat_map(|stat| &stat.children) {
             sums[child.callee].add(child.values);
         }
-        for (stat, sum) in self.functions.iter_mut().zip(sums).filter(|(stat, _)| stat.rows == 0) {
-            stat.values = sum;
-            self.rowless += usize::from(sum != Values::default());
+        for (stat, sum) in self.functions.iter_mut().zip(sums) {
+            if stat.rows == 0 {
+                stat.values = sum;
+                self.rowless += usize::from(sum != Values::default());
+            }
+            if stat.values == Values::default() {
+                stat.values.total = stat.children.iter().map(|child| child.values.total).sum();
+                self.roots += usize::from(stat.values.total != 0);
+            }
         }
     }
 }

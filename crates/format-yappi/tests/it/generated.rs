@@ -171,6 +171,31 @@ fn a_callee_without_a_row_gets_one_from_its_callers() {
 }
 
 #[test]
+fn a_caller_without_a_row_has_the_time_of_its_callees() {
+    let profile = with_function(|builder, function| {
+        let name = builder.string(b"caller").unwrap();
+        let caller = builder.function(Function { name, first_line: 9, ..Function::EMPTY }).unwrap();
+        builder.function_calls(FunctionCalls { function, ..PLAIN }, &[250], &[250]).unwrap();
+        let edge = CallEdge {
+            origin: OriginId::UNKNOWN,
+            caller,
+            callee: function,
+            site: None,
+            calls: Some(1),
+            primitive_calls: Some(1),
+            has_self: true,
+            has_total: true,
+        };
+        builder.call_edge(edge, &[250], &[250]).unwrap();
+    });
+    let (bytes, written) = write(&profile);
+    let said = "1 function without own values: written as callees say";
+    assert!(written.losses.iter().any(|loss| loss == said), "{:?}", written.losses);
+    let text = content(&read(&bytes).unwrap()).join("\n");
+    assert!(text.contains("function :9 caller None Some(0) ([0], [250])"), "{text}");
+}
+
+#[test]
 fn other_shapes_are_refused_by_type() {
     let options = WriteOptions::default();
     let stacks = with_function(|builder, function| {
