@@ -68,10 +68,12 @@ pub fn fit(profile: Profile, holds: Evidence, stacks: Stacks) -> Result<Fitted, 
             notes.push(format!("stacks estimated from call edges: {}", summary.join("; ")));
             if estimate.report.clashed > 0 {
                 notes.push(match estimate.report.clashed {
-                    1 => "1 function shares file, line and name with another one; its self time is kept"
+                    1 => "1 function has less in all than its callees, as if it shared file, line and name with \
+                          another one; its self time is kept"
                         .to_owned(),
                     clashed => format!(
-                        "{clashed} functions share file, line and name with others; their self times are kept"
+                        "{clashed} functions have less in all than their callees, as if they shared file, line and \
+                         name with others; their self times are kept"
                     ),
                 });
             }

@@ -68,7 +68,7 @@ pub struct Report {
     /// One for each sample type of the source.
     pub types: Vec<TypeReport>,
     /// How many functions seem to share file, line and name with another one: their callees' totals exceed
-    /// their own.
+    /// their own, as far as they have any.
     pub clashed: usize,
     /// How many functions there are.
     pub functions: usize,
