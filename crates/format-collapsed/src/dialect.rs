@@ -3,7 +3,7 @@
 use crate::frame::{self, Location};
 use crate::record::{Kind, Records};
 use crate::root::{self, NO_STACK};
-use crate::survey::is_tolerable;
+use crate::survey::{Survey, is_tolerable};
 
 /// Who writes lines like these.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,9 +131,10 @@ pub(crate) fn begins_all(head: &[u8], dialect: Dialect) -> bool {
 impl Tally {
     fn of(head: &[u8], dialect: Dialect) -> Self {
         let mut tally = Self::default();
+        let differential = Survey::of(head, dialect).is_differential();
         for record in Records::new(head, dialect) {
-            if let Kind::Stack { end, .. } = record.kind {
-                tally.add(record.text[..end].trim_ascii_start());
+            if let Some(stack) = record.stack(differential) {
+                tally.add(stack.trim_ascii_start());
             }
         }
         tally

@@ -15,6 +15,16 @@ pub(crate) struct Record<'a> {
     pub(crate) kind: Kind,
 }
 
+impl<'a> Record<'a> {
+    /// The stack of a line; `differential` is whether two counts end it.
+    pub(crate) fn stack(&self, differential: bool) -> Option<&'a [u8]> {
+        let Kind::Stack { end, .. } = self.kind else { return None };
+        let stack = &self.text[..end];
+        let first = if differential { split_first_count(stack) } else { None };
+        Some(first.map_or(stack, |(end, _)| &stack[..end]))
+    }
+}
+
 /// What a line is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {

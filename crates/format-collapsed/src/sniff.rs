@@ -8,9 +8,9 @@ use crate::dialect::{Dialect, Grammar, begins_all, head};
 use crate::encoding::decode;
 use crate::frame;
 use crate::header::Header;
-use crate::record::{Kind, Record, Records};
+use crate::record::{Kind, Records};
 use crate::root::{self, NO_STACK};
-use crate::survey::is_tolerable;
+use crate::survey::{Survey, is_tolerable};
 
 /// What was counted in the head of a text.
 #[derive(Default, Debug)]
@@ -66,27 +66,25 @@ pub(crate) fn sniff(input: &[u8]) -> Sniff {
 impl Look {
     fn at(text: &[u8]) -> Self {
         let mut look = Self::default();
+        let differential = Survey::of(text, Dialect::PySpy).is_differential();
         for record in Records::new(text, Dialect::PySpy) {
-            match record.kind {
+            match record.stack(differential) {
                 // A number alone says nothing.
-                Kind::Stack { end: 0, .. } => {}
-                Kind::Stack { end, .. } if &record.text[..end] == NO_STACK => {}
-                Kind::Stack { end, .. } => look.add(&record, end),
-                Kind::Comment => {}
-                Kind::Bad => look.other += 1,
+                Some(stack) if stack.is_empty() || stack == NO_STACK => {}
+                Some(stack) => look.add(stack, &record.text[stack.len()..]),
+                None => look.other += usize::from(matches!(record.kind, Kind::Bad)),
             }
         }
         look
     }
 
-    fn add(&mut self, record: &Record<'_>, end: usize) {
-        let stack = &record.text[..end];
+    fn add(&mut self, stack: &[u8], counts: &[u8]) {
         let indented = stack.first().is_none_or(u8::is_ascii_whitespace);
         let roots = root::parse(Grammar::of(Dialect::PySpy), stack);
         let frames = stack.get(roots.end..).unwrap_or(&[]);
         // Roots hold commands of any kind, `python -c import a; b()`.
         let several = roots.any() || frames.contains(&b';');
-        let tab = record.text[end..].first() != Some(&b' ');
+        let tab = counts.first() != Some(&b' ');
         let table = stack.contains(&b'\t') && !has_place(stack);
         let fine = !indented && !table && !is_sentence(frames);
         if fine && several {

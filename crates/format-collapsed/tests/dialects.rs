@@ -77,6 +77,19 @@ fn py_spy_writes_odd_names_as_they_are() {
 }
 
 #[test]
+fn two_counts_end_a_stack_of_one_frame_too() {
+    for text in ["<module> (x.py:1);b (x.py:3) 3 5\n<module> (x.py:1) 3 4\n", "a;b 3 5\na 3 4\n"] {
+        assert!(is_recognised(text.as_bytes()), "{text}");
+        let profile = read(text.as_bytes());
+        let sums: Vec<_> = totals(&profile).into_iter().map(|(name, .., sum)| (name, sum)).collect();
+        assert_eq!(sums, [("before".to_owned(), 6), ("after".to_owned(), 9)]);
+    }
+    // The last frame has its place in front of two counts.
+    let profile = read(b"main (a.py:1);semi;colon (a.py:2) 1 2\n");
+    assert_eq!(names(&only_row(&profile)), ["main a.py 1", "semi;colon a.py 2"]);
+}
+
+#[test]
 fn tachyon_has_base_names_and_threads() {
     let profile = read(
         b"tid:23750;<native>;threading.py:Thread.run:1161;<frozen runpy>:_run_code:87;odd.py:semi;colon:2;<GC> 575\n\
