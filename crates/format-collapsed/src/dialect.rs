@@ -48,7 +48,7 @@ pub(crate) struct Grammar {
     pub(crate) dialect: Dialect,
     /// perf: every command ends in a process id, so that the number of `Thread-1` may be taken for one.
     pub(crate) pids: bool,
-    /// py-spy: every stack ends in a frame with a file, so that a piece without one is a part of a name.
+    /// py-spy: every stack begins and ends in a frame with a file, so that a piece without one is a part of a name.
     pub(crate) placed: bool,
     /// Names have stand-ins; see `escape.rs`.
     pub(crate) escaped: bool,
@@ -82,7 +82,7 @@ struct Tally {
     /// Lines below `process 12:"command"` or `thread (12)`.
     rooted: usize,
     frames: usize,
-    /// Lines of which the last frame has no file.
+    /// Lines of which the first or the last frame has no file.
     open: usize,
     /// Frames like `name (file.py:12)`, and like `name (file.py)`.
     with_line: usize,
@@ -149,6 +149,8 @@ impl Tally {
         let roots = root::parse(Grammar::of(Dialect::PySpy), stack);
         self.rooted += usize::from(roots.any());
         let Some(frames) = stack.get(roots.end..) else { return };
+        let first = frames.split(|&byte| byte == b';').next().unwrap_or(&[]);
+        let begins = frame::location(first).is_some() || is_cut(first);
         let mut has_file = true;
         for frame in frames.split(|&byte| byte == b';') {
             self.frames += 1;
@@ -161,7 +163,7 @@ impl Tally {
             let compiled = [&b"_[j]"[..], b"_[i]", b"_[0]", b"_[1]"];
             self.compiled += usize::from(compiled.iter().any(|suffix| frame.ends_with(suffix)));
         }
-        self.open += usize::from(!has_file);
+        self.open += usize::from(!has_file || !begins);
     }
 
     /// Looks at the first two frames for what perf and async-profiler put there.
@@ -215,6 +217,12 @@ impl Tally {
 fn is_command(name: &[u8]) -> bool {
     let other: [&[u8]; 3] = [b"0x", b"[", b"<"];
     (1..=root::MAX_COMMAND).contains(&name.len()) && !other.iter().any(|start| name.starts_with(start))
+}
+
+/// Whether a semicolon in its path cut this frame of py-spy in two: `f (a;b.py:3)`.
+fn is_cut(piece: &[u8]) -> bool {
+    let count = |wanted: u8| piece.iter().filter(|&&byte| byte == wanted).count();
+    count(b'(') > count(b')')
 }
 
 /// Whether this is what py-spy writes into parentheses: a path, or `?` where it knows no module.

@@ -40,8 +40,8 @@
 //! last newline are all fine; equal lines are summed; their order means nothing.
 //!
 //! Recorders write names as they are. A semicolon in a name makes two frames of one and a line break makes two lines;
-//! where a grammar gives every frame a place (py-spy, Tachyon, Austin) profkit puts them together again. Up to a tenth
-//! of the lines may have no count; they are skipped and a note says so.
+//! where a grammar gives every frame a place (Tachyon, Austin, and py-spy's if all stacks begin and end with one) profkit
+//! puts them together again. Up to a tenth of the lines may have no count; they are skipped and a note says so.
 //!
 //! # Writing
 //!

@@ -77,6 +77,28 @@ fn py_spy_writes_odd_names_as_they_are() {
 }
 
 #[test]
+fn a_frame_without_a_place_is_none_of_the_next_one() {
+    let total = |lines: &str| {
+        let mut totals: Vec<(String, i64)> = Vec::new();
+        for (key, values) in rows(&read(lines.as_bytes())) {
+            let frames = key.frames.iter().map(|frame| format!("{}|{}", text(&frame.0), text(&frame.1)));
+            totals.push((frames.collect::<Vec<_>>().join(" "), values[0]));
+        }
+        totals
+    };
+    assert_eq!(
+        total("app;foo (x.py:1) 3\napp;bar (x.py:2);foo (x.py:1) 4\n"),
+        [("app| bar|x.py foo|x.py".to_owned(), 4), ("app| foo|x.py".to_owned(), 3)]
+    );
+    assert_eq!(
+        total("main;Foo.bar (Foo.java:12);Foo.baz (Foo.java:13) 4\n"),
+        [("main| Foo.bar|Foo.java Foo.baz|Foo.java".to_owned(), 4)]
+    );
+    assert_eq!(total("run(int);f (x.py:1) 2\n"), [("run(int)| f|x.py".to_owned(), 2)]);
+    assert_eq!(total("f (a;b.py:1);g (x.py:2) 2\n"), [("f|a;b.py g|x.py".to_owned(), 2)], "a path of py-spy");
+}
+
+#[test]
 fn two_counts_end_a_stack_of_one_frame_too() {
     for text in ["<module> (x.py:1);b (x.py:3) 3 5\n<module> (x.py:1) 3 4\n", "a;b 3 5\na 3 4\n"] {
         assert!(is_recognised(text.as_bytes()), "{text}");
