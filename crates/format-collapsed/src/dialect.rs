@@ -175,8 +175,9 @@ impl Tally {
         self.commands += usize::from(is_command(&first[command.name.clone()]));
         self.with_pid += usize::from(command.has_pid);
         self.with_tid += usize::from(command.has_tid);
-        self.entry_first += usize::from(is_entry(first));
-        self.entry_second += usize::from(frames.next().is_some_and(is_entry));
+        self.entry_first += usize::from(is_entry(first, b""));
+        self.entry_second +=
+            usize::from(frames.next().is_some_and(|second| is_entry(second, &first[command.name])));
     }
 
     fn grammar(&self, dialect: Dialect) -> Grammar {
@@ -232,8 +233,8 @@ fn looks_like_file(text: &[u8]) -> bool {
     }
 }
 
-/// Whether a thread of Linux begins in this function, or in one that perf has no name for.
-fn is_entry(name: &[u8]) -> bool {
+/// Whether a thread of Linux begins in this function, or in one of `command` that perf has no name for.
+fn is_entry(name: &[u8], command: &[u8]) -> bool {
     const NAMES: &[&[u8]] = &[
         b"_start",
         b"start_thread",
@@ -258,6 +259,17 @@ fn is_entry(name: &[u8]) -> bool {
         b"__libc_start",
     ];
     let name = name.strip_suffix(b"_[k]").unwrap_or(name);
-    let bracketed = name.starts_with(b"[") && name.ends_with(b"]") && root::java_thread(name).is_none();
-    bracketed || NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    is_nameless(name, command)
+        || NAMES.contains(&name)
+        || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether this stands for a function that perf has no name for: the binary that it is in, in brackets
+/// (`stackcollapse-perf.pl`, inferno). Others have `[gc]` and `[idle]`.
+fn is_nameless(name: &[u8], command: &[u8]) -> bool {
+    let Some(binary) = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]")) else { return false };
+    let starts: [&[u8]; 4] = [b"unknown", b"[", b"kernel", b"perf-"];
+    starts.iter().any(|start| binary.starts_with(start))
+        || memchr::memmem::find(binary, b".so").is_some()
+        || (!command.is_empty() && binary.starts_with(command))
 }

@@ -213,6 +213,16 @@ fn perf_begins_with_the_command() {
     assert_eq!((found.pid, found.tid), (None, Some(34)));
     let found = row("java-77;main 5\n", Some("perf"));
     assert_eq!((text(&found.process), found.pid), ("java".to_owned(), Some(77)));
+    // A thread of perf's may begin in what it has no name for.
+    for second in ["[unknown]", "[python3.11]", "[libc-2.31.so]", "[[vdso]]", "[perf-12.map]"] {
+        let found = row(&format!("python3.11;{second};main 5\n"), None);
+        assert_eq!((text(&found.process), found.frames.len()), ("python3.11".to_owned(), 2), "{second}");
+    }
+    for frames in ["main;[gc]", "MainThread;[idle]", "main;[GC];[mark]"] {
+        let found = row(&format!("{frames} 4\n"), None);
+        let count = frames.split(';').count();
+        assert_eq!((text(&found.process), found.frames.len()), (String::new(), count), "{frames}");
+    }
     // Two threads, not two processes.
     let profile = try_read(b"Thread-1;main 5\nmain;main 5\n", Some("perf")).unwrap();
     assert!(rows(&profile).keys().all(|key| key.pid.is_none()));
