@@ -1,6 +1,8 @@
 //! The number at the end of a line. It may have a fraction or an exponent, and is kept as the decimal number that
 //! it is: a float would make 0.1 something else.
 
+use profkit_profile::nearest;
+
 /// A number: `digits` divided by 10 to the power of `decimals`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Count {
@@ -99,9 +101,7 @@ impl Count {
             return i64::try_from(self.digits.checked_mul(power)?).ok();
         }
         let Some(power) = 10i128.checked_pow(self.decimals - decimals) else { return Some(0) };
-        let (quotient, rest) = (self.digits.div_euclid(power), self.digits.rem_euclid(power));
-        let up = rest * 2 > power || (rest * 2 == power && quotient % 2 != 0);
-        i64::try_from(quotient + i128::from(up)).ok()
+        i64::try_from(nearest(self.digits, power)).ok()
     }
 }
 
@@ -139,49 +139,12 @@ pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
     Some(if negative { -value } else { value })
 }
 
-/// Writes `value` divided by 10 to the power of `decimals`, without zeros at the end of the fraction.
-pub(crate) fn push_decimal(out: &mut Vec<u8>, value: i64, decimals: u8) {
-    let mut buffer = [0; 40];
-    let mut at = buffer.len();
-    let mut rest = value.unsigned_abs();
-    let mut place = 0u8;
-    let mut significant = false;
-    loop {
-        let digit = u8::try_from(rest % 10).unwrap_or(0);
-        rest /= 10;
-        significant |= digit != 0 || place >= decimals;
-        if significant {
-            at -= 1;
-            buffer[at] = b'0' + digit;
-        }
-        place += 1;
-        if place == decimals && significant {
-            at -= 1;
-            buffer[at] = b'.';
-        }
-        if rest == 0 && place > decimals {
-            break;
-        }
-    }
-    if value < 0 {
-        at -= 1;
-        buffer[at] = b'-';
-    }
-    out.extend_from_slice(&buffer[at..]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn scaled(token: &str, decimals: u32) -> Option<i64> {
         Count::parse(token.as_bytes()).unwrap().scaled(decimals)
-    }
-
-    fn written(value: i64, decimals: u8) -> String {
-        let mut out = Vec::new();
-        push_decimal(&mut out, value, decimals);
-        String::from_utf8(out).unwrap()
     }
 
     #[test]
@@ -218,19 +181,5 @@ mod tests {
         for word in ["", "-", ".5", "1.5.2", "12ms", "1e", "e5", "0x10", "nan", "inf", "1,5", "+1", "--1"] {
             assert_eq!(Count::parse(word.as_bytes()), None, "{word}");
         }
-    }
-
-    #[test]
-    fn written_numbers_have_no_zeros_at_the_end() {
-        assert_eq!(written(0, 0), "0");
-        assert_eq!(written(0, 3), "0");
-        assert_eq!(written(120, 0), "120");
-        assert_eq!(written(-274_321, 3), "-274.321");
-        assert_eq!(written(19_000, 3), "19");
-        assert_eq!(written(6_100, 3), "6.1");
-        assert_eq!(written(5, 6), "0.000005");
-        assert_eq!(written(i64::MIN, 0), "-9223372036854775808");
-        assert_eq!(written(i64::MIN, 18), "-9.223372036854775808");
-        assert_eq!(written(7, 18), "0.000000000000000007");
     }
 }

@@ -4,9 +4,9 @@
 
 use std::ops::Range;
 
-use profkit_profile::FrameFlags;
+use profkit_profile::{FrameFlags, push_decimal};
 
-use crate::count::{parse_integer, push_decimal};
+use crate::count::parse_integer;
 use crate::dialect::{Dialect, Grammar};
 use crate::escape::{Marks, push_escaped};
 

@@ -1,9 +1,8 @@
 //! Which sample types a file holds, and how their values are written.
 
-use profkit_profile::{Dimension, Profile, Sample, WriteError, WriteOptions};
+use profkit_profile::{Dimension, Profile, Sample, WriteError, WriteOptions, push_decimal};
 
 use crate::austin::{FREED_NAME, MEMORY_NAME, Mode};
-use crate::count::push_decimal;
 use crate::dialect::Dialect;
 
 /// The numbers of a line.
@@ -140,10 +139,10 @@ impl Measure {
         let (first, second) = (*values.first()?, values.get(1).copied());
         match self.kind {
             Kind::Counts { decimals } => {
-                push_decimal(&mut text, first, decimals);
+                push_decimal(&mut text, first, decimals.into());
                 if let Some(second) = second {
                     text.push(b' ');
-                    push_decimal(&mut text, second, decimals);
+                    push_decimal(&mut text, second, decimals.into());
                 }
                 line(&text);
             }

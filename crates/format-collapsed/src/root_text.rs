@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use profkit_profile::py_spy::PARENT_LABEL;
-use profkit_profile::{Label, LabelSetId, Origin, OriginId, Profile};
+use profkit_profile::{Label, LabelSetId, Origin, OriginId, Profile, push_decimal};
 
 use crate::INTERPRETER_LABEL;
-use crate::count::push_decimal;
 use crate::dialect::{Dialect, Grammar};
 use crate::escape::{Marks, mask, push_escaped, unescape};
 use crate::root::{self, NO_STACK, Roots};

@@ -4,11 +4,10 @@
 //! before it is written (see `fit`).
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::hash::Hash;
 
 use foldhash::{HashMap, HashMapExt};
-use profkit_profile::{Function, FunctionId, Id, Profile};
+use profkit_profile::{Function, FunctionId, Id, Profile, nearest};
 
 use crate::text::escaped;
 
@@ -222,17 +221,6 @@ impl<'p> SheetBuilder<'p> {
         self.by_function[function.index()] = Some(row);
         row
     }
-}
-
-/// The quotient as a whole number, halves to even.
-fn nearest(value: i128, divisor: i128) -> i128 {
-    let (whole, rest) = (value.div_euclid(divisor), value.rem_euclid(divisor));
-    let up = match rest.cmp(&(divisor - rest)) {
-        Ordering::Less => 0,
-        Ordering::Equal => whole & 1,
-        Ordering::Greater => 1,
-    };
-    whole + up
 }
 
 impl<'p> Key<'p> {

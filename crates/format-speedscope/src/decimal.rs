@@ -167,39 +167,10 @@ impl Running {
     }
 }
 
-/// Writes a number of units of ten to the power of -`decimals`, without zeros that say nothing.
-pub(crate) fn push_decimal(out: &mut Vec<u8>, value: i128, decimals: usize) {
-    let mut digits = [0; 40];
-    let mut start = digits.len();
-    let mut rest = value.unsigned_abs();
-    while start == digits.len() || rest > 0 {
-        start -= 1;
-        // Most numbers fit 64 bits, where division is much quicker.
-        let digit = if let Ok(short) = u64::try_from(rest) {
-            rest = (short / 10).into();
-            u8::try_from(short % 10)
-        } else {
-            let digit = u8::try_from(rest % 10);
-            rest /= 10;
-            digit
-        };
-        digits[start] = b'0' + digit.unwrap_or_default();
-    }
-    if value < 0 {
-        out.push(b'-');
-    }
-    let digits = &digits[start..];
-    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(decimals));
-    out.extend_from_slice(if whole.is_empty() { b"0" } else { whole });
-    let Some(last) = fraction.iter().rposition(|&digit| digit != b'0') else { return };
-    out.push(b'.');
-    out.resize(out.len() + decimals - fraction.len(), b'0');
-    out.extend_from_slice(&fraction[..=last]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use profkit_profile::push_decimal;
     use proptest::prelude::*;
 
     fn value(text: &str, decimals: i32) -> Option<i64> {
@@ -247,26 +218,16 @@ mod tests {
         assert!(values.iter().all(|value| (33_333_333..=33_333_334).contains(value)));
     }
 
-    fn written(value: i128, decimals: usize) -> String {
+    fn written(value: i64, decimals: usize) -> String {
         let mut out = Vec::new();
         push_decimal(&mut out, value, decimals);
         String::from_utf8(out).unwrap()
     }
 
-    #[test]
-    fn numbers_are_written_short() {
-        assert_eq!(written(0, 9), "0");
-        assert_eq!(written(10_000_000, 9), "0.01");
-        assert_eq!(written(-1_500_000_000, 9), "-1.5");
-        assert_eq!(written(2_000_000_000, 9), "2");
-        assert_eq!(written(7, 0), "7");
-        assert_eq!(written(i128::MIN, 0), i128::MIN.to_string());
-    }
-
     proptest! {
         #[test]
         fn what_is_written_is_read_back(number: i64, decimals in 0usize..12) {
-            let text = written(number.into(), decimals);
+            let text = written(number, decimals);
             prop_assert_eq!(value(&text, i32::try_from(decimals).unwrap()), Some(number));
         }
 

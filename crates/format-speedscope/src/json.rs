@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-use crate::decimal::push_decimal;
+use profkit_profile::push_decimal;
 
 /// How much is collected before it is handed on.
 const FULL: usize = 64 * 1024;

@@ -2,9 +2,8 @@
 //!
 //! Consecutive samples share most of their stack, so only what differs from the one before is written anew.
 
-use profkit_profile::{Id, Profile, StackId};
+use profkit_profile::{Id, Profile, StackId, push_decimal};
 
-use crate::decimal::push_decimal;
 use crate::frame_numbers::FrameNumbers;
 
 /// Writes one stack after another.
@@ -53,7 +52,7 @@ impl<'p> StackTexts<'p> {
                 self.text.push(b',');
             }
             let number = self.numbers.of(stacks[id].frame, self.last.len() < inferred);
-            push_decimal(&mut self.text, number.into(), 0);
+            push_decimal(&mut self.text, number, 0);
             self.last.push((id, self.text.len()));
         }
         if inferred > 0 {

@@ -13,6 +13,7 @@
 mod builder;
 mod calls;
 mod count;
+mod decimal;
 mod error;
 pub mod format;
 mod frame;
@@ -38,6 +39,7 @@ pub mod views;
 pub use builder::{ProfileBuilder, Stacks, Values};
 pub use calls::{CallEdge, CallTables, FunctionCalls, LineCost, Measured};
 pub use count::{count, separated};
+pub use decimal::{nearest, push_decimal};
 pub use error::{BuildError, TableFull};
 pub use format::{
     AtOffset, Evidence, Format, Input, ReadError, ReadErrorKind, Sniff, WriteError, WriteOptions, Written,
