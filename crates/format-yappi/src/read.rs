@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use profkit_profile::{
     AtOffset, BuildError, CallEdge, Function, FunctionCalls, FunctionId, Label, LabelSetId, Origin, OriginId,
-    ProfileBuilder, ReadError, ReadErrorKind, Sample, StringId,
+    ProfileBuilder, ReadError, ReadErrorKind, Sample, StringId, nanoseconds,
 };
 
 use crate::builtin;
 use crate::context;
 use crate::last_place::{Nudges, Seconds};
 use crate::pickle::Pickle;
-use crate::time::{Tick, nanoseconds};
+use crate::time::Tick;
 use crate::value::{Class, Kind, Value};
 
 pub(crate) fn read(bytes: &[u8], into: &mut ProfileBuilder) -> Result<(), ReadError> {

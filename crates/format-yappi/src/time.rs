@@ -1,17 +1,6 @@
 //! Between yappi's seconds and the model's nanoseconds.
 
-/// Nanoseconds, rounded half to even; `None` for what is not finite or does not fit.
-pub(crate) fn nanoseconds(seconds: f64) -> Option<i64> {
-    let nanoseconds = (seconds * 1e9).round_ties_even();
-    // 2^63: exact as a float, and the first value that does not fit.
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if !(-LIMIT..LIMIT).contains(&nanoseconds) {
-        return None;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "a whole number within the range of i64")]
-    let nanoseconds = nanoseconds as i64;
-    Some(nanoseconds)
-}
+use profkit_profile::nanoseconds;
 
 /// How a profile's times are turned back into the floats they came from.
 ///
@@ -42,17 +31,6 @@ impl Tick {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn seconds_are_rounded_half_to_even_and_never_cut() {
-        assert_eq!(nanoseconds(0.5e-9), Some(0));
-        assert_eq!(nanoseconds(1.5e-9), Some(2));
-        assert_eq!(nanoseconds(-0.004_702_999_999_999_999), Some(-4_703_000));
-        assert_eq!(nanoseconds(9_223_372_036.0), Some(9_223_372_036_000_000_000));
-        for outside in [9.3e9, -9.3e9, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(nanoseconds(outside), None);
-        }
-    }
 
     #[test]
     fn a_time_goes_back_to_the_product_it_was() {

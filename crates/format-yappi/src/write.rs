@@ -5,14 +5,14 @@
 
 use std::io::Write;
 
-use profkit_profile::{Profile, WriteError, WriteOptions, Written};
+use profkit_profile::{Profile, WriteError, WriteOptions, Written, nanoseconds};
 
 use crate::encode::{Encoder, Memo};
 use crate::last_place::{Nudges, Seconds};
 use crate::losses::losses;
 use crate::stats::{Child, Clock, Stats, Values};
 use crate::threads;
-use crate::time::{Tick, nanoseconds};
+use crate::time::Tick;
 use crate::value::Class;
 
 /// `YFuncStat._KEYS`.
