@@ -74,6 +74,7 @@ pub mod refusal;
 mod regions;
 pub mod remote;
 mod resolver;
+mod rest;
 pub mod seat;
 pub mod session;
 mod stack;

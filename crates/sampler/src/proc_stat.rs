@@ -113,6 +113,18 @@ impl CpuClock {
         Ok(digits
             .fold(0, |number: u64, &digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'))))
     }
+
+    /// How long the thread has run, as of a tick at the latest, and how often it was given a processor.
+    ///
+    /// # Errors
+    /// Like [`Self::passed`].
+    pub fn figures(&self) -> io::Result<(u64, u64)> {
+        let mut text = [0; 64];
+        let text = std::str::from_utf8(self.file.read(&mut text)?).unwrap_or_default();
+        let mut numbers = text.split_ascii_whitespace().filter_map(|number| number.parse().ok());
+        let figures = numbers.next().zip(numbers.nth(1));
+        figures.ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
 }
 
 /// Nanoseconds that a thread has run.

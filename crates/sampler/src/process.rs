@@ -2,7 +2,7 @@
 //!
 //! A look at a lock comes first. If it did not go to another thread since the last look, only the thread that took it last can
 //! have changed its stack: the others are not read, and the time that passed is added to the stacks that they have. So idle
-//! threads cost nothing but now and then. Where there is no lock, a thread that seems to be idle is asked what it used of a processor.
+//! threads cost nothing but now and then. Where there is no lock, the kernel is asked whether a thread can have run.
 //!
 //! That look also brings the kernel's way to the target's memory into the caches, so that the stack is read in a short time. The
 //! stack itself must not be read twice for that: it would take its cache lines away from the target, which then is slow

@@ -9,6 +9,7 @@ use profkit_recording::stream::{Sample, Writer};
 use crate::gil::{Lock, SIZE};
 use crate::proc_stat::{CpuClock, Doing, SystemCall, means_gone};
 use crate::reader::Reader;
+use crate::rest::Rest;
 use crate::threads::ThreadState;
 
 /// Processor times are read as seldom: threads that run, threads that do not.
@@ -103,8 +104,7 @@ pub(crate) struct Thread {
     has_used: bool,
     /// What it had used when it was last looked at without being told.
     seen: u64,
-    /// What it had used just before it was read last, if that was asked for.
-    used: Option<u64>,
+    rest: Rest,
     /// The last stack in which it ran, and the last of all.
     ran: u32,
     shown: u32,
@@ -151,7 +151,7 @@ impl Thread {
             cpu_read: now.ns,
             has_used: false,
             seen: 0,
-            used: None,
+            rest: Rest::default(),
             ran: 0,
             shown: 0,
             name: 0,
@@ -292,15 +292,14 @@ impl Thread {
 
     /// Whether it has not run since it was read last, so that its stack is what it was: asked where there is no lock that tells.
     pub(crate) fn rests(&mut self, now: Moment) -> bool {
-        let used = if now.ns - self.changed < ACTIVE { None } else { self.processor_time() };
-        let rests = used.is_some() && used == self.used;
-        self.used = used;
-        rests
+        let seems_idle = now.ns - self.changed >= ACTIVE;
+        let figures = self.cpu.as_ref().filter(|_| seems_idle).and_then(|clock| clock.figures().ok());
+        self.rest.holds(figures, now.ns)
     }
 
     /// What was read last is not certain: it is read again, whether it rests or not.
     pub(crate) fn read_again(&mut self) {
-        self.used = None;
+        self.rest.read_again();
     }
 
     /// What is to be done of its processor time.

@@ -10,7 +10,7 @@ def stand():
     end.wait()
 def work():
     begin = time.perf_counter()
-    while time.perf_counter() < begin + 1.5:
+    while time.perf_counter() < begin + 4:
         pass
 threads = [threading.Thread(target=stand) for _ in range(20)]
 for thread in threads:
@@ -47,7 +47,7 @@ fn values_with_the_lock_enabled(interpreter: &Interpreter) {
     assert!((0.85..1.03).contains(&((first + second) / passed)), "{first} {second} of {passed}: {stderr}");
 }
 
-/// No lock tells that a thread cannot have run, but its processor time does.
+/// No lock tells that a thread cannot have run, but after a while the kernel does.
 fn threads_that_stand_are_not_read_again(interpreter: &Interpreter) {
     recorded(interpreter, &["--rate", "1000"], &[interpreter.python(), "-c", STANDING]);
     let comments = comments(interpreter);
@@ -55,9 +55,10 @@ fn threads_that_stand_are_not_read_again(interpreter: &Interpreter) {
     let read: f64 = read.trim_start_matches("profkit: ").parse().unwrap();
     let report = Report::of(interpreter, "out.pb.gz");
     let [worked, stood] = ["work", "stand"].map(|name| report.total(name, "<string>", "wall"));
-    assert!((1.4..1.7).contains(&worked) && stood > 19.0 * worked, "{worked} {stood}");
-    // For a tenth of a second each thread counts as one that may run.
-    assert!(read < 1_000.0 * worked + 21.0 * 300.0, "{read}: {comments}");
+    assert!((3.9..4.3).contains(&worked) && stood > 19.0 * worked, "{worked} {stood}");
+    // Twenty threads for less than two seconds, and the main one.
+    assert!(read < 1_000.0 * worked + 20.0 * 1_900.0, "{read}: {comments}");
+    assert!(read > 20.0 * 1_000.0, "{read}: {comments}");
 }
 
 fn comments(interpreter: &Interpreter) -> String {
@@ -107,11 +108,6 @@ mod reference {
     #[test]
     fn short_children() {
         sample::short_ones(&python(), 20, 80);
-    }
-
-    #[test]
-    fn brief_threads() {
-        sample::brief_threads(&python());
     }
 
     #[test]

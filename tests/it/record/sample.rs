@@ -68,7 +68,7 @@ fn values(interpreter: &Interpreter) {
 }
 
 /// What threads used that were gone before anybody asked is in the clock of their process.
-pub(super) fn brief_threads(interpreter: &Interpreter) {
+fn brief_threads(interpreter: &Interpreter) {
     interpreter.program("brief.py");
     for rate in ["100", "1000"] {
         let (used, stderr) = printed(interpreter, rate, &[interpreter.python(), "brief.py"]);
