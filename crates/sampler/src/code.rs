@@ -202,22 +202,25 @@ impl Codes {
     }
 
     /// Where an instruction that a thread runs stands in the instructions of a code; the instruction itself if it is none of it.
-    #[must_use]
     #[inline]
-    pub fn original(&self, index: u32, instr: u64) -> u64 {
-        self.get(index).and_then(|code| code.original(instr)).unwrap_or(instr)
+    pub fn original(&mut self, remote: Remote, layout: &Layout, index: u32, instr: u64) -> u64 {
+        if layout.code_copies == NONE {
+            return instr;
+        }
+        self.of_a_copy(remote, layout, index, instr).unwrap_or(instr)
     }
 
-    /// Reads which copies of a code there are, if an instruction is of none that is known.
-    pub fn learn_copies(&mut self, remote: Remote, layout: &Layout, index: u32, instr: u64) {
-        let Some(code) = self.codes.get_mut(index as usize) else { return };
-        if layout.code_copies == NONE || code.original(instr).is_some() {
-            return;
+    /// The same where there are copies; which there are is read if it is in none that is known.
+    fn of_a_copy(&mut self, remote: Remote, layout: &Layout, index: u32, instr: u64) -> Option<u64> {
+        let code = self.codes.get_mut(index as usize)?;
+        if let Some(own) = code.original(instr) {
+            return Some(own);
         }
         let former =
             std::mem::replace(&mut code.copies, copies(remote, layout, code.address).unwrap_or_default());
         forget_begins(&mut self.by_instructions, index, &former);
         self.by_instructions.extend(code.copies.iter().map(|&begin| (begin, index)));
+        code.original(instr)
     }
 
     /// There is another code at an address, or none.

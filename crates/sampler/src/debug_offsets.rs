@@ -4,7 +4,7 @@
 //! place of a field is counted from lists of names (`pycore_runtime.h` of 3.13, `pycore_debug_offsets.h` since). A version that
 //! is newer than the lists is refused: guessing would read another field.
 
-use crate::layout::{FREE_THREADED_HEAD, Layout, NONE};
+use crate::layout::{Layout, NONE, longer_head};
 use crate::version::Version;
 
 /// What the structure begins with.
@@ -263,7 +263,7 @@ fn word(bytes: &[u8], index: usize) -> Option<u64> {
 
 fn layout(version: Version, fields: &Fields<'_>) -> Option<Layout> {
     let is_free_threaded = version.is_free_threaded;
-    let head = if is_free_threaded { FREE_THREADED_HEAD } else { 0 };
+    let head = longer_head(version);
     let copies = if is_free_threaded { fields.get("code", "tlbc") } else { None };
     let firstlineno = fields.get("code", "firstlineno")?;
     let adaptive = fields.get("code", "adaptive")?;

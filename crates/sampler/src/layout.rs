@@ -127,8 +127,12 @@ pub struct Layout {
 /// What a version does not have.
 pub const NONE: usize = usize::MAX;
 
-/// By as much the head of an object is longer in a free-threaded build: its thread, a lock, flags, and a second count of references.
-pub const FREE_THREADED_HEAD: usize = 16;
+/// By how much the heads of objects are longer than in builds with the GIL: a free-threaded one has a thread, a lock, flags, and a
+/// second count of references there.
+#[must_use]
+pub fn longer_head(version: Version) -> usize {
+    if version.is_free_threaded { 16 } else { 0 }
+}
 
 /// In every version: `ob_size` of a variable object, and of `bytes`.
 pub const OB_SIZE: usize = 16;
@@ -425,7 +429,7 @@ impl Layout {
     /// longer.
     #[must_use]
     pub fn at(&self, field: usize) -> usize {
-        if self.version.is_free_threaded { field + FREE_THREADED_HEAD } else { field }
+        field + longer_head(self.version)
     }
 
     /// Whether frames are records on a data stack (3.11 and later), not objects of their own.

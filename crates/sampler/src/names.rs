@@ -43,8 +43,7 @@ impl Names {
         instr: u64,
     ) -> Option<(u32, u64)> {
         if let Some(known) = self.codes.known(address) {
-            self.codes.learn_copies(remote, layout, known, instr);
-            let instr = self.codes.original(known, instr);
+            let instr = self.codes.original(remote, layout, known, instr);
             let runs = || self.codes.get(known).is_some_and(|code| code.runs(instr));
             let is_usual = self.codes.is_believed(known)
                 && (self.codes.is_certain(known) || !runs() || self.by_place.contains_key(&(known, instr)));
@@ -54,8 +53,7 @@ impl Names {
             self.codes.recheck(remote, layout, vec![known]);
         }
         let code = self.codes.find(remote, layout, address)?;
-        self.codes.learn_copies(remote, layout, code, instr);
-        Some((code, self.codes.original(code, instr)))
+        Some((code, self.codes.original(remote, layout, code, instr)))
     }
 
     /// The id of an instruction of a code object, within this process.

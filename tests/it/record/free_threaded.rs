@@ -1,7 +1,8 @@
 //! `profkit record` of a Python without the GIL, whose threads run at the same time, each through instructions of its own.
 
 use super::interpreter::Interpreter;
-use super::result::{Report, json, numbers, recorded};
+use super::pause::comments;
+use super::result::{Report, numbers, recorded};
 
 /// Twenty threads that stand, and what was read of them while the main one works.
 const STANDING: &str = "import threading, time
@@ -61,16 +62,13 @@ fn threads_that_stand_are_not_read_again(interpreter: &Interpreter) {
     assert!(read > 20.0 * 1_000.0, "{read}: {comments}");
 }
 
-fn comments(interpreter: &Interpreter) -> String {
-    json(interpreter, &["info", "out.pb.gz", "--json"])["comments"].to_string()
-}
-
 /// Tests of others, which a thread's own copy of the instructions, or the missing lock, would break.
 mod reference {
+    use super::super::result::json;
     use super::super::{awaits, sample, truth};
     use super::{
-        Interpreter, comments, json, recorded, threads_that_stand_are_not_read_again,
-        values_with_the_lock_enabled, values_without_a_lock,
+        Interpreter, comments, recorded, threads_that_stand_are_not_read_again, values_with_the_lock_enabled,
+        values_without_a_lock,
     };
 
     fn python() -> Interpreter {

@@ -5,7 +5,7 @@
 //! `_asyncio` that give the fields to Python, and a test asks tasks of every version. Surprising: 3.10 moved fields in a patch
 //! release (a future has its exception's traceback since), so the size of a task tells which table holds.
 
-use crate::layout::{FREE_THREADED_HEAD, NONE};
+use crate::layout::{NONE, longer_head};
 use crate::remote::word_at;
 use crate::version::Version;
 
@@ -41,7 +41,7 @@ impl TaskOffsets {
     /// Of a version up to 3.13 whose tasks have a size.
     #[must_use]
     pub fn known(version: Version, size: usize) -> Option<Self> {
-        let head = if version.is_free_threaded { FREE_THREADED_HEAD } else { 0 };
+        let head = longer_head(version);
         let (state, waiter) = match (version.major, version.minor, size.checked_sub(head)?) {
             (3, 8, 144) => (72, 104),
             // 3.10 until it got `exception_tb` (3.10.6).

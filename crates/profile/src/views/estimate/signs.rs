@@ -21,6 +21,10 @@ pub(super) fn split(
     components: &Components,
     sample_type: usize,
 ) -> Result<Vec<(usize, i64)>, BuildError> {
+    // Nearly always.
+    if !has_negative(graph, sample_type) {
+        return Ok(vec![(sample_type, 1)]);
+    }
     let mut split = Split::new(graph, sample_type);
     if split.own.iter().all(|&[_, less]| less == 0) {
         return Ok(vec![(sample_type, 1)]);
@@ -49,6 +53,12 @@ pub(super) fn split(
         }
     }
     Ok(columns)
+}
+
+/// Whether any self value is negative: of a function, of a caller's part of it, or of a line.
+fn has_negative(graph: &Graph, sample_type: usize) -> bool {
+    let lines = graph.lines.iter().flatten().map(|(_, values)| &values[sample_type]);
+    graph.own[sample_type].iter().chain(&graph.edge_own[sample_type]).chain(lines).any(|&value| value < 0)
 }
 
 /// The parts of each value of a graph.
